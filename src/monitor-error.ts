@@ -1,0 +1,33 @@
+/**
+ * The one error class for failures that people can meet. A bug throws a plain
+ * `Error`. Callers branch on `code`; people read `message` (what was tried, on
+ * what, what happened) and `hint` (what to do about it).
+ */
+export type ErrorCode =
+  | "USAGE_INVALID"
+  | "CONFIG_INVALID"
+  | "CREDENTIALS_MISSING"
+  | "DATABRICKS_UNAUTHENTICATED"
+  | "DATABRICKS_FORBIDDEN"
+  | "DATABRICKS_UNREACHABLE"
+  | "DATABRICKS_FAILED"
+  | "PORT_IN_USE"
+  | "DATA_DIR_LOCKED"
+  | "DATA_DIR_UNWRITABLE"
+  | "STORE_FULL"
+  | "STORE_DAMAGED"
+  | "TELEMETRY_INVALID"
+  | "TELEMETRY_TOO_LARGE";
+
+export class MonitorError extends Error {
+  readonly code: ErrorCode;
+  /** What to do about it, as one sentence. */
+  readonly hint: string;
+
+  constructor(code: ErrorCode, message: string, options: { hint: string; cause?: unknown }) {
+    super(message, { cause: options.cause });
+    this.name = "MonitorError";
+    this.code = code;
+    this.hint = options.hint;
+  }
+}

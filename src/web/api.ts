@@ -1,0 +1,214 @@
+/**
+ * What the page reads: the answers of `GET /api/overview` and
+ * `GET /api/agents/{endpoint}`, both with `?range=5m|15m|1h|6h|24h`. The server
+ * is compiled against these types in `src/server/api.ts`.
+ *
+ * Times are Unix milliseconds. What is not known is `null`, never 0.
+ */
+export type Status = "healthy" | "warning" | "critical" | "unknown";
+
+export type Percentiles = { p50: number; p95: number; p99: number };
+export type Tokens = { input: number; output: number };
+
+/** The sentence that every view opens with. The headline is set in bold. */
+export type Sentence = { status: Status; headline: string; detail: string };
+
+export type Source = {
+  /** `local`: the example workspace on this machine; `workspace`: Databricks; `receiver`: OTLP only. */
+  kind: "local" | "workspace" | "receiver";
+  host: string | null;
+  /** `recorded`: telemetry that real DSPy programs made, sent again with present times. */
+  telemetry: "recorded" | "live";
+};
+
+export type AgentRow = {
+  endpoint: string;
+  status: Status;
+  /** The state in a word: `healthy`, `slow`, `failing`, `down`, `cold`, `quiet`. */
+  word: string;
+  modelVersion: string | null;
+  /** Who made the telemetry: `callback`, `openinference`, `mlflow`, `genai`, `none`. */
+  conventions: string[];
+  requests: number;
+  failed: number;
+  requestsPerSecond: number;
+  errorRatePercent: number | null;
+  latencyMs: Percentiles | null;
+  tokens: Tokens | null;
+  costUsd: number | null;
+  cacheHits: number | null;
+  lastRequestMs: number | null;
+  health: { status: "healthy" | "degraded" | "unhealthy" | "unknown"; state: string; message: string } | null;
+  /** Requests per slice over the range, oldest first. */
+  traffic: number[];
+};
+
+export type AlertRow = {
+  ruleId: string;
+  endpoint: string;
+  state: "pending" | "firing" | "resolved";
+  sinceMs: number;
+  value: number | null;
+  threshold: number;
+  /** `ms`, `percent`, `state`. */
+  unit: string;
+  reason: string;
+};
+
+export type ChangeRow = {
+  timeMs: number;
+  kind: "alert" | "error_group" | "notification" | "health" | "deployment";
+  endpoint: string | null;
+  /** `pending`, `firing`, `resolved`, `new`, `sent`, `failed`, a health status. */
+  to: string;
+  text: string;
+};
+
+export type NotificationRow = {
+  id: string;
+  timeMs: number;
+  /** Such as `slack`. */
+  channel: string;
+  endpoint: string;
+  state: "sent" | "failed" | "waiting";
+  attempts: number;
+  /** The message as the channel shows it, in Slack's mrkdwn. */
+  text: string;
+  /** Why the last attempt failed. */
+  problem: string | null;
+};
+
+export type ErrorGroupRow = {
+  group: string;
+  endpoint: string;
+  errorClass: string;
+  type: string;
+  /** Where it happened, such as `self.generate.predict`. */
+  path: string;
+  message: string;
+  count: number;
+  /** Failures that the request survived. */
+  handled: number;
+  firstMs: number;
+  lastMs: number;
+  trend: number[];
+};
+
+export type ComponentRow = {
+  component: string;
+  endpoint: string | null;
+  status: "healthy" | "degraded" | "unhealthy" | "unknown";
+  state: string;
+  message: string;
+  latencyMs: number | null;
+  sinceMs: number;
+  checkedMs: number;
+};
+
+export type DataRow = {
+  /** Such as `OTLP traces`, `Endpoint metrics`. */
+  name: string;
+  state: "ok" | "failing" | "waiting";
+  asOfMs: number | null;
+  message: string;
+};
+
+export type Overview = {
+  asOfMs: number;
+  startedMs: number;
+  rangeSeconds: number;
+  sliceSeconds: number;
+  source: Source;
+  sentence: Sentence;
+  agents: AgentRow[];
+  alerts: AlertRow[];
+  changes: ChangeRow[];
+  notifications: NotificationRow[];
+  errorGroups: ErrorGroupRow[];
+  health: ComponentRow[];
+  data: DataRow[];
+  dropped: { reason: string; count: number }[];
+};
+
+export type ModuleRow = {
+  /** `self.rag.generate`, or the span's name where telemetry has no path. */
+  path: string;
+  pathSource: "attribute" | "span";
+  kind: "module" | "tool" | "retriever";
+  /** Place in the tree: rows come in tree order, a child below its parent. */
+  depth: number;
+  calls: number;
+  errors: number;
+  latencyMs: Percentiles | null;
+  /** Share, 0 to 1, of the time of all requests that is spent in this module and not in a module below. */
+  timeShare: number | null;
+  /** Of the model calls that this module made itself, so that rows add up. */
+  tokens: Tokens | null;
+  costUsd: number | null;
+  cacheHits: number | null;
+};
+
+export type ModelRow = {
+  model: string;
+  calls: number;
+  errors: number;
+  latencyMs: Percentiles | null;
+  tokens: Tokens | null;
+  costUsd: number | null;
+  cacheHits: number | null;
+};
+
+export type RequestRow = {
+  traceId: string;
+  timeMs: number;
+  program: string;
+  latencyMs: number;
+  tokens: Tokens | null;
+  costUsd: number | null;
+  cache: "hit" | "miss" | "unknown";
+  errorClass: string | null;
+  errorType: string | null;
+  /** The deepest module that failed, or the one that took most of the time. */
+  path: string | null;
+};
+
+export type AgentView = {
+  asOfMs: number;
+  rangeSeconds: number;
+  sliceSeconds: number;
+  source: Source;
+  sentence: Sentence;
+  agent: AgentRow;
+  /** The same length of time before the range; `null` where nothing was watched then. */
+  before: {
+    requests: number;
+    errorRatePercent: number | null;
+    latencyP95Ms: number | null;
+    costUsd: number | null;
+  } | null;
+  /** One value per slice, oldest first; `null` is a gap. */
+  series: {
+    timesMs: number[];
+    succeeded: number[];
+    failed: number[];
+    p50Ms: (number | null)[];
+    p95Ms: (number | null)[];
+    p99Ms: (number | null)[];
+    errorsByClass: Record<string, number[]>;
+    inputTokens: (number | null)[];
+    outputTokens: (number | null)[];
+    costUsd: (number | null)[];
+  };
+  thresholds: { latencyP99Ms: number | null; errorRatePercent: number | null };
+  modules: ModuleRow[];
+  models: ModelRow[];
+  errorGroups: ErrorGroupRow[];
+  slowest: RequestRow[];
+  failing: RequestRow[];
+  alerts: AlertRow[];
+  changes: ChangeRow[];
+  notifications: NotificationRow[];
+  health: ComponentRow[];
+  /** What Databricks' endpoint metrics say of the last minute; `null` where they are not read. */
+  platform: { name: string; value: number; unit: string; timeMs: number }[] | null;
+};
