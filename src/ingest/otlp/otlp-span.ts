@@ -1,0 +1,109 @@
+/**
+ * An OTLP span as it arrived, before any telemetry convention is read from it:
+ * what `decode-protobuf.ts` and `decode-json.ts` both produce, and the limits
+ * that both keep. Nothing here knows DSPy, OpenInference or MLflow.
+ */
+
+/**
+ * A value as OTLP has it. Integers beyond 2^53 lose precision; doubles may be
+ * NaN or infinite; bytes are `null`. Objects have no prototype, so a key such
+ * as `constructor` is only there when it was sent.
+ */
+export type AttributeValue =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly AttributeValue[]
+  | { readonly [key: string]: AttributeValue };
+
+export type OtlpException = { readonly type: string; readonly message: string };
+
+export type OtlpSpan = {
+  /** 32 lower-case hex digits, not all zero. */
+  readonly traceId: string;
+  /** 16 lower-case hex digits, not all zero. */
+  readonly spanId: string;
+  readonly parentSpanId: string | null;
+  readonly name: string;
+  /** 0 to 5 (unspecified, internal, server, client, producer, consumer). */
+  readonly kind: number;
+  /**
+   * Unix milliseconds with their fraction: the double nearest to the
+   * nanoseconds sent, less than 0.13 µs off until the year 2248. There is no
+   * nanosecond field, since nothing we show needs more.
+   */
+  readonly startMs: number;
+  readonly endMs: number;
+  /** Wanted attributes. Of a key sent twice the last value counts. */
+  readonly attributes: ReadonlyMap<string, AttributeValue>;
+  /** 0 unset, 1 ok, 2 error. */
+  readonly statusCode: number;
+  readonly statusMessage: string;
+  /** From the events named "exception". The stack trace is never read. */
+  readonly exceptions: readonly OtlpException[];
+  readonly scopeName: string;
+  /** Wanted resource attributes, one map shared by all spans of a resource. */
+  readonly resource: ReadonlyMap<string, AttributeValue>;
+};
+
+export type DecodedTraces = {
+  readonly spans: readonly OtlpSpan[];
+  /** What was left out, by `DropReason`. */
+  readonly dropped: ReadonlyMap<string, number>;
+};
+
+/**
+ * Why something was left out while the rest of the batch was kept.
+ *
+ * - `invalid_trace_id`, `invalid_span_id`, `invalid_time`: the span was. A
+ *   parent id of a wrong length counts as `invalid_span_id`.
+ * - `attribute_limit`, `value_limit`, `exception_limit`: one attribute, one
+ *   nested value or one exception was, the span stayed.
+ */
+export type DropReason =
+  | "invalid_trace_id"
+  | "invalid_span_id"
+  | "invalid_time"
+  | "attribute_limit"
+  | "value_limit"
+  | "exception_limit";
+
+export type DecodeOptions = {
+  /**
+   * Whether an attribute of a span or resource is to be kept. Keys inside a
+   * kept value are not asked about. Must be pure: answers are remembered for
+   * the length of a call.
+   */
+  isWanted(key: string): boolean;
+};
+
+/** Longest text kept, in UTF-8 bytes. The rest is cut off between characters. */
+export const TEXT_LIMIT_BYTES = 8 * 1024;
+
+/** Longest attribute key asked about, in UTF-8 bytes. Longer ones are not wanted. */
+export const KEY_LIMIT_BYTES = 256;
+
+/** Most attributes kept for a span, and for a resource. The rest counts as `attribute_limit`. */
+export const ATTRIBUTE_LIMIT = 512;
+
+/** Most values kept inside one array or kvlist attribute. The rest counts as `value_limit`. */
+export const NESTED_VALUE_LIMIT = 1024;
+
+/** Deepest nesting of a value, counting itself. A deeper one makes the request invalid. */
+export const VALUE_DEPTH_LIMIT = 64;
+
+/** Most exceptions kept for a span. The rest counts as `exception_limit`. */
+export const EXCEPTION_LIMIT = 32;
+
+/** First time that does not fit the signed 64-bit nanoseconds of most clients: the year 2262. */
+export const TIME_END_MS = 2 ** 63 / 1e6;
+
+export function countDropped(dropped: Map<string, number>, reason: DropReason): void {
+  dropped.set(reason, (dropped.get(reason) ?? 0) + 1);
+}
+
+/** Also false for NaN, which fails every comparison. */
+export function isValidTime(startMs: number, endMs: number): boolean {
+  return startMs > 0 && endMs >= startMs && endMs < TIME_END_MS;
+}
