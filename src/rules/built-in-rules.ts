@@ -1,0 +1,71 @@
+/**
+ * The rules that watch every endpoint unless somebody says otherwise, and short
+ * ones for the example workspace, where a fault should be told within seconds.
+ */
+import type { Rule } from "./rule.ts";
+
+export const defaultRules: readonly Rule[] = [
+  {
+    id: "latency_p99",
+    kind: "latency_p99",
+    endpoint: null,
+    threshold: 5000,
+    windowSeconds: 300,
+    minRequests: 10,
+    holdSeconds: 60,
+    keepFiringSeconds: 120,
+  },
+  {
+    id: "error_rate",
+    kind: "error_rate",
+    endpoint: null,
+    threshold: 5,
+    windowSeconds: 300,
+    minRequests: 20,
+    holdSeconds: 60,
+    keepFiringSeconds: 120,
+  },
+  {
+    id: "endpoint_not_ready",
+    kind: "endpoint_not_ready",
+    endpoint: null,
+    threshold: 0,
+    windowSeconds: 300,
+    minRequests: 0,
+    holdSeconds: 60,
+    keepFiringSeconds: 60,
+  },
+];
+
+export const exampleRules: readonly Rule[] = [
+  {
+    id: "latency_p99",
+    kind: "latency_p99",
+    endpoint: null,
+    threshold: 1000,
+    windowSeconds: 10,
+    minRequests: 3,
+    holdSeconds: 4,
+    keepFiringSeconds: 5,
+  },
+  {
+    id: "error_rate",
+    kind: "error_rate",
+    endpoint: null,
+    threshold: 40,
+    windowSeconds: 15,
+    minRequests: 4,
+    holdSeconds: 4,
+    keepFiringSeconds: 5,
+  },
+  {
+    id: "endpoint_not_ready",
+    kind: "endpoint_not_ready",
+    endpoint: null,
+    threshold: 0,
+    windowSeconds: 15,
+    minRequests: 0,
+    holdSeconds: 5,
+    keepFiringSeconds: 5,
+  },
+];
