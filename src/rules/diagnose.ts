@@ -1,0 +1,379 @@
+/**
+ * The sentence that every view opens with and every alert carries: what is
+ * wrong, since when, and where it comes from. Pure, and never says more than the
+ * numbers carry.
+ */
+import { explainFailures } from "./explain-failures.ts";
+import { explainLatency } from "./explain-latency.ts";
+import {
+  formatBesideLimit,
+  formatCount,
+  formatDurationMs,
+  formatElapsedMs,
+  formatPercent,
+} from "./format-quantity.ts";
+import { code, plainMessage, plainName } from "./plain-text.ts";
+import type { Reading, Rule } from "./rule.ts";
+import type { Step } from "./step-alerts.ts";
+import type { Window } from "./window.ts";
+
+export type { Window } from "./window.ts";
+
+export type Breach = {
+  readonly rule: Rule;
+  /** What the rule measures now; `null` when there is nothing to measure. */
+  readonly value: number | null;
+  /** When the breach began. */
+  readonly sinceMs: number;
+  readonly state: "pending" | "firing";
+};
+
+export type AgentReading = {
+  readonly endpoint: string;
+  readonly health: Reading["health"];
+  readonly now: Window;
+  /** A stretch of time from before the trouble; `null` where nothing was watched then. */
+  readonly before: Window | null;
+  readonly lastRequestMs: number | null;
+  readonly breaches: readonly Breach[];
+};
+
+export type Sentence = {
+  readonly status: "healthy" | "warning" | "critical" | "unknown";
+  /** Set in bold. Ends with a full stop only where it is a sentence of its own. */
+  readonly headline: string;
+  /** Empty where the headline says it all. */
+  readonly detail: string;
+};
+
+export type DiagnoseOptions = {
+  /** `14:02`, in the time zone of the reader. */
+  formatTime(ms: number): string;
+  readonly nowMs: number;
+};
+
+/** An agent without requests for less than this is not called quiet. */
+export const QUIET_MIN_MS = 5 * 60_000;
+
+/** Agents that are named beside the worst. */
+const ALSO_MAX = 3;
+
+/** The worst first. */
+const severities = [
+  "down",
+  "failing",
+  "slow",
+  "getting down",
+  "getting failing",
+  "getting slow",
+  "recovering",
+  "degraded",
+  "unknown",
+  "healthy",
+] as const;
+
+type Finding = {
+  readonly severity: (typeof severities)[number];
+  readonly sentence: Sentence;
+  /** The same in a few words, for where another problem is told first: `it is also slow: p99 is …`. */
+  readonly brief: string;
+  readonly sinceMs: number;
+};
+
+/** One sentence for all agents. */
+export function diagnose(agents: readonly AgentReading[], options: DiagnoseOptions): Sentence {
+  const [only] = agents;
+  if (only === undefined) {
+    return {
+      status: "unknown",
+      headline: "Nothing to watch yet.",
+      detail:
+        "Agents appear here with their first request: point their OTEL_EXPORTER_OTLP_ENDPOINT at this monitor, or set DATABRICKS_HOST to watch the endpoints of a workspace.",
+    };
+  }
+  if (agents.length === 1) return diagnoseAgent(only, options);
+
+  const ranked = agents
+    .map((agent) => ({ agent, findings: findings(agent, options) }))
+    .map(({ agent, findings: [worst] }) => ({ agent, worst: worst ?? fine(agent, options) }))
+    .sort(
+      (a, b) => bySeverity(a.worst, b.worst) || compareText(a.agent.endpoint, b.agent.endpoint),
+    );
+  const troubled = ranked.filter(({ worst }) => severityOf(worst) < severities.indexOf("unknown"));
+  const [first, ...others] = troubled;
+  if (first !== undefined) {
+    const { sentence } = { sentence: diagnoseAgent(first.agent, options) };
+    return {
+      ...sentence,
+      detail: joinSentences(sentence.detail, also(others.map((o) => o.worst))),
+    };
+  }
+
+  const unknown = ranked.filter(({ worst }) => worst.severity === "unknown");
+  if (unknown.length > 0) {
+    const names = unknown.slice(0, ALSO_MAX).map(({ agent }) => code(agent.endpoint));
+    const more = unknown.length > names.length ? ` and ${unknown.length - names.length} more` : "";
+    const healthy = agents.length - unknown.length;
+    return {
+      status: "unknown",
+      headline:
+        healthy === 0
+          ? `Nothing is known of ${formatCount(agents.length)} agents yet.`
+          : `${healthy} of ${agents.length} agents ${healthy === 1 ? "is" : "are"} healthy.`,
+      detail: `Not known: ${names.join(", ")}${more}, without a request or a health check so far.`,
+    };
+  }
+  return {
+    status: "healthy",
+    headline: `All ${formatCount(agents.length)} agents are healthy.`,
+    detail: quietest(agents, options),
+  };
+}
+
+/** One sentence for one agent. */
+export function diagnoseAgent(agent: AgentReading, options: DiagnoseOptions): Sentence {
+  const [worst, ...others] = findings(agent, options);
+  if (worst === undefined) return fine(agent, options).sentence;
+  const firing = others.filter(({ sentence }) => sentence.status === "critical");
+  return {
+    ...worst.sentence,
+    detail: joinSentences(worst.sentence.detail, ...firing.map(({ brief }) => `It ${brief}.`)),
+  };
+}
+
+/**
+ * The reason of an alert: what is breached and why, or, once it is over, what is
+ * measured instead and how long it was. It speaks of this rule alone, because
+ * another one may go on firing.
+ */
+export function explainAlert(
+  agent: Omit<AgentReading, "breaches">,
+  alert: { readonly rule: Rule; readonly value: number | null; readonly step: Step },
+  options: DiagnoseOptions,
+): string {
+  const { rule, value, step } = alert;
+  if (step.to === "pending" || step.to === "firing") {
+    const breaches = [{ rule, value, sinceMs: step.breachSinceMs, state: step.to }];
+    return formatSentence(diagnoseAgent({ ...agent, breaches }, options));
+  }
+  const name = plainName(agent.endpoint);
+  if (step.from === "resolved") return `${name} stayed well.`;
+
+  const since = options.formatTime(step.breachSinceMs);
+  const lasted = formatElapsedMs(options.nowMs - step.breachSinceMs);
+  const been = { latency_p99: "slow", error_rate: "failing", endpoint_not_ready: "down" }[
+    rule.kind
+  ];
+  const detail =
+    rule.kind === "endpoint_not_ready"
+      ? joinSentences(
+          plainMessage(agent.health?.message ?? ""),
+          `It was down from ${since} (${lasted}).`,
+        )
+      : `${measured(rule, value)}. It was ${been} from ${since} (${lasted}).`;
+  return `${name} is no longer ${been}: ${detail}`;
+}
+
+/** As one text: `support-agent is slow: p99 is …`, `All 3 agents are healthy. Quietest: …`. */
+export function formatSentence({ headline, detail }: Sentence): string {
+  if (detail === "") return headline.endsWith(".") ? headline : `${headline}.`;
+  return headline.endsWith(".") ? `${headline} ${detail}` : `${headline}: ${detail}`;
+}
+
+/** What is wrong with one agent, the worst first; empty when nothing is. */
+function findings(agent: AgentReading, options: DiagnoseOptions): Finding[] {
+  const found = agent.breaches.map((breach) => findingOf(agent, breach, options));
+  const name = plainName(agent.endpoint);
+  const { health } = agent;
+  const isTold = agent.breaches.some(({ rule }) => rule.kind === "endpoint_not_ready");
+
+  if (health?.status === "unhealthy" && !isTold) {
+    const detail = plainMessage(health.message) || "Its last health check failed.";
+    found.push(finding("getting down", "warning", `${name} is not ready`, detail, options.nowMs));
+  }
+  if (health?.status === "degraded") {
+    const headline = health.state === "updating" ? "is being updated" : "is degraded";
+    const detail = plainMessage(health.message);
+    found.push(finding("degraded", "warning", `${name} ${headline}`, detail, options.nowMs));
+  }
+  return found.sort(bySeverity);
+}
+
+function findingOf(agent: AgentReading, breach: Breach, options: DiagnoseOptions): Finding {
+  const { rule, value, sinceMs, state } = breach;
+  const name = plainName(agent.endpoint);
+  const since = `since ${options.formatTime(sinceMs)}`;
+  const isFiring = state === "firing";
+  const waits = `for ${formatElapsedMs(options.nowMs - sinceMs)}; alerts after ${formatElapsedMs(rule.holdSeconds * 1000)}`;
+
+  if (rule.kind === "endpoint_not_ready") {
+    const evidence = plainMessage(agent.health?.message ?? "");
+    if (isFiring && agent.health !== null && agent.health.status !== "unhealthy") {
+      const known = agent.health.status === "unknown" ? "may still be down" : "is recovering";
+      return {
+        ...finding(
+          known === "is recovering" ? "recovering" : "down",
+          known === "is recovering" ? "warning" : "critical",
+          `${name} ${known}`,
+          joinSentences(evidence, `It was down ${since}.`),
+          sinceMs,
+        ),
+        brief: `${known.replace("is ", "is also ")}`,
+      };
+    }
+    return isFiring
+      ? {
+          ...finding(
+            "down",
+            "critical",
+            `${name} is down`,
+            joinSentences(evidence, `Not ready ${since}.`),
+            sinceMs,
+          ),
+          brief: "is also down",
+        }
+      : finding(
+          "getting down",
+          "warning",
+          `${name} is not ready`,
+          joinSentences(evidence, `Not ready ${waits}.`),
+          sinceMs,
+        );
+  }
+
+  const isSlow = rule.kind === "latency_p99";
+  const limits = measured(rule, value);
+  if (isFiring && !(value !== null && value > rule.threshold)) {
+    const was = `It was ${isSlow ? "slow" : "failing"} ${since}.`;
+    return finding("recovering", "warning", `${name} is recovering`, `${limits}. ${was}`, sinceMs);
+  }
+
+  const cause = isSlow ? explainLatency(agent.now, agent.before) : explainFailures(agent.now);
+  const word = isSlow ? "slow" : "failing";
+  if (!isFiring) {
+    const headline = isSlow ? `${name} is getting slow` : `${name} is starting to fail`;
+    const detail = joinSentences(`${limits} ${waits}.`, cause);
+    return finding(`getting ${word}`, "warning", headline, detail, sinceMs);
+  }
+  const detail = joinSentences(`${limits} ${since}.`, cause);
+  return {
+    ...finding(word, "critical", `${name} is ${word}`, detail, sinceMs),
+    brief: `is also ${word}: ${limits} ${since}`,
+  };
+}
+
+function finding(
+  severity: Finding["severity"],
+  status: Sentence["status"],
+  headline: string,
+  detail: string,
+  sinceMs: number,
+): Finding {
+  return { severity, sentence: { status, headline, detail }, brief: "", sinceMs };
+}
+
+/** `p99 is 4.2 s (limit 1.0 s)`, without a full stop. */
+function measured(rule: Rule, value: number | null): string {
+  const isSlow = rule.kind === "latency_p99";
+  const what = (shown: string) => (isSlow ? `p99 is ${shown}` : `${shown} of requests fail`);
+  const unit = isSlow ? "ms" : "percent";
+  if (value === null || !Number.isFinite(value)) {
+    const limit = isSlow ? formatDurationMs(rule.threshold) : formatPercent(rule.threshold);
+    return `Too few requests to measure ${isSlow ? "p99" : "the error rate"} (limit ${limit})`;
+  }
+  const shown = formatBesideLimit(value, rule.threshold, unit);
+  if (shown.value === null) {
+    return isSlow
+      ? `p99 is just ${value > rule.threshold ? "above" : "below"} its limit of ${shown.limit}`
+      : `Just ${value > rule.threshold ? "above" : "below"} ${shown.limit} of requests fail, the limit`;
+  }
+  return `${what(shown.value)} (limit ${shown.limit})`;
+}
+
+/** An agent with which nothing is wrong, as far as is known. */
+function fine(agent: AgentReading, options: DiagnoseOptions): Finding {
+  const name = plainName(agent.endpoint);
+  const { health, now, lastRequestMs } = agent;
+  const isChecked = health !== null && health.status !== "unknown";
+  const hasRequests = now.requests > 0;
+
+  if (!isChecked && !hasRequests && (lastRequestMs === null || health !== null)) {
+    const evidence = plainMessage(health?.message ?? "");
+    return finding(
+      "unknown",
+      "unknown",
+      `Nothing is known of ${name}${lastRequestMs === null ? " yet" : ""}.`,
+      joinSentences(evidence, silence(agent, options)),
+      options.nowMs,
+    );
+  }
+  const detail = hasRequests ? figures(now) : silence(agent, options);
+  return finding("healthy", "healthy", `${name} is healthy.`, detail, options.nowMs);
+}
+
+/** `p99 is 0.4 s; 1 of 84 requests failed.` */
+function figures({ requests, failed, p99Ms }: Window): string {
+  const failures =
+    failed === 0
+      ? `none of ${formatCount(requests)} requests failed`
+      : `${formatCount(failed)} of ${formatCount(requests)} requests failed`;
+  const text =
+    requests === 1
+      ? failed === 0
+        ? "one request, not failed"
+        : "its one request failed"
+      : failures;
+  if (p99Ms === null || !Number.isFinite(p99Ms))
+    return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+  return `p99 is ${formatDurationMs(p99Ms)}; ${text}.`;
+}
+
+function silence({ health, lastRequestMs }: AgentReading, { formatTime }: DiagnoseOptions): string {
+  const cold = health?.state === "cold" ? " (scaled to zero)" : "";
+  return lastRequestMs === null
+    ? `No request so far${cold}.`
+    : `No request since ${formatTime(lastRequestMs)}${cold}.`;
+}
+
+/** Only when it says something: an agent that was called long ago, or is cold, while nothing is wrong. */
+function quietest(agents: readonly AgentReading[], options: DiagnoseOptions): string {
+  const [quiet] = agents
+    .filter(({ now, lastRequestMs, health }) => {
+      if (now.requests > 0) return false;
+      return (
+        health?.state === "cold" ||
+        (lastRequestMs !== null && options.nowMs - lastRequestMs >= QUIET_MIN_MS)
+      );
+    })
+    .sort(
+      (a, b) =>
+        (a.lastRequestMs ?? 0) - (b.lastRequestMs ?? 0) || compareText(a.endpoint, b.endpoint),
+    );
+  if (quiet === undefined) return "";
+  const text = silence(quiet, options);
+  return `Quietest: ${code(quiet.endpoint)}, ${text.charAt(0).toLowerCase()}${text.slice(1)}`;
+}
+
+/** `And 2 more: support-agent is slow, triage is not ready.` */
+function also(others: readonly Finding[]): string {
+  if (others.length === 0) return "";
+  const named = others.slice(0, ALSO_MAX).map(({ sentence }) => sentence.headline);
+  const rest = others.length > named.length ? ", …" : "";
+  return `And ${formatCount(others.length)} more: ${named.join(", ")}${rest || "."}`;
+}
+
+function joinSentences(...sentences: string[]): string {
+  return sentences.filter((sentence) => sentence !== "").join(" ");
+}
+
+function bySeverity(a: Finding, b: Finding): number {
+  return severityOf(a) - severityOf(b) || a.sinceMs - b.sinceMs;
+}
+
+function severityOf({ severity }: Finding): number {
+  return severities.indexOf(severity);
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
