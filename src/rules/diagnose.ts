@@ -75,7 +75,7 @@ const severities = [
 type Finding = {
   readonly severity: (typeof severities)[number];
   readonly sentence: Sentence;
-  /** The same in a few words, for where another problem is told first: `it is also slow: p99 is …`. */
+  /** The same in a few words, for where a worse problem is told first: `is also slow: p99 is …`. */
   readonly brief: string;
   readonly sinceMs: number;
 };
@@ -102,11 +102,9 @@ export function diagnose(agents: readonly AgentReading[], options: DiagnoseOptio
   const troubled = ranked.filter(({ worst }) => severityOf(worst) < severities.indexOf("unknown"));
   const [first, ...others] = troubled;
   if (first !== undefined) {
-    const { sentence } = { sentence: diagnoseAgent(first.agent, options) };
-    return {
-      ...sentence,
-      detail: joinSentences(sentence.detail, also(others.map((o) => o.worst))),
-    };
+    const sentence = diagnoseAgent(first.agent, options);
+    const more = andMore(others.map(({ worst }) => worst));
+    return { ...sentence, detail: joinSentences(sentence.detail, more) };
   }
 
   const unknown = ranked.filter(({ worst }) => worst.severity === "unknown");
@@ -134,11 +132,10 @@ export function diagnose(agents: readonly AgentReading[], options: DiagnoseOptio
 export function diagnoseAgent(agent: AgentReading, options: DiagnoseOptions): Sentence {
   const [worst, ...others] = findings(agent, options);
   if (worst === undefined) return fine(agent, options).sentence;
-  const firing = others.filter(({ sentence }) => sentence.status === "critical");
-  return {
-    ...worst.sentence,
-    detail: joinSentences(worst.sentence.detail, ...firing.map(({ brief }) => `It ${brief}.`)),
-  };
+  const also = others
+    .filter(({ severity, brief }) => severity !== worst.severity && brief !== "")
+    .map(({ brief }) => `It ${brief}.`);
+  return { ...worst.sentence, detail: joinSentences(worst.sentence.detail, ...also) };
 }
 
 /**
@@ -153,25 +150,22 @@ export function explainAlert(
 ): string {
   const { rule, value, step } = alert;
   if (step.to === "pending" || step.to === "firing") {
-    const breaches = [{ rule, value, sinceMs: step.breachSinceMs, state: step.to }];
-    return formatSentence(diagnoseAgent({ ...agent, breaches }, options));
+    const breach = { rule, value, sinceMs: step.breachSinceMs, state: step.to };
+    return formatSentence(findingOf(agent, breach, options).sentence);
   }
   const name = plainName(agent.endpoint);
   if (step.from === "resolved") return `${name} stayed well.`;
 
-  const since = options.formatTime(step.breachSinceMs);
-  const lasted = formatElapsedMs(options.nowMs - step.breachSinceMs);
   const been = { latency_p99: "slow", error_rate: "failing", endpoint_not_ready: "down" }[
     rule.kind
   ];
-  const detail =
+  const now =
     rule.kind === "endpoint_not_ready"
-      ? joinSentences(
-          plainMessage(agent.health?.message ?? ""),
-          `It was down from ${since} (${lasted}).`,
-        )
-      : `${measured(rule, value)}. It was ${been} from ${since} (${lasted}).`;
-  return `${name} is no longer ${been}: ${detail}`;
+      ? plainMessage(agent.health?.message ?? "")
+      : `${measured(rule, value)}.`;
+  const lasted = formatElapsedMs(options.nowMs - step.breachSinceMs);
+  const was = `It was ${been} for ${lasted}, from ${options.formatTime(step.breachSinceMs)}.`;
+  return `${name} is no longer ${been}: ${joinSentences(now, was)}`;
 }
 
 /** As one text: `support-agent is slow: p99 is …`, `All 3 agents are healthy. Quietest: …`. */
@@ -199,47 +193,18 @@ function findings(agent: AgentReading, options: DiagnoseOptions): Finding[] {
   return found.sort(bySeverity);
 }
 
-function findingOf(agent: AgentReading, breach: Breach, options: DiagnoseOptions): Finding {
+function findingOf(
+  agent: Omit<AgentReading, "breaches">,
+  breach: Breach,
+  options: DiagnoseOptions,
+): Finding {
   const { rule, value, sinceMs, state } = breach;
   const name = plainName(agent.endpoint);
   const since = `since ${options.formatTime(sinceMs)}`;
   const isFiring = state === "firing";
   const waits = `for ${formatElapsedMs(options.nowMs - sinceMs)}; alerts after ${formatElapsedMs(rule.holdSeconds * 1000)}`;
 
-  if (rule.kind === "endpoint_not_ready") {
-    const evidence = plainMessage(agent.health?.message ?? "");
-    if (isFiring && agent.health !== null && agent.health.status !== "unhealthy") {
-      const known = agent.health.status === "unknown" ? "may still be down" : "is recovering";
-      return {
-        ...finding(
-          known === "is recovering" ? "recovering" : "down",
-          known === "is recovering" ? "warning" : "critical",
-          `${name} ${known}`,
-          joinSentences(evidence, `It was down ${since}.`),
-          sinceMs,
-        ),
-        brief: `${known.replace("is ", "is also ")}`,
-      };
-    }
-    return isFiring
-      ? {
-          ...finding(
-            "down",
-            "critical",
-            `${name} is down`,
-            joinSentences(evidence, `Not ready ${since}.`),
-            sinceMs,
-          ),
-          brief: "is also down",
-        }
-      : finding(
-          "getting down",
-          "warning",
-          `${name} is not ready`,
-          joinSentences(evidence, `Not ready ${waits}.`),
-          sinceMs,
-        );
-  }
+  if (rule.kind === "endpoint_not_ready") return notReady(agent, breach, { since, waits });
 
   const isSlow = rule.kind === "latency_p99";
   const limits = measured(rule, value);
@@ -260,6 +225,28 @@ function findingOf(agent: AgentReading, breach: Breach, options: DiagnoseOptions
     ...finding(word, "critical", `${name} is ${word}`, detail, sinceMs),
     brief: `is also ${word}: ${limits} ${since}`,
   };
+}
+
+function notReady(
+  { endpoint, health }: Pick<AgentReading, "endpoint" | "health">,
+  { state, sinceMs }: Breach,
+  { since, waits }: { readonly since: string; readonly waits: string },
+): Finding {
+  const name = plainName(endpoint);
+  const evidence = plainMessage(health?.message ?? "");
+  const say = (text: string) => joinSentences(evidence, text);
+
+  if (state === "pending") {
+    const detail = say(`Not ready ${waits}.`);
+    return finding("getting down", "warning", `${name} is not ready`, detail, sinceMs);
+  }
+  if (health?.status === "healthy" || health?.status === "degraded") {
+    const detail = say(`It was down ${since}.`);
+    return finding("recovering", "warning", `${name} is recovering`, detail, sinceMs);
+  }
+  // A check that finds nothing out does not say that it is up again.
+  const headline = health?.status === "unknown" ? `${name} may still be down` : `${name} is down`;
+  return finding("down", "critical", headline, say(`Not ready ${since}.`), sinceMs);
 }
 
 function finding(
@@ -355,7 +342,7 @@ function quietest(agents: readonly AgentReading[], options: DiagnoseOptions): st
 }
 
 /** `And 2 more: support-agent is slow, triage is not ready.` */
-function also(others: readonly Finding[]): string {
+function andMore(others: readonly Finding[]): string {
   if (others.length === 0) return "";
   const named = others.slice(0, ALSO_MAX).map(({ sentence }) => sentence.headline);
   const rest = others.length > named.length ? ", …" : "";

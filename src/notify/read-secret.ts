@@ -1,0 +1,100 @@
+/**
+ * Reads a webhook URL from where it is kept: `env:NAME` or `file:PATH`. Settings
+ * hold only this reference, so the URL is in no file, export or page of ours.
+ * What was read, and a reference that looks like the URL itself, is never shown.
+ */
+import { MonitorError } from "../monitor-error.ts";
+
+export type SecretSources = {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readFile(path: string): string | Promise<string>;
+};
+
+/** A webhook URL is shorter than this; a longer file is the wrong file. */
+const URL_MAX_CHARS = 2048;
+
+const HINT =
+  "give it as env:NAME (an environment variable) or file:PATH (a file that only you can read).";
+
+/**
+ * @throws MonitorError `CONFIG_INVALID` when the reference, or what it leads to,
+ * can't be used.
+ */
+export async function readSecret(reference: string, sources: SecretSources): Promise<string> {
+  const { where, text } = await lookUp(reference, sources);
+  const url = text.trim();
+  if (url === "") {
+    throw invalid(`the webhook is empty: ${where}`, "put the webhook's URL there.");
+  }
+  if (url.length > URL_MAX_CHARS || /\s/.test(url) || !URL.canParse(url)) {
+    throw invalid(
+      `the webhook is not a URL: ${where}`,
+      "it should hold the webhook's URL and nothing else.",
+    );
+  }
+
+  const { protocol, hostname, username, password } = new URL(url);
+  if (username !== "" || password !== "") {
+    throw invalid(
+      `the webhook holds a user name or password: ${where}`,
+      "use the URL as Slack shows it, without user:password@.",
+    );
+  }
+  if (protocol !== "https:" && !(protocol === "http:" && isLoopback(hostname))) {
+    throw invalid(
+      `the webhook is not an https URL: ${where}`,
+      "use the https URL that Slack shows; http is taken only for this machine.",
+    );
+  }
+  if (isLinkLocal(hostname)) {
+    throw invalid(
+      `the webhook leads to an address that only machines of a cloud use: ${where}`,
+      "use the https URL that Slack shows.",
+    );
+  }
+  return url;
+}
+
+/** `where` may be shown. */
+async function lookUp(
+  reference: string,
+  { env, readFile }: SecretSources,
+): Promise<{ where: string; text: string }> {
+  const name = /^env:([A-Za-z_][A-Za-z0-9_]{0,127})$/.exec(reference)?.[1];
+  if (name !== undefined) {
+    const text = env[name];
+    if (text !== undefined) return { where: `environment variable ${name}`, text };
+    throw invalid(
+      `the webhook is kept in environment variable ${name}, which is not set`,
+      `set ${name} to the webhook's URL.`,
+    );
+  }
+
+  const path = /^file:([^\0\r\n]{1,4096})$/.exec(reference)?.[1];
+  if (path === undefined || path.includes("://") || path.startsWith("//")) {
+    throw invalid("the webhook is not a reference to where its URL is kept", HINT);
+  }
+  try {
+    return { where: `file ${path}`, text: await readFile(path) };
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? ` (${String(cause.code)})` : "";
+    throw invalid(
+      `the webhook is kept in file ${path}, which could not be read${code}`,
+      "check the path and that this user may read it.",
+    );
+  }
+}
+
+function invalid(message: string, hint: string): MonitorError {
+  return new MonitorError("CONFIG_INVALID", message, { hint });
+}
+
+/** The URL's parser has brought every spelling of an address, such as `2130706433`, into one. */
+function isLoopback(hostname: string): boolean {
+  return hostname === "localhost" || hostname === "[::1]" || /^127(\.\d{1,3}){3}$/.test(hostname);
+}
+
+/** Where clouds keep the credentials of their machines. A v4 address in a v6 one is written in hex. */
+function isLinkLocal(hostname: string): boolean {
+  return /^(169\.254\.|0\.|\[fe[89ab]|\[::ffff:a9fe:|\[::\])/.test(hostname);
+}
