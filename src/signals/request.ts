@@ -57,13 +57,17 @@ export type ModuleCall = {
   readonly pathSource: PathSource;
   readonly model: string | null;
   readonly latencyMs: number;
-  /** Latency without that of the calls inside. */
+  /** The part of the latency during which no call inside was running. */
   readonly selfMs: number;
-  /** Of a model call: what it used. Of a module: the sum of the model calls that it made itself. */
+  /** Of a model call only, so that sums over all calls count each token once. */
   readonly tokens: Tokens | null;
+  /** Of a model call only. */
   readonly costUsd: number | null;
   readonly cache: CacheOutcome;
+  /** Set when the call failed, for whatever reason below it. */
   readonly errorClass: ErrorClass | null;
+  /** Calls that stand above it in the request; 0 for the program itself. */
+  readonly depth: number;
   /** Attempts of a model call that failed before the one that counted; `null` where telemetry hides them. */
   readonly retries: number | null;
 };

@@ -45,4 +45,3 @@ export type AgentSpan = {
   /** The span repeats its parent, as OpenInference's `Predict(Triage).forward` does inside `Predict.forward`. */
   readonly repeatsParent: boolean;
 };
-

@@ -1,0 +1,324 @@
+/**
+ * Reads one OTLP span of any convention into an `AgentSpan`. The only place that
+ * knows the attribute names of our DSPy callback, OpenInference, MLflow and
+ * OpenTelemetry's GenAI conventions. Prompts, answers and tool arguments are not
+ * among the attributes that it asks for.
+ */
+import type { Tokens } from "../../signals/request.ts";
+import { scrub } from "../../signals/scrub.ts";
+import type { AgentSpan, Convention } from "../../signals/span.ts";
+import type { AttributeValue, OtlpSpan } from "./otlp-span.ts";
+
+/** Longest error message that is kept, in characters. */
+const MESSAGE_LENGTH_MAX = 400;
+/** Longest name of anything that is kept, in characters. */
+const NAME_LENGTH_MAX = 200;
+
+const OTLP_KIND_SERVER = 2;
+const OTLP_STATUS_ERROR = 2;
+
+const wanted = new Set([
+  "dspy.endpoint",
+  "dspy.model.version",
+  "service.name",
+  "service.version",
+  "dspy.kind",
+  "dspy.module.path",
+  "dspy.module.class",
+  "dspy.program.class",
+  "dspy.lm.cost_usd",
+  "dspy.lm.cache_hit",
+  "error.type",
+  "gen_ai.operation.name",
+  "gen_ai.agent.name",
+  "gen_ai.request.model",
+  "gen_ai.response.model",
+  "gen_ai.usage.input_tokens",
+  "gen_ai.usage.output_tokens",
+  "gen_ai.usage.prompt_tokens",
+  "gen_ai.usage.completion_tokens",
+  "gen_ai.response.time_to_first_chunk",
+  "openinference.span.kind",
+  "llm.model_name",
+  "llm.token_count.prompt",
+  "llm.token_count.completion",
+  "llm.cost.total",
+  "mlflow.spanType",
+  "mlflow.llm.model",
+  "mlflow.chat.tokenUsage",
+]);
+
+/** Whether `toAgentSpan` reads the attribute. Decoders skip the rest unread. */
+export function isWanted(key: string): boolean {
+  return wanted.has(key);
+}
+
+export function toAgentSpan(span: OtlpSpan): AgentSpan {
+  const convention = conventionOf(span);
+  const { kind, ...told } = readers[convention](span);
+  const failed = span.statusCode === OTLP_STATUS_ERROR;
+  return {
+    traceId: span.traceId,
+    spanId: span.spanId,
+    parentSpanId: span.parentSpanId,
+    name: cut(span.name, NAME_LENGTH_MAX),
+    convention,
+    kind,
+    startMs: span.startMs,
+    endMs: span.endMs,
+    endpoint:
+      text(span.resource.get("dspy.endpoint")) ??
+      text(span.resource.get("service.name")) ??
+      "unknown",
+    modelVersion:
+      text(span.resource.get("dspy.model.version")) ?? text(span.resource.get("service.version")),
+    ...nothingTold,
+    ...told,
+    failed,
+    errorType: failed ? errorTypeOf(span) : null,
+    errorMessage: failed ? errorMessageOf(span) : null,
+    repeatsParent: convention === "openinference" && PREDICT_AGAIN.test(span.name),
+  };
+}
+
+type Told = {
+  kind: AgentSpan["kind"];
+  path?: string | null;
+  program?: string | null;
+  model?: string | null;
+  tokens?: Tokens | null;
+  totalTokens?: Tokens | null;
+  costUsd?: number | null;
+  cacheHit?: boolean | null;
+  firstTokenMs?: number | null;
+};
+
+const nothingTold = {
+  path: null,
+  program: null,
+  model: null,
+  tokens: null,
+  totalTokens: null,
+  costUsd: null,
+  cacheHit: null,
+  firstTokenMs: null,
+};
+
+function conventionOf(span: OtlpSpan): Convention {
+  const { attributes } = span;
+  if (attributes.has("dspy.kind")) return "callback";
+  if (attributes.has("openinference.span.kind")) return "openinference";
+  if (attributes.has("mlflow.spanType")) return "mlflow";
+  if (attributes.has("gen_ai.operation.name")) return "genai";
+  return "none";
+}
+
+const readers: Record<Convention, (span: OtlpSpan) => Told> = {
+  callback({ attributes }) {
+    const kind = text(attributes.get("dspy.kind"));
+    const program = text(attributes.get("dspy.program.class"));
+    switch (kind) {
+      case "module":
+        return { kind, program, path: text(attributes.get("dspy.module.path")) };
+      case "lm": {
+        const cacheHit = attributes.get("dspy.lm.cache_hit") === true;
+        return {
+          kind,
+          model: modelName(attributes.get("gen_ai.request.model")),
+          tokens: cacheHit ? { input: 0, output: 0 } : genAiTokens(attributes),
+          costUsd: cacheHit ? 0 : amount(attributes.get("dspy.lm.cost_usd")),
+          cacheHit,
+          firstTokenMs: firstTokenMs(attributes),
+        };
+      }
+      case "tool":
+      case "retriever":
+      case "adapter":
+      case "embedding":
+        return { kind, program };
+      default:
+        return { kind: "other" };
+    }
+  },
+
+  openinference({ name, attributes }) {
+    switch (text(attributes.get("openinference.span.kind"))) {
+      case "LLM":
+        return {
+          kind: "lm",
+          model: modelName(attributes.get("llm.model_name")),
+          tokens: tokensOf(
+            attributes.get("llm.token_count.prompt"),
+            attributes.get("llm.token_count.completion"),
+          ),
+          costUsd: amount(attributes.get("llm.cost.total")),
+        };
+      case "TOOL":
+        return { kind: "tool" };
+      case "RETRIEVER":
+        return { kind: "retriever" };
+      case "EMBEDDING":
+        return { kind: "embedding" };
+      case "CHAIN":
+      case "AGENT":
+        return ADAPTER.test(name)
+          ? { kind: "adapter" }
+          : { kind: "module", program: className(name) };
+      default:
+        return { kind: "other" };
+    }
+  },
+
+  mlflow({ name, attributes }) {
+    const totalTokens = mlflowTokens(attributes.get("mlflow.chat.tokenUsage"));
+    const model = modelName(unquoted(attributes.get("mlflow.llm.model")));
+    const lm: Told = { kind: "lm", model, tokens: totalTokens };
+    switch (unquoted(attributes.get("mlflow.spanType"))) {
+      case "CHAT_MODEL":
+        return lm;
+      case "LLM":
+        // autolog gives a dspy.Predict the type LLM; a model called by other means has it too.
+        return MODULE_METHOD.test(name)
+          ? { kind: "module", program: className(name), totalTokens }
+          : lm;
+      case "TOOL":
+        return { kind: "tool" };
+      case "RETRIEVER":
+        return { kind: "retriever" };
+      case "PARSER":
+        return { kind: "adapter" };
+      case "EMBEDDING":
+        return { kind: "embedding" };
+      default:
+        return { kind: "module", program: className(name), totalTokens };
+    }
+  },
+
+  genai({ name, attributes }) {
+    const tokens = genAiTokens(attributes);
+    const model = modelName(attributes.get("gen_ai.request.model"));
+    const program = text(attributes.get("gen_ai.agent.name")) ?? className(name);
+    switch (text(attributes.get("gen_ai.operation.name"))) {
+      case "generate_content":
+        // MLflow calls a dspy.Predict so, without a model.
+        if (model === null) return { kind: "module", program, totalTokens: tokens };
+        return { kind: "lm", model, tokens, firstTokenMs: firstTokenMs(attributes) };
+      case "chat":
+      case "text_completion":
+        return { kind: "lm", model, tokens, firstTokenMs: firstTokenMs(attributes) };
+      case "embeddings":
+        return { kind: "embedding" };
+      case "execute_tool":
+      case "TOOL":
+        return { kind: "tool" };
+      case "retrieval":
+      case "RETRIEVER":
+        return { kind: "retriever" };
+      case "PARSER":
+        return { kind: "adapter" };
+      default:
+        return { kind: "module", program, totalTokens: tokens };
+    }
+  },
+
+  none({ kind }) {
+    return { kind: kind === OTLP_KIND_SERVER ? "server" : "other" };
+  },
+};
+
+const MODULE_METHOD = /\.a?forward$/;
+const ADAPTER = /Adapter\.(?:__call__|acall|format|parse)$/;
+/** OpenInference shows a Predict twice: `Predict.forward`, and inside it once more with the signature. */
+const PREDICT_AGAIN = /^\w{1,100}\((\w{1,100})\)\.a?forward$/;
+
+/** `Triage` of `Predict(Triage).forward`; `null` where the signature has no name of its own. */
+export function signatureIn(spanName: string): string | null {
+  const signature = PREDICT_AGAIN.exec(spanName)?.[1] ?? null;
+  return signature === "StringSignature" ? null : signature;
+}
+
+function className(spanName: string): string {
+  return cut(spanName.replace(MODULE_METHOD, ""), NAME_LENGTH_MAX);
+}
+
+function text(value: AttributeValue | undefined): string | null {
+  return typeof value === "string" && value !== "" ? cut(value, NAME_LENGTH_MAX) : null;
+}
+
+/** MLflow sends each value as JSON text to OTLP receivers, and typed to its own server. */
+function unquoted(value: AttributeValue | undefined): string | null {
+  return text(typeof value === "string" && value.startsWith('"') ? value.slice(1, -1) : value);
+}
+
+/** Without the provider in front, so that one model has one name in every convention. */
+function modelName(value: AttributeValue | undefined | null): string | null {
+  const model = text(value ?? undefined);
+  return model === null ? null : model.slice(model.lastIndexOf("/") + 1);
+}
+
+function amount(value: AttributeValue | undefined): number | null {
+  return typeof value === "number" && Number.isFinite(value) && value >= 0 ? value : null;
+}
+
+function tokensOf(
+  input: AttributeValue | undefined,
+  output: AttributeValue | undefined,
+): Tokens | null {
+  const [read, written] = [amount(input), amount(output)];
+  return read === null && written === null ? null : { input: read ?? 0, output: written ?? 0 };
+}
+
+function genAiTokens(attributes: OtlpSpan["attributes"]): Tokens | null {
+  return tokensOf(
+    attributes.get("gen_ai.usage.input_tokens") ?? attributes.get("gen_ai.usage.prompt_tokens"),
+    attributes.get("gen_ai.usage.output_tokens") ??
+      attributes.get("gen_ai.usage.completion_tokens"),
+  );
+}
+
+function mlflowTokens(value: AttributeValue | undefined): Tokens | null {
+  const usage = typeof value === "string" ? parsed(value) : value;
+  if (typeof usage !== "object" || usage === null || Array.isArray(usage)) return null;
+  const { input_tokens, output_tokens } = usage as Record<string, AttributeValue>;
+  return tokensOf(input_tokens, output_tokens);
+}
+
+function parsed(json: string): AttributeValue {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return null;
+  }
+}
+
+function firstTokenMs(attributes: OtlpSpan["attributes"]): number | null {
+  const seconds = amount(attributes.get("gen_ai.response.time_to_first_chunk"));
+  return seconds === null ? null : seconds * 1000;
+}
+
+function errorTypeOf({ attributes, exceptions, statusMessage }: OtlpSpan): string {
+  const type =
+    exceptions.at(-1)?.type ||
+    text(attributes.get("error.type")) ||
+    /^\w+(?=:|$)/.exec(statusMessage)?.[0];
+  return cut((type || "unknown").replace(/^.*\./, ""), NAME_LENGTH_MAX);
+}
+
+/**
+ * The first paragraph only: what follows is advice of the library. Adapter errors
+ * quote the model's answer, of which nothing is kept.
+ */
+function errorMessageOf({ exceptions, statusMessage }: OtlpSpan): string | null {
+  const exception = exceptions.at(-1);
+  const message = exception ? exception.message : statusMessage.replace(/^\w+(?:: |$)/, "");
+  const [paragraph = ""] = message.split(/\n\s*\n/, 1);
+  const withoutAnswer = exception?.type.endsWith("AdapterParseError")
+    ? paragraph.replace(/(?: with value |: |\. )[\s\S]*$/, "")
+    : paragraph;
+  const clean = cut(scrub(withoutAnswer).replace(/\s+/g, " ").trim(), MESSAGE_LENGTH_MAX);
+  return clean === "" ? null : clean;
+}
+
+function cut(value: string, length: number): string {
+  return value.length <= length ? value : `${value.slice(0, length - 1)}…`;
+}

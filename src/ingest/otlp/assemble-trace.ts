@@ -1,0 +1,411 @@
+/**
+ * Turns the spans of one closed trace into signals: the request, the calls
+ * inside it, and its failures. Pure, and the same for any order of spans.
+ */
+import type { ClosedTrace } from "../../signals/closed-trace.ts";
+import type { ErrorClass } from "../../signals/error-class.ts";
+import type { ErrorEvent } from "../../signals/error-event.ts";
+import { fingerprint } from "../../signals/fingerprint.ts";
+import type { CacheOutcome, ModuleCall, Request, Tokens } from "../../signals/request.ts";
+import type { AgentSpan } from "../../signals/span.ts";
+import { signatureIn } from "./agent-span.ts";
+import { errorClassOf } from "./error-class-of.ts";
+
+/** @param spans of one trace, each span id once, at least one. */
+export function assembleTrace(spans: readonly AgentSpan[]): ClosedTrace {
+  const { tops, orphanTops } = growTree(spans);
+  const roots = tops.filter(({ span }) => span.parentSpanId === null);
+  const incomplete = roots.length === 0;
+  // Without a root, everything that did arrive is one request.
+  const trees = incomplete ? [orphanTops] : roots.map((root) => [root]);
+  const orphans = incomplete ? [] : orphanTops;
+
+  const requests: Request[] = [];
+  const moduleCalls: ModuleCall[] = [];
+  const errors: ErrorEvent[] = [];
+  for (const tree of trees) {
+    const program = programOf(tree);
+    const failures = tree.flatMap((top) => failuresOf(top));
+    const calls = tree.flatMap((top) => callsOf(top, program));
+    if (incomplete || isProgram(tree)) {
+      requests.push(requestOf({ tree, program, failures, calls, incomplete }));
+    }
+    moduleCalls.push(...calls);
+    errors.push(...failures.map((failure) => errorEventOf(failure, program)));
+  }
+  for (const orphan of orphans) {
+    const program = programOf([orphan]);
+    moduleCalls.push(...callsOf(orphan, program));
+    errors.push(...failuresOf(orphan).map((failure) => errorEventOf(failure, program)));
+  }
+  const [first] = spans;
+  const main = trees[0]?.[0]?.span ?? first;
+  return {
+    traceId: main?.traceId ?? "",
+    endpoint: main?.endpoint ?? "unknown",
+    convention: spans.find(({ convention }) => convention !== "none")?.convention ?? "none",
+    requests,
+    moduleCalls,
+    errors,
+    orphanSpans: orphans.length,
+  };
+}
+
+/** A span with the calls inside it. Spans that only repeat their parent are folded into it. */
+type Node = {
+  readonly span: AgentSpan;
+  readonly name: string;
+  readonly children: Node[];
+  /** Attempts of a model call: the model calls right inside it. */
+  readonly attempts: Node[];
+  parent: Node | null;
+};
+
+function growTree(spans: readonly AgentSpan[]): { tops: Node[]; orphanTops: Node[] } {
+  const ordered = [...spans].sort(
+    (a, b) => a.startMs - b.startMs || b.endMs - a.endMs || (a.spanId < b.spanId ? -1 : 1),
+  );
+  const nodes = new Map<string, Node>();
+  for (const span of ordered) {
+    nodes.set(span.spanId, { span, name: span.name, children: [], attempts: [], parent: null });
+  }
+  const tops: Node[] = [];
+  for (const node of nodes.values()) {
+    const parent = nodes.get(node.span.parentSpanId ?? "");
+    if (parent && parent !== node) {
+      node.parent = parent;
+      parent.children.push(node);
+    } else {
+      tops.push(node);
+    }
+  }
+  breakCircles(nodes, tops);
+  const folded = tops.map(fold);
+  return {
+    tops: folded,
+    orphanTops: folded.filter(({ span }) => span.parentSpanId !== null),
+  };
+}
+
+/** Parents in a circle hang below no top: the earliest span of each circle becomes one. */
+function breakCircles(nodes: ReadonlyMap<string, Node>, tops: Node[]): void {
+  const reached = new Set<Node>();
+  const reach = (top: Node) => {
+    const stack = [top];
+    for (let node = stack.pop(); node; node = stack.pop()) {
+      reached.add(node);
+      stack.push(...node.children);
+    }
+  };
+  for (const top of tops) reach(top);
+  for (const node of nodes.values()) {
+    if (reached.has(node)) continue;
+    const siblings = node.parent?.children ?? [];
+    siblings.splice(siblings.indexOf(node), 1);
+    node.parent = null;
+    tops.push(node);
+    reach(node);
+  }
+}
+
+function fold(top: Node): Node {
+  const folded: Node = { ...top, children: [], attempts: [] };
+  // An explicit stack: traces may be deeper than the call stack.
+  const work: { readonly from: Node; readonly to: Node }[] = [{ from: top, to: folded }];
+  for (let step = work.pop(); step; step = work.pop()) {
+    for (const child of step.from.children) {
+      if (child.span.repeatsParent && step.to.span.kind === "module") {
+        const target = step.to as { name: string };
+        if (signatureIn(child.span.name)) target.name = child.span.name;
+        work.push({ from: child, to: step.to });
+        continue;
+      }
+      const copy: Node = { ...child, children: [], attempts: [], parent: step.to };
+      const isAttempt = child.span.kind === "lm" && step.to.span.kind === "lm";
+      (isAttempt ? step.to.attempts : step.to.children).push(copy);
+      work.push({ from: child, to: copy });
+    }
+  }
+  sortTree(folded);
+  return folded;
+}
+
+/** Folding may mix children of a span with those of its repetition: order them again. */
+function sortTree(top: Node): void {
+  for (const { node } of walk(top)) {
+    node.children.sort((a, b) => a.span.startMs - b.span.startMs);
+  }
+}
+
+function* walk(top: Node): Generator<{ node: Node; depth: number }> {
+  const stack = [{ node: top, depth: 0 }];
+  for (let next = stack.pop(); next; next = stack.pop()) {
+    yield next;
+    for (let index = next.node.children.length - 1; index >= 0; index--) {
+      const node = next.node.children[index];
+      if (node) stack.push({ node, depth: next.depth + 1 });
+    }
+  }
+}
+
+function isProgram(tree: readonly Node[]): boolean {
+  return tree.some(({ span }) => span.kind === "module" || span.kind === "server");
+}
+
+function programOf(tree: readonly Node[]): string {
+  for (const top of tree) {
+    for (const { node } of walk(top)) {
+      if (node.span.kind === "module") return node.span.program ?? node.span.name;
+    }
+  }
+  return tree[0]?.span.name ?? "unknown";
+}
+
+// ─── The request ────────────────────────────────────────────────────────────
+
+function requestOf({
+  tree,
+  program,
+  failures,
+  calls,
+  incomplete,
+}: {
+  tree: readonly Node[];
+  program: string;
+  failures: readonly Failure[];
+  calls: readonly ModuleCall[];
+  incomplete: boolean;
+}): Request {
+  const spans = tree.map(({ span }) => span);
+  const first = spans[0] as AgentSpan; // a tree has at least one top
+  const startMs = Math.min(...spans.map((span) => span.startMs));
+  const endMs = Math.max(...spans.map((span) => span.endMs));
+  const lmCalls = calls.filter(({ kind }) => kind === "lm");
+  const cause = failures.findLast(({ handled }) => !handled);
+  return {
+    eventId: eventId(first),
+    traceId: first.traceId,
+    timeMs: endMs,
+    endpoint: first.endpoint,
+    modelVersion: first.modelVersion,
+    program,
+    latencyMs: endMs - startMs,
+    firstTokenMs: firstTokenOf(tree, startMs),
+    tokens: addTokens(lmCalls.map(({ tokens }) => tokens)) ?? totalTokensOf(tree),
+    costUsd: addKnown(lmCalls.map(({ costUsd }) => costUsd)),
+    cache: cacheOf(lmCalls),
+    cacheHits: lmCalls.some(({ cache }) => cache !== "unknown")
+      ? lmCalls.filter(({ cache }) => cache === "hit").length
+      : null,
+    errorClass: cause ? classOf(cause.node) : null,
+    incomplete,
+  };
+}
+
+function cacheOf(lmCalls: readonly ModuleCall[]): CacheOutcome {
+  if (lmCalls.some(({ cache }) => cache === "miss")) return "miss";
+  return lmCalls.length > 0 && lmCalls.every(({ cache }) => cache === "hit") ? "hit" : "unknown";
+}
+
+/** The total that the topmost span tells: totals further down are part of it. */
+function totalTokensOf(tree: readonly Node[]): Tokens | null {
+  const found: Tokens[] = [];
+  const queue = [...tree];
+  for (let node = queue.shift(); node; node = queue.shift()) {
+    if (node.span.totalTokens) found.push(node.span.totalTokens);
+    else queue.push(...node.children);
+  }
+  return addTokens(found);
+}
+
+function firstTokenOf(tree: readonly Node[], startMs: number): number | null {
+  let first: number | null = null;
+  for (const top of tree) {
+    for (const { node } of walk(top)) {
+      if (node.span.firstTokenMs === null) continue;
+      const sinceStartMs = node.span.startMs - startMs + node.span.firstTokenMs;
+      if (first === null || sinceStartMs < first) first = sinceStartMs;
+    }
+  }
+  return first;
+}
+
+// ─── The calls inside ───────────────────────────────────────────────────────
+
+const placed: ReadonlySet<string> = new Set(["module", "tool", "retriever"]);
+
+function callsOf(top: Node, program: string): ModuleCall[] {
+  const calls: ModuleCall[] = [];
+  const placeOf = new Map<Node, Node>();
+  for (const { node, depth } of walk(top)) {
+    const above = node.parent ? placeOf.get(node.parent) : undefined;
+    const place = placed.has(node.span.kind) ? node : (above ?? node);
+    placeOf.set(node, place);
+    if (node.span.kind !== "server" && node.span.kind !== "other") {
+      calls.push(callOf({ node, place, depth, program }));
+    }
+  }
+  return calls;
+}
+
+function callOf({
+  node,
+  place,
+  depth,
+  program,
+}: {
+  node: Node;
+  place: Node;
+  depth: number;
+  program: string;
+}): ModuleCall {
+  const { span, attempts } = node;
+  const isLm = span.kind === "lm";
+  const heard = [span, ...attempts.map((attempt) => attempt.span)];
+  return {
+    eventId: eventId(span),
+    traceId: span.traceId,
+    spanId: span.spanId,
+    parentSpanId: node.parent?.span.spanId ?? span.parentSpanId,
+    timeMs: span.endMs,
+    endpoint: span.endpoint,
+    modelVersion: span.modelVersion,
+    kind: span.kind as ModuleCall["kind"], // callsOf leaves the other kinds out
+    program: span.program ?? program,
+    path: place.span.path ?? place.name,
+    pathSource: place.span.path === null ? "span" : "attribute",
+    model: isLm ? span.model : null,
+    latencyMs: span.endMs - span.startMs,
+    selfMs: selfMsOf(node),
+    // LiteLLM's attempts tell the usage that the call around them does not.
+    tokens: isLm ? addTokens(heard.map(({ tokens }) => tokens)) : null,
+    costUsd: isLm ? addKnown(heard.map(({ costUsd }) => costUsd)) : null,
+    cache: span.cacheHit === null ? "unknown" : span.cacheHit ? "hit" : "miss",
+    errorClass: span.failed ? classOf(node) : null,
+    depth,
+    retries: isLm && attempts.length > 0 ? attempts.filter((a) => a.span.failed).length : null,
+  };
+}
+
+/** Latency without the union of the children's intervals: children may overlap. */
+function selfMsOf({ span, children }: Node): number {
+  let coveredMs = 0;
+  let untilMs = span.startMs;
+  for (const { span: child } of children) {
+    const fromMs = Math.max(child.startMs, untilMs);
+    const toMs = Math.min(child.endMs, span.endMs);
+    if (toMs > fromMs) {
+      coveredMs += toMs - fromMs;
+      untilMs = toMs;
+    }
+  }
+  return Math.max(0, span.endMs - span.startMs - coveredMs);
+}
+
+// ─── Failures ───────────────────────────────────────────────────────────────
+
+/** One failure, at the deepest call that has it. */
+type Failure = { readonly node: Node; readonly handled: boolean };
+
+/**
+ * One failure passes through all its callers. It is told once, at its deepest
+ * call. A tool, module or retriever that failed while its caller went on is a
+ * failure of its own, handled. Failed attempts and adapter fallbacks of a call
+ * that failed in the end belong to that failure.
+ */
+function failuresOf(top: Node): Failure[] {
+  const failures: Failure[] = [];
+  const work: Node[] = [top];
+  for (let node = work.shift(); node; node = work.shift()) {
+    if (!node.span.failed) {
+      work.push(...inside(node));
+      continue;
+    }
+    // Follow the failure down to its cause, setting aside what failed beside it.
+    let cause = node;
+    for (let deeper: Node | null = node; deeper; ) {
+      cause = deeper;
+      const next: Node | null = reasonWithin(cause);
+      for (const inner of inside(cause)) {
+        if (inner === next) continue;
+        if (!inner.span.failed || placed.has(inner.span.kind)) work.push(inner);
+      }
+      deeper = next;
+    }
+    failures.push({ node: cause, handled: node !== top });
+  }
+  return failures;
+}
+
+function inside({ children, attempts }: Node): Node[] {
+  return [...children, ...attempts];
+}
+
+/** The call inside a failed call that made it fail; `null` when the failure is its own. */
+function reasonWithin(node: Node): Node | null {
+  const failed = inside(node)
+    .filter(({ span }) => span.failed)
+    .sort((a, b) => a.span.endMs - b.span.endMs);
+  const type = bareType(node.span);
+  const sameType = failed.findLast(({ span }) => bareType(span) === type);
+  // A tool's failure that its caller did not pass on was swallowed.
+  return sameType ?? failed.findLast(({ span }) => span.kind !== "tool") ?? null;
+}
+
+/** DSPy wraps a provider's `RateLimitError` as `LMRateLimitError`: the same failure. */
+function bareType({ errorType }: AgentSpan): string {
+  return (errorType ?? "unknown").replace(/^LM(?=[A-Z])/, "");
+}
+
+function classOf(node: Node): ErrorClass {
+  let cause = node;
+  for (let next: Node | null = node; next; next = next.span.failed ? reasonWithin(next) : null) {
+    cause = next;
+  }
+  return errorClassOf(cause.span);
+}
+
+function errorEventOf({ node, handled }: Failure, program: string): ErrorEvent {
+  let place = node;
+  while (!placed.has(place.span.kind) && place.parent) place = place.parent;
+  const { span } = node;
+  const failure = {
+    endpoint: span.endpoint,
+    type: span.errorType ?? "unknown",
+    errorClass: errorClassOf(span),
+    path: place.span.path ?? place.name,
+    message: span.errorMessage ?? "",
+  };
+  return {
+    ...failure,
+    eventId: eventId(span),
+    traceId: span.traceId,
+    timeMs: span.endMs,
+    modelVersion: span.modelVersion,
+    severity: handled ? "warning" : "error",
+    handled,
+    program: span.program ?? program,
+    group: fingerprint(failure),
+  };
+}
+
+// ─── Small sums ─────────────────────────────────────────────────────────────
+
+function eventId({ traceId, spanId }: AgentSpan): string {
+  return `${traceId}:${spanId}`;
+}
+
+/** `null` when nothing is known. */
+function addKnown(values: readonly (number | null)[]): number | null {
+  const known = values.filter((value) => value !== null);
+  return known.length === 0 ? null : known.reduce((sum, value) => sum + value, 0);
+}
+
+function addTokens(values: readonly (Tokens | null)[]): Tokens | null {
+  const known = values.filter((value) => value !== null);
+  if (known.length === 0) return null;
+  return {
+    input: known.reduce((sum, { input }) => sum + input, 0),
+    output: known.reduce((sum, { output }) => sum + output, 0),
+  };
+}

@@ -1,0 +1,30 @@
+/**
+ * The class of a failed call, from what kind of call it is and the name of its
+ * exception. Only a message tells a time-out from a refused connection where the
+ * exception is the same (`LMTransportError` on DSPy's native engine).
+ */
+import type { ErrorClass } from "../../signals/error-class.ts";
+import type { AgentSpan } from "../../signals/span.ts";
+
+const byType: readonly (readonly [RegExp, ErrorClass])[] = [
+  [/^(?:LM)?(?:API)?Timeout(?:Error)?$/, "timeout"],
+  [/^ContextWindowExceeded(?:Error)?$/, "lm_context"],
+  [/^AdapterParseError$/, "adapter_parse"],
+  [
+    /^(?:LM\w+Error|RateLimitError|InternalServerError|ServiceUnavailableError|AuthenticationError|PermissionDeniedError|BadRequestError|NotFoundError|APIError|APIConnectionError|APIStatusError|APIResponseValidationError|BadGatewayError|MidStreamFallbackError|ContentPolicyViolationError|BudgetExceededError)$/,
+    "lm_provider",
+  ],
+];
+
+const TIMED_OUT = /\btimed?[ -]?out\b/i;
+
+export function errorClassOf({
+  kind,
+  errorType,
+  errorMessage,
+}: Pick<AgentSpan, "kind" | "errorType" | "errorMessage">): ErrorClass {
+  if (kind === "tool" || kind === "retriever") return kind;
+  const told = byType.find(([pattern]) => pattern.test(errorType ?? ""))?.[1];
+  if (told === "lm_provider" && TIMED_OUT.test(errorMessage ?? "")) return "timeout";
+  return told ?? (kind === "lm" ? "lm_provider" : "unknown");
+}

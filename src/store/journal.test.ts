@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { afterEach, beforeEach, test } from "node:test";
+import { MonitorError } from "../monitor-error.ts";
+import { type Journal, openJournal, RETENTION_MS } from "./journal.ts";
+
+let directory = "";
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "journal-"));
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+const entry = (body: string, timeMs = 1) => ({ timeMs, body });
+
+async function bodies(journal: Journal): Promise<string[]> {
+  const found: string[] = [];
+  await journal.replay(({ body }) => found.push(body));
+  return found;
+}
+
+test("what was appended comes back in order after closing", async () => {
+  const { journal } = await openJournal(directory);
+  const appended = Array.from({ length: 1234 }, (_, index) =>
+    JSON.stringify({ index, text: "ä‹✓" }),
+  );
+  await Promise.all(appended.map((body) => journal.append(entry(body))));
+  await journal.close();
+
+  const again = await openJournal(directory);
+  assert.deepEqual(await bodies(again.journal), appended);
+  assert.equal(again.quarantinedAs, null);
+  await again.journal.close();
+});
+
+test("appends resolve in the order they were made", async () => {
+  const { journal } = await openJournal(directory);
+  const order: number[] = [];
+  await Promise.all(
+    Array.from({ length: 50 }, (_, index) =>
+      journal.append(entry(`${index}`)).then(() => order.push(index)),
+    ),
+  );
+  assert.deepEqual(
+    order,
+    Array.from({ length: 50 }, (_, index) => index),
+  );
+  await journal.close();
+});
+
+test("a second monitor on the same directory is told who holds it", async () => {
+  const { journal } = await openJournal(directory);
+  await assert.rejects(openJournal(directory), (error: unknown) => {
+    assert.ok(error instanceof MonitorError);
+    assert.equal(error.code, "DATA_DIR_LOCKED");
+    assert.match(error.message, new RegExp(`process ${process.pid}`));
+    return true;
+  });
+  await journal.close();
+});
+
+test("a data directory that can't be made says so", async () => {
+  const file = join(directory, "file");
+  writeFileSync(file, "");
+  await assert.rejects(openJournal(join(file, "below")), { code: "DATA_DIR_UNWRITABLE" });
+});
+
+test("a read-only data directory says so", {
+  skip: process.getuid?.() === 0 && "root may write",
+}, async () => {
+  chmodSync(directory, 0o500);
+  await assert.rejects(openJournal(directory), { code: "DATA_DIR_UNWRITABLE" });
+});
+
+test("a damaged row is left out and counted", async () => {
+  const { journal } = await openJournal(directory);
+  for (const body of ["one", "two", "three"]) await journal.append(entry(body));
+  await journal.close();
+  const database = new DatabaseSync(join(directory, "journal.db"));
+  database.exec("UPDATE entries SET body = 'tw0' WHERE body = 'two'");
+  database.close();
+
+  const again = await openJournal(directory);
+  const found: string[] = [];
+  const { entries, damaged } = await again.journal.replay(({ body }) => found.push(body));
+  assert.deepEqual(
+    { found, entries, damaged },
+    { found: ["one", "three"], entries: 2, damaged: 1 },
+  );
+  await again.journal.close();
+});
+
+test("a file that is no journal is set aside, and a new one begins", async () => {
+  writeFileSync(join(directory, "journal.db"), "this is not a database, by any means".repeat(40));
+  const { journal, quarantinedAs } = await openJournal(directory);
+  assert.ok(quarantinedAs !== null && readdirSync(directory).includes(quarantinedAs));
+  assert.deepEqual(await bodies(journal), []);
+  await journal.close();
+});
+
+test("pruning removes what is older than the retention", async () => {
+  const { journal } = await openJournal(directory);
+  const nowMs = 10 * RETENTION_MS;
+  await journal.append(entry("old", nowMs - RETENTION_MS - 1));
+  await journal.append(entry("young", nowMs - RETENTION_MS + 1));
+  journal.prune(nowMs);
+  assert.deepEqual(await bodies(journal), ["young"]);
+  await journal.close();
+});

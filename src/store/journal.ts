@@ -1,0 +1,197 @@
+/**
+ * The journal: everything that happened, in order, on disk before anyone is told
+ * that it was taken. One SQLite table, one row per entry with a checksum, written
+ * by a worker thread that commits whatever waits as one group.
+ */
+import { Worker } from "node:worker_threads";
+import { MonitorError } from "../monitor-error.ts";
+import type { FromWorker, OpenFailure, StoredEntry, ToWorker } from "./journal-worker.ts";
+
+/** Entries that wait for the disk, in characters. Beyond, `append` refuses. */
+export const PENDING_CHARS_MAX = 64 * 1024 * 1024;
+/** Age, in milliseconds, at which entries leave the journal. */
+export const RETENTION_MS = 24 * 60 * 60 * 1000;
+/** Size of the journal beyond which the oldest entries leave it, in bytes. */
+export const SIZE_MAX_BYTES = 512 * 1024 * 1024;
+
+export type JournalOpened = {
+  readonly journal: Journal;
+  /** The journal of before could not be read and was set aside under this name. */
+  readonly quarantinedAs: string | null;
+};
+
+type Waiting = {
+  readonly entry: StoredEntry;
+  readonly resolve: () => void;
+  readonly reject: (error: MonitorError) => void;
+};
+
+/**
+ * Opens or makes the journal of a data directory and holds its lock.
+ *
+ * @throws MonitorError `DATA_DIR_LOCKED` while another process holds it,
+ * `DATA_DIR_UNWRITABLE` when it can't be made or written.
+ */
+export function openJournal(directory: string): Promise<JournalOpened> {
+  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
+  const worker = new Worker(new URL(`./journal-worker.${extension}`, import.meta.url), {
+    workerData: { directory, retentionMs: RETENTION_MS, sizeMaxBytes: SIZE_MAX_BYTES },
+    execArgv: ["--disable-warning=ExperimentalWarning"],
+  });
+  return new Promise((resolve, reject) => {
+    const stopped = () => reject(new Error("the journal's writer stopped before it was ready"));
+    worker.once("error", reject);
+    worker.once("exit", stopped);
+    worker.once("message", (message: FromWorker) => {
+      worker.off("error", reject);
+      worker.off("exit", stopped);
+      if (message.kind === "opened") {
+        resolve({ journal: new Journal(worker), quarantinedAs: message.quarantinedAs });
+      } else if (message.kind === "open_failed") {
+        reject(openError(directory, message));
+      }
+    });
+  });
+}
+
+export class Journal {
+  readonly #worker: Worker;
+  #waiting: Waiting[] = [];
+  #committing: readonly Waiting[] = [];
+  #pendingChars = 0;
+  #onEntries: ((message: FromWorker & { kind: "entries" }) => void) | null = null;
+  #onClosed: (() => void) | null = null;
+  #failure: MonitorError | null = null;
+
+  constructor(worker: Worker) {
+    this.#worker = worker;
+    worker.on("message", (message: FromWorker) => this.#receive(message));
+    worker.on("error", (cause) => this.#fail(storeError("the journal's writer stopped", cause)));
+    worker.on("exit", () => this.#onClosed?.());
+  }
+
+  /**
+   * Resolves once the entry is on disk. Calls resolve in the order they were made.
+   *
+   * @throws MonitorError `STORE_FULL` when the disk is full or behind. The entry
+   * was not written; the same call may be made again.
+   */
+  append(entry: StoredEntry): Promise<void> {
+    if (this.#failure) return Promise.reject(this.#failure);
+    if (this.#pendingChars + entry.body.length > PENDING_CHARS_MAX) {
+      return Promise.reject(storeError("more telemetry waits for the disk than fits in memory"));
+    }
+    this.#pendingChars += entry.body.length;
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ entry, resolve, reject });
+      this.#commitNext();
+    });
+  }
+
+  /** Hands every stored entry to `take`, oldest first. Damaged ones are left out and counted. */
+  replay(take: (entry: StoredEntry) => void): Promise<{ entries: number; damaged: number }> {
+    let entries = 0;
+    return new Promise((resolve, reject) => {
+      this.#onEntries = (message) => {
+        try {
+          for (const entry of message.entries) take(entry);
+        } catch (error) {
+          this.#onEntries = null;
+          reject(error);
+          return;
+        }
+        entries += message.entries.length;
+        if (message.last) {
+          this.#onEntries = null;
+          resolve({ entries, damaged: message.damaged });
+        } else {
+          this.#send({ kind: "read_more" });
+        }
+      };
+      this.#send({ kind: "read" });
+    });
+  }
+
+  /** Removes what is older than the retention or beyond the size limit. */
+  prune(nowMs: number): void {
+    this.#send({ kind: "prune", nowMs });
+  }
+
+  /** Commits what waits, then closes the file. */
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onClosed = resolve;
+      const whenIdle = () => {
+        if (this.#committing.length > 0 || this.#waiting.length > 0) setImmediate(whenIdle);
+        else this.#send({ kind: "close" });
+      };
+      if (this.#failure) resolve();
+      else whenIdle();
+    });
+  }
+
+  #commitNext(): void {
+    if (this.#committing.length > 0 || this.#waiting.length === 0) return;
+    this.#committing = this.#waiting;
+    this.#waiting = [];
+    this.#send({ kind: "commit", entries: this.#committing.map(({ entry }) => entry) });
+  }
+
+  #receive(message: FromWorker): void {
+    switch (message.kind) {
+      case "committed":
+      case "commit_failed": {
+        const group = this.#committing;
+        this.#committing = [];
+        for (const { entry, resolve, reject } of group) {
+          this.#pendingChars -= entry.body.length;
+          if (message.kind === "committed") resolve();
+          else reject(storeError(message.problem));
+        }
+        this.#commitNext();
+        return;
+      }
+      case "entries":
+        this.#onEntries?.(message);
+        return;
+      case "opened":
+      case "open_failed":
+        return;
+    }
+  }
+
+  #fail(error: MonitorError): void {
+    this.#failure = error;
+    for (const { reject } of [...this.#committing, ...this.#waiting]) reject(error);
+    this.#committing = [];
+    this.#waiting = [];
+    this.#onClosed?.();
+  }
+
+  #send(message: ToWorker): void {
+    this.#worker.postMessage(message);
+  }
+}
+
+function storeError(problem: string, cause?: unknown): MonitorError {
+  return new MonitorError("STORE_FULL", `cannot write to the journal: ${problem}`, {
+    hint: "free disk space in the data directory; the sender may send the same batch again",
+    cause,
+  });
+}
+
+function openError(directory: string, failure: OpenFailure): MonitorError {
+  if (failure.reason === "locked") {
+    const holder = failure.holder === null ? "another process" : `process ${failure.holder}`;
+    return new MonitorError(
+      "DATA_DIR_LOCKED",
+      `cannot open the data directory ${directory}: a monitor is running on it (${holder})`,
+      { hint: "stop that monitor, or choose another directory with --data-dir" },
+    );
+  }
+  return new MonitorError(
+    "DATA_DIR_UNWRITABLE",
+    `cannot write to the data directory ${directory}: ${failure.problem}`,
+    { hint: "make it writable for this user, or choose another with --data-dir" },
+  );
+}
