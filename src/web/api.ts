@@ -38,7 +38,11 @@ export type AgentRow = {
   costUsd: number | null;
   cacheHits: number | null;
   lastRequestMs: number | null;
-  health: { status: "healthy" | "degraded" | "unhealthy" | "unknown"; state: string; message: string } | null;
+  health: {
+    status: "healthy" | "degraded" | "unhealthy" | "unknown";
+    state: string;
+    message: string;
+  } | null;
   /** Requests per slice over the range, oldest first. */
   traffic: number[];
 };

@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { ModuleRow } from "../api.ts";
+import { treeRows } from "./module-tree.ts";
+
+/** A row is written `depth path share`. It reads as said|name, with a star when it stands out. */
+function check(rows: string[], expected: string[]): void {
+  const modules = rows.map((row): ModuleRow => {
+    const [depth = "0", path = "", share] = row.split(" ");
+    return {
+      path,
+      pathSource: "attribute",
+      kind: "module",
+      depth: Number(depth),
+      calls: 1,
+      errors: 0,
+      latencyMs: null,
+      timeShare: share === undefined ? null : Number(share),
+      tokens: null,
+      costUsd: null,
+      cacheHits: null,
+    };
+  });
+  const written = treeRows(modules).map(
+    ({ said, name, isLargest }) => `${said}|${name}${isLargest ? " *" : ""}`,
+  );
+  assert.deepEqual(written, expected);
+}
+
+test("a child's path leaves out what its parent said", () =>
+  check(
+    ["0 self", "1 self.rag", "2 self.rag.generate"],
+    ["|self", "self.|rag", "self.rag.|generate"],
+  ));
+
+test("a sibling does not lend its path", () =>
+  check(
+    ["0 self", "1 self.a", "2 self.a.b", "1 self.ab"],
+    ["|self", "self.|a", "self.a.|b", "self.|ab"],
+  ));
+
+test("span names stay whole", () => check(["0 RAG", "1 Predict"], ["|RAG", "|Predict"]));
+
+test("the module with most of the time stands out", () =>
+  check(["0 self 0.1", "1 self.a 0.7", "1 self.b 0.2"], ["|self", "self.|a *", "self.|b"]));
+
+test("when none has much, none stands out", () => check(["0 a 0.2", "0 b 0.25"], ["|a", "|b"]));
+
+test("unknown shares stand out nowhere", () => check(["0 a", "0 b"], ["|a", "|b"]));
+
+test("no modules are no rows", () => check([], []));

@@ -1,0 +1,42 @@
+/**
+ * How the rows of the module tree read: the part of a path that the row above it
+ * already said is quiet, and the row that takes most of the time stands out.
+ */
+import type { ModuleRow } from "../api.ts";
+
+export type TreeRow = ModuleRow & {
+  readonly key: string;
+  /** What the parent's path said already, such as `self.rag.`; empty where it did not. */
+  readonly said: string;
+  readonly name: string;
+  readonly isLargest: boolean;
+};
+
+/** Below this share nothing stands out: no single module explains the time. */
+const LARGEST_SHARE_MIN = 0.3;
+
+export function treeRows(modules: readonly ModuleRow[]): TreeRow[] {
+  const largest = Math.max(...modules.map((module) => module.timeShare ?? 0));
+  const paths: string[] = [];
+  const seen = new Map<string, number>();
+
+  return modules.map((module) => {
+    const { path, depth, timeShare } = module;
+    paths.length = depth;
+    const parent = paths.findLast((above) => path.startsWith(`${above}.`));
+    paths[depth] = path;
+
+    // Span names may repeat, paths may not; a key has to be one of a kind.
+    const nth = seen.get(path) ?? 0;
+    seen.set(path, nth + 1);
+
+    const said = parent === undefined ? "" : `${parent}.`;
+    return {
+      ...module,
+      key: `${path} ${nth}`,
+      said,
+      name: path.slice(said.length),
+      isLargest: timeShare === largest && largest >= LARGEST_SHARE_MIN,
+    };
+  });
+}

@@ -1,0 +1,87 @@
+/** The module tree of an agent's program: where the time, the money and the errors are. */
+import type { ModuleRow } from "../api.ts";
+import { Figure, TokensFigure, Unknown } from "../elements/figure.tsx";
+import { type Column, FiguresTable } from "../elements/figures-table.tsx";
+import { formatCost, formatCount, formatDuration, formatPercent } from "../format.ts";
+import { type TreeRow, treeRows } from "./module-tree.ts";
+
+export function Modules({ modules }: { modules: readonly ModuleRow[] }) {
+  return (
+    <>
+      <FiguresTable
+        label="Modules"
+        class="modules"
+        columns={COLUMNS}
+        rows={treeRows(modules)}
+        keyOf={(row) => row.key}
+        rowAttributes={(row) => ({ "data-testid": "module-row", "data-path": row.path })}
+      />
+      {modules.some((module) => module.pathSource === "span") && (
+        <p class="hint">
+          This telemetry has no module paths; these are the names of its spans. The callback of
+          dspy-databricks gives paths such as <code>self.rag.generate</code>.
+        </p>
+      )}
+    </>
+  );
+}
+
+const COLUMNS: Column<TreeRow>[] = [
+  {
+    id: "path",
+    label: "Module",
+    text: true,
+    cell: (row) => (
+      <span class="path" style={{ paddingInlineStart: `${row.depth * 16}px` }}>
+        <code title={row.path}>
+          <span class="quiet">{row.said}</span>
+          {row.name}
+        </code>
+        {row.kind !== "module" && <span class="tag">{row.kind}</span>}
+      </span>
+    ),
+  },
+  {
+    id: "share",
+    label: "Share of time",
+    text: true,
+    title: "Of the time of all requests, spent in this module and not in a module below",
+    cell: (row) => <Share share={row.timeShare} isLargest={row.isLargest} />,
+  },
+  { id: "calls", label: "Calls", cell: (row) => formatCount(row.calls) },
+  ...(["p50", "p95", "p99"] as const).map((quantile) => ({
+    id: quantile,
+    label: quantile,
+    cell: (row: TreeRow) => (
+      <Figure value={row.latencyMs?.[quantile] ?? null} format={formatDuration} />
+    ),
+  })),
+  {
+    id: "errors",
+    label: "Errors",
+    cell: (row) => <ErrorCount errors={row.errors} />,
+  },
+  { id: "tokens", label: "Tokens in / out", cell: (row) => <TokensFigure tokens={row.tokens} /> },
+  { id: "cost", label: "Cost", cell: (row) => <Figure value={row.costUsd} format={formatCost} /> },
+  {
+    id: "cache",
+    label: "Cache hits",
+    cell: (row) => <Figure value={row.cacheHits} format={formatCount} />,
+  },
+];
+
+export function ErrorCount({ errors }: { errors: number }) {
+  return <span class={errors > 0 ? "has-errors" : "quiet"}>{formatCount(errors)}</span>;
+}
+
+function Share({ share, isLargest }: { share: number | null; isLargest: boolean }) {
+  if (share === null) return <Unknown />;
+  return (
+    <span class="share" data-largest={isLargest || undefined}>
+      <span class="share-bar" aria-hidden="true">
+        <i style={{ width: `${Math.min(100, share * 100)}%` }} />
+      </span>
+      <span class="share-value">{formatPercent(share * 100)}</span>
+    </span>
+  );
+}

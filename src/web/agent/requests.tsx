@@ -1,0 +1,70 @@
+/** Single requests worth a look: the slowest, and those that failed. */
+import type { RequestRow } from "../api.ts";
+import { Figure, TokensFigure, Unknown } from "../elements/figure.tsx";
+import { type Column, FiguresTable } from "../elements/figures-table.tsx";
+import { formatClockSeconds, formatCost, formatDuration, formatMoment } from "../format.ts";
+
+type Props = { label: string; requests: readonly RequestRow[]; nowMs: number };
+
+/** Enough of a trace id to tell two apart; the whole one is on hover. */
+const TRACE_ID_SHOWN = 8;
+
+export function Requests({ label, requests, nowMs }: Props) {
+  return (
+    <FiguresTable
+      label={label}
+      class="requests"
+      columns={columnsOf(nowMs)}
+      rows={requests}
+      keyOf={(request) => request.traceId}
+      rowAttributes={(request) => ({ "data-testid": "request-row", "data-trace": request.traceId })}
+    />
+  );
+}
+
+function columnsOf(nowMs: number): Column<RequestRow>[] {
+  return [
+    {
+      id: "time",
+      label: "Time",
+      text: true,
+      cell: (row) => (
+        <time title={formatMoment(row.timeMs, nowMs)}>{formatClockSeconds(row.timeMs)}</time>
+      ),
+    },
+    {
+      id: "where",
+      label: "Mostly in",
+      title: "The deepest module that failed, or the one that took most of the time",
+      text: true,
+      cell: (row) => (
+        <>
+          <code>{row.path ?? row.program}</code>
+          {row.errorType && (
+            <span class="request-error">
+              {row.errorType}
+              {row.errorClass && <span class="quiet"> {row.errorClass.replaceAll("_", " ")}</span>}
+            </span>
+          )}
+        </>
+      ),
+    },
+    { id: "latency", label: "Took", cell: (row) => formatDuration(row.latencyMs) },
+    { id: "tokens", label: "Tokens in / out", cell: (row) => <TokensFigure tokens={row.tokens} /> },
+    {
+      id: "cost",
+      label: "Cost",
+      cell: (row) => <Figure value={row.costUsd} format={formatCost} />,
+    },
+    {
+      id: "cache",
+      label: "Cache",
+      cell: (row) => (row.cache === "unknown" ? <Unknown /> : row.cache),
+    },
+    {
+      id: "trace",
+      label: "Trace",
+      cell: (row) => <code title={row.traceId}>{row.traceId.slice(0, TRACE_ID_SHOWN)}</code>,
+    },
+  ];
+}

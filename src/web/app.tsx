@@ -1,0 +1,106 @@
+/** The page: reads the address, asks the API for what it names, and shows it inside the frame. */
+import { useCallback, useEffect, useState } from "preact/hooks";
+import { AgentPage } from "./agent/agent.tsx";
+import type { AgentView, Overview } from "./api.ts";
+import { Empty } from "./elements/empty.tsx";
+import { Help } from "./frame/help.tsx";
+import { NeverAnswered, NoAnswerBanner } from "./frame/no-answer.tsx";
+import { type Pulse, TopBar } from "./frame/top-bar.tsx";
+import { useKeyboard } from "./frame/use-keyboard.ts";
+import type { Live } from "./live.ts";
+import { OverviewView } from "./overview/overview.tsx";
+import { apiPath, overviewHref, parseRoute, type Route } from "./route.ts";
+import { useLive } from "./use-live.ts";
+
+const PRODUCT = "dspy-databricks";
+
+type Answer =
+  | { readonly view: "overview"; readonly live: Live<Overview> }
+  | { readonly view: "agent"; readonly endpoint: string; readonly live: Live<AgentView> };
+
+export function App() {
+  const route = useRoute();
+  const [isHelpOpen, setHelpOpen] = useState(false);
+  const showHelp = useCallback(() => setHelpOpen(true), []);
+  const goToOverview = useCallback(() => {
+    location.hash = overviewHref(route.range);
+  }, [route.range]);
+  useKeyboard({ goToOverview, showHelp });
+
+  const answer = useAnswer(route);
+  const { live } = answer;
+  useTitle(live.data?.sentence.headline);
+
+  return (
+    <>
+      <TopBar route={route} source={live.data?.source ?? null} pulse={pulseOf(live)} />
+      <main class="page" data-view={route.view} aria-busy={live.data === null}>
+        <NoAnswerBanner live={live} />
+        <View answer={answer} route={route} />
+      </main>
+      <footer class="foot">
+        <button type="button" class="button" onClick={showHelp}>
+          <kbd>?</kbd> Keyboard
+        </button>
+      </footer>
+      <Help open={isHelpOpen} onClose={() => setHelpOpen(false)} />
+    </>
+  );
+}
+
+function View({ answer, route }: { answer: Answer; route: Route }) {
+  const { data, failure } = answer.live;
+  if (!data && failure?.kind === "no answer") return <NeverAnswered sinceMs={failure.sinceMs} />;
+  if (answer.view === "overview") {
+    return <OverviewView overview={answer.live.data} range={route.range} />;
+  }
+  if (!data && failure?.kind === "not found") {
+    return (
+      <section class="panel never-answered">
+        <h1>No agent named {answer.endpoint}</h1>
+        <Empty>
+          It appears here with its first request.{" "}
+          <a href={overviewHref(route.range)}>Show all agents</a>
+        </Empty>
+      </section>
+    );
+  }
+  return <AgentPage endpoint={answer.endpoint} view={answer.live.data} range={route.range} />;
+}
+
+/** The address of an overview answers an overview, that of an agent an agent's view. */
+function useAnswer(route: Route): Answer {
+  const live = useLive<Overview | AgentView>(apiPath(route));
+  return route.view === "overview"
+    ? { view: "overview", live: live as Live<Overview> }
+    : { view: "agent", endpoint: route.endpoint, live: live as Live<AgentView> };
+}
+
+function useRoute(): Route {
+  const [hash, setHash] = useState(location.hash);
+  useEffect(() => {
+    const onHashChange = () => setHash(location.hash);
+    addEventListener("hashchange", onHashChange);
+    return () => removeEventListener("hashchange", onHashChange);
+  }, []);
+
+  const route = parseRoute(hash);
+  const place = route.view === "agent" ? route.endpoint : "";
+  // Another place begins at its top.
+  useEffect(() => {
+    if (place !== null) scrollTo(0, 0);
+  }, [place]);
+  return route;
+}
+
+/** The tab says what is wrong even while another one is in front. */
+function useTitle(headline: string | undefined): void {
+  useEffect(() => {
+    document.title = headline ? `${headline.replaceAll("`", "")} · ${PRODUCT}` : PRODUCT;
+  }, [headline]);
+}
+
+function pulseOf(live: Live<unknown>): Pulse {
+  if (live.failure?.kind === "no answer") return "no answer";
+  return live.data || live.failure ? "live" : "connecting";
+}

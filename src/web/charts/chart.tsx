@@ -1,0 +1,336 @@
+/**
+ * Draws one chart with uPlot: lines or stacked parts, a limit with its value, marks
+ * for deployments, and each line's name and last value at its end. All charts of a
+ * view share one cursor. Around the drawing stand the same facts in words and as a
+ * table.
+ */
+import { useEffect, useRef, useState } from "preact/hooks";
+import uPlot from "uplot";
+import "uplot/dist/uPlot.min.css";
+import { Unknown } from "../elements/figure.tsx";
+import { formatClock, formatClockSeconds } from "../format.ts";
+import { onColoursChange, readColour } from "../theme.ts";
+import { axisSteps, axisTop, formatTick, isLimitShown } from "./axis.ts";
+import { type ChartSpec, hasValues, lastValue, stackLines } from "./chart-spec.ts";
+import { chartTable, chartWords } from "./chart-words.ts";
+import { placeLabels } from "./label-places.ts";
+
+const HEIGHT_PX = 176;
+const AXIS_WIDTH_PX = 56;
+const END_LABEL_WIDTH_PX = 84;
+const LABEL_HEIGHT_PX = 14;
+const FONT = '11px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
+
+export function Chart({ spec }: { spec: ChartSpec }) {
+  const [cursor, setCursor] = useState<number | null>(null);
+  return (
+    <figure class={`chart chart-${spec.id}`} data-testid={`chart-${spec.id}`}>
+      <figcaption class="chart-head">
+        <h3>{spec.title}</h3>
+        {spec.per && <span class="quiet">{spec.per}</span>}
+        <Readout spec={spec} cursor={cursor} />
+      </figcaption>
+      {hasValues(spec) ? (
+        <Drawing
+          key={spec.lines.map((line) => line.label).join()}
+          spec={spec}
+          onCursor={setCursor}
+        />
+      ) : (
+        <div class="chart-plot chart-empty">
+          {spec.id === "errors" ? "No errors in this range" : "Not told by this telemetry"}
+        </div>
+      )}
+      <FiguresOf spec={spec} />
+    </figure>
+  );
+}
+
+/** Names and values: at the cursor while it is over any chart, else the last ones. */
+function Readout({ spec, cursor }: { spec: ChartSpec; cursor: number | null }) {
+  const timeMs = cursor === null ? undefined : spec.timesMs[cursor];
+  const clock = spec.sliceMs < 60_000 ? formatClockSeconds : formatClock;
+  return (
+    <span class="readout" aria-hidden="true">
+      {timeMs !== undefined && <span class="quiet">{clock(timeMs)}</span>}
+      {spec.lines.map((line) => {
+        const value = timeMs === undefined ? lastValue(line.values) : line.values[cursor ?? 0];
+        return (
+          <span key={line.label} class="readout-line">
+            <i class="swatch" style={{ background: `var(${line.colour})` }} />
+            {spec.lines.length > 1 && line.label} <b>{value == null ? "–" : spec.format(value)}</b>
+          </span>
+        );
+      })}
+    </span>
+  );
+}
+
+function FiguresOf({ spec }: { spec: ChartSpec }) {
+  const [open, setOpen] = useState(false);
+  return (
+    <details class="chart-table" onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary aria-label={`${spec.title} as a table`}>Table</summary>
+      {open && (
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard
+        <section class="scroll" aria-label={`${spec.title}, figures`} tabIndex={0}>
+          <table class="plain">
+            <thead>
+              <tr>
+                <th scope="col">Time</th>
+                {spec.lines.map((line) => (
+                  <th key={line.label} scope="col">
+                    {line.label}
+                  </th>
+                ))}
+              </tr>
+            </thead>
+            <tbody>
+              {chartTable(spec).map((row) => (
+                <tr key={row.time}>
+                  <th scope="row">{row.time}</th>
+                  {row.values.map((value, index) => (
+                    <td key={spec.lines[index]?.label}>{value ?? <Unknown why="no value" />}</td>
+                  ))}
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </section>
+      )}
+    </details>
+  );
+}
+
+function Drawing({ spec, onCursor }: { spec: ChartSpec; onCursor: (at: number | null) => void }) {
+  const place = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | null>(null);
+  /** What uPlot's callbacks read: they are made once, the figures change every two seconds. */
+  const current = useRef(spec);
+  current.current = spec;
+
+  useEffect(() => {
+    const element = place.current;
+    if (!element) return;
+    const made = new uPlot(
+      plotOptions(current, element.clientWidth, onCursor),
+      alignedData(current.current),
+      element,
+    );
+    plot.current = made;
+    const resized = new ResizeObserver(() =>
+      made.setSize({ width: element.clientWidth, height: HEIGHT_PX }),
+    );
+    resized.observe(element);
+    const stopListening = onColoursChange(() => made.redraw());
+    return () => {
+      stopListening();
+      resized.disconnect();
+      made.destroy();
+      plot.current = null;
+    };
+  }, [onCursor]);
+
+  useEffect(() => plot.current?.setData(alignedData(spec)), [spec]);
+
+  return <div class="chart-plot" ref={place} role="img" aria-label={chartWords(spec)} />;
+}
+
+type Current = { readonly current: ChartSpec };
+
+/** Parts are drawn from the highest sum down, so that each covers the ones behind it. */
+function alignedData(spec: ChartSpec): uPlot.AlignedData {
+  const values =
+    spec.kind === "parts"
+      ? stackLines(spec.lines).reverse()
+      : spec.lines.map((line) => [...line.values]);
+  return [[...spec.timesMs], ...values];
+}
+
+function plotOptions(
+  current: Current,
+  width: number,
+  onCursor: (at: number | null) => void,
+): uPlot.Options {
+  const { kind, lines, sliceMs } = current.current;
+  const drawn = kind === "parts" ? [...lines].reverse() : lines;
+  const quiet = () => readColour("--ink-3");
+  const grid = { stroke: () => readColour("--line"), width: 1 };
+  return {
+    width,
+    height: HEIGHT_PX,
+    ms: 1,
+    padding: [LABEL_HEIGHT_PX, kind === "lines" ? END_LABEL_WIDTH_PX : 12, 0, 0],
+    legend: { show: false },
+    cursor: {
+      y: false,
+      drag: { x: false, y: false },
+      sync: { key: "agent", scales: ["x", null] },
+      points: { size: 6, fill: (_, index) => readColour(drawn[index - 1]?.colour ?? "--ink") },
+    },
+    scales: {
+      x: { time: true, range: (_, first, last) => [first, last + sliceMs] },
+      y: {
+        range: () => [0, axisTop(highestOf(current.current), current.current.limit?.value ?? null)],
+      },
+    },
+    axes: [
+      {
+        stroke: quiet,
+        font: FONT,
+        grid: { show: false },
+        ticks: { show: false },
+        size: 24,
+        gap: 4,
+        space: 72,
+        values: (_, splits, __, ___, stepMs) => {
+          const nowMs = current.current.timesMs.at(-1) ?? 0;
+          return splits.map((timeMs) => formatTick(timeMs, stepMs, nowMs));
+        },
+      },
+      {
+        stroke: quiet,
+        font: FONT,
+        grid,
+        ticks: { show: false },
+        size: AXIS_WIDTH_PX,
+        gap: 8,
+        space: 36,
+        incrs: axisSteps({ wholeSteps: current.current.wholeSteps }),
+        values: (_, splits) =>
+          splits.map((value) => (value === 0 ? "0" : current.current.format(value))),
+      },
+    ],
+    series: [
+      {},
+      ...drawn.map((line) =>
+        kind === "parts" ? partSeries(line.colour) : lineSeries(line.colour),
+      ),
+    ],
+    hooks: {
+      draw: [
+        (plot) => drawLimit(plot, current.current),
+        (plot) => drawMarks(plot, current.current),
+        (plot) => {
+          if (kind === "lines") drawEndLabels(plot, current.current);
+        },
+      ],
+      setCursor: [(plot) => onCursor(plot.cursor.idx ?? null)],
+    },
+  };
+}
+
+function lineSeries(colour: string): uPlot.Series {
+  return {
+    stroke: () => readColour(colour),
+    width: 1.5,
+    spanGaps: false,
+    points: {
+      size: 4,
+      fill: () => readColour(colour),
+      // A value between two gaps has no line: without a point it would not be seen.
+      filter: (plot, index) => lonelyPoints(plot.data[index] ?? []),
+    },
+  };
+}
+
+function partSeries(colour: string): uPlot.Series {
+  const bars = uPlot.paths.bars?.({ size: [0.8, 24], align: 1 });
+  return {
+    stroke: () => readColour(colour),
+    fill: () => readColour(colour),
+    width: 0,
+    points: { show: false },
+    ...(bars ? { paths: bars } : {}),
+  };
+}
+
+function lonelyPoints(values: ArrayLike<number | null | undefined>): number[] {
+  const lonely: number[] = [];
+  for (let index = 0; index < values.length; index++) {
+    if (values[index] != null && values[index - 1] == null && values[index + 1] == null) {
+      lonely.push(index);
+    }
+  }
+  return lonely;
+}
+
+function highestOf(spec: ChartSpec): number {
+  const drawn = spec.kind === "parts" ? stackLines(spec.lines) : spec.lines.map((l) => l.values);
+  return Math.max(0, ...drawn.flat().filter((value) => value !== null));
+}
+
+function drawLimit(plot: uPlot, spec: ChartSpec): void {
+  const { limit } = spec;
+  if (!limit) return;
+  const { ctx, bbox } = plot;
+  const shown = isLimitShown(highestOf(spec), limit.value);
+  const top = shown ? Math.round(plot.valToPos(limit.value, "y", true)) : bbox.top;
+  withText(plot, "--critical", () => {
+    if (shown) {
+      ctx.lineWidth = uPlot.pxRatio;
+      ctx.setLineDash([4 * uPlot.pxRatio, 3 * uPlot.pxRatio]);
+      ctx.beginPath();
+      ctx.moveTo(bbox.left, top);
+      ctx.lineTo(bbox.left + bbox.width, top);
+      ctx.stroke();
+    }
+    ctx.textBaseline = "bottom";
+    const label = shown ? limit.label : `${limit.label}, above`;
+    ctx.fillText(label, bbox.left + 2 * uPlot.pxRatio, top - 2 * uPlot.pxRatio);
+  });
+}
+
+function drawMarks(plot: uPlot, spec: ChartSpec): void {
+  const { ctx, bbox } = plot;
+  const { min = null, max = null } = plot.scales.x ?? {};
+  for (const mark of spec.marks) {
+    if (min === null || max === null || mark.timeMs < min || mark.timeMs > max) continue;
+    const left = Math.round(plot.valToPos(mark.timeMs, "x", true));
+    withText(plot, "--accent", () => {
+      ctx.lineWidth = uPlot.pxRatio;
+      ctx.beginPath();
+      ctx.moveTo(left, bbox.top);
+      ctx.lineTo(left, bbox.top + bbox.height);
+      ctx.stroke();
+      ctx.textBaseline = "bottom";
+      ctx.textAlign = "center";
+      ctx.fillText(mark.label, left, bbox.top - 1);
+    });
+  }
+}
+
+function drawEndLabels(plot: uPlot, spec: ChartSpec): void {
+  const { ctx, bbox } = plot;
+  const ends = spec.lines.flatMap((line) => {
+    const value = lastValue(line.values);
+    return value === null ? [] : [{ line, value, wanted: plot.valToPos(value, "y", true) }];
+  });
+  const half = (LABEL_HEIGHT_PX / 2) * uPlot.pxRatio;
+  const places = placeLabels(
+    ends.map((end) => end.wanted),
+    {
+      gap: LABEL_HEIGHT_PX * uPlot.pxRatio,
+      top: bbox.top + half,
+      bottom: bbox.top + bbox.height - half,
+    },
+  );
+  ends.forEach(({ line, value }, index) => {
+    withText(plot, line.colour, () => {
+      ctx.textBaseline = "middle";
+      const left = bbox.left + bbox.width + 6 * uPlot.pxRatio;
+      ctx.fillText(`${line.label} ${spec.format(value)}`, left, places[index] ?? 0);
+    });
+  });
+}
+
+function withText(plot: uPlot, colour: string, draw: () => void): void {
+  const { ctx } = plot;
+  ctx.save();
+  ctx.font = FONT.replace("11px", `${11 * uPlot.pxRatio}px`);
+  ctx.textAlign = "left";
+  ctx.fillStyle = readColour(colour);
+  ctx.strokeStyle = ctx.fillStyle;
+  draw();
+  ctx.restore();
+}

@@ -1,0 +1,55 @@
+/** Whether the figures can be trusted: every source with its "as of", and what was dropped and why. */
+import type { Overview, Status } from "../api.ts";
+import { Unknown } from "../elements/figure.tsx";
+import { Age } from "../elements/moment.tsx";
+import { State } from "../elements/state.tsx";
+import { formatCount, formatMoment } from "../format.ts";
+
+const STATUS: Record<Overview["data"][number]["state"], Status> = {
+  ok: "healthy",
+  failing: "critical",
+  waiting: "unknown",
+};
+
+export function DataSources({ overview }: { overview: Overview }) {
+  const { asOfMs, data, dropped, startedMs } = overview;
+  return (
+    <>
+      <ul class="data-sources">
+        {data.map((source) => (
+          <li key={source.name}>
+            <span class="data-name">{source.name}</span>
+            <State status={STATUS[source.state]} word={source.state} />
+            <span class="data-as-of">
+              as of{" "}
+              {source.asOfMs === null ? (
+                <Unknown why="nothing arrived yet" />
+              ) : (
+                <Age timeMs={source.asOfMs} nowMs={asOfMs} />
+              )}
+            </span>
+            <span class="data-message">{source.message}</span>
+          </li>
+        ))}
+      </ul>
+      <p class="dropped">
+        {dropped.length === 0 ? (
+          <>
+            Nothing was dropped since {formatMoment(startedMs, asOfMs)}, when the monitor started.
+          </>
+        ) : (
+          <>
+            Dropped since {formatMoment(startedMs, asOfMs)}:{" "}
+            {dropped.map(({ reason, count }, index) => (
+              <span key={reason}>
+                {index > 0 && ", "}
+                <b>{formatCount(count)}</b> {reason.replaceAll("_", " ")}
+              </span>
+            ))}
+            .
+          </>
+        )}
+      </p>
+    </>
+  );
+}

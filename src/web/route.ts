@@ -1,0 +1,64 @@
+/**
+ * What the address says: which view, which agent, which range. The hash holds all
+ * of it, so a link shows the receiver what the sender saw. Anything that can't be
+ * read falls back to the overview of the last five minutes.
+ */
+export const RANGES = ["5m", "15m", "1h", "6h", "24h"] as const;
+export type Range = (typeof RANGES)[number];
+
+export type Route =
+  | { readonly view: "overview"; readonly range: Range }
+  | { readonly view: "agent"; readonly endpoint: string; readonly range: Range };
+
+const DEFAULT_RANGE: Range = "5m";
+
+const RANGE_WORDS: Record<Range, string> = {
+  "5m": "5 minutes",
+  "15m": "15 minutes",
+  "1h": "hour",
+  "6h": "6 hours",
+  "24h": "24 hours",
+};
+
+export function parseRoute(hash: string): Route {
+  const [path = "", query = ""] = hash.replace(/^#/, "").split("?", 2);
+  const asked = new URLSearchParams(query).get("range");
+  const range = RANGES.find((known) => known === asked) ?? DEFAULT_RANGE;
+
+  const endpoint = decode(/^\/agents\/([^/]+)\/?$/.exec(path)?.[1]);
+  return endpoint ? { view: "agent", endpoint, range } : { view: "overview", range };
+}
+
+export function routeHref(route: Route): string {
+  const path = route.view === "agent" ? `/agents/${encodeURIComponent(route.endpoint)}` : "/";
+  return `#${path}?range=${route.range}`;
+}
+
+export function overviewHref(range: Range): string {
+  return routeHref({ view: "overview", range });
+}
+
+export function agentHref(endpoint: string, range: Range): string {
+  return routeHref({ view: "agent", endpoint, range });
+}
+
+/** Relative, because the page may stand below any path, such as behind a proxy. */
+export function apiPath(route: Route): string {
+  const path =
+    route.view === "agent" ? `api/agents/${encodeURIComponent(route.endpoint)}` : "api/overview";
+  return `${path}?range=${route.range}`;
+}
+
+/** `5 minutes` for "the last …" and "the … before". */
+export function rangeWords(range: Range): string {
+  return RANGE_WORDS[range];
+}
+
+function decode(part: string | undefined): string | null {
+  if (!part) return null;
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return null; // A cut-off escape such as "%E0%A4", from a link broken in a mail.
+  }
+}

@@ -1,0 +1,40 @@
+/** The sentence that every view opens with: is anything wrong, what, since when, for whom. */
+import { useState } from "preact/hooks";
+import type { Sentence } from "../api.ts";
+import { TextWithCode } from "../elements/rich-text.tsx";
+import { StateShape } from "../elements/state.tsx";
+
+export function SentenceBlock({ sentence }: { sentence: Sentence | null }) {
+  if (!sentence) {
+    return (
+      <div class="sentence sentence-awaited">
+        <StateShape status="unknown" size={20} />
+        <p>Asking the monitor…</p>
+      </div>
+    );
+  }
+  const ended = /[.:!?]$/.test(sentence.headline);
+  return (
+    <div class="sentence" data-testid="sentence" data-status={sentence.status}>
+      <StateShape status={sentence.status} size={20} />
+      <p>
+        <strong>
+          <TextWithCode text={sentence.headline} />
+          {!ended && (sentence.detail ? ":" : ".")}
+        </strong>{" "}
+        <TextWithCode text={sentence.detail} />
+      </p>
+      {/* Spoken when the state turns, not whenever a figure in the sentence moves. */}
+      <SpokenHeadline key={sentence.status} headline={sentence.headline} />
+    </div>
+  );
+}
+
+function SpokenHeadline({ headline }: { headline: string }) {
+  const [first] = useState(headline);
+  return (
+    <p class="visually-hidden" role="status">
+      {first}
+    </p>
+  );
+}
