@@ -1,0 +1,314 @@
+/**
+ * Every recorded body decodes, and whatever is done to one ends in spans within
+ * their limits or in a `MonitorError`, soon. Inputs follow from a number each:
+ * a failure names it, and `FUZZ_SEED=<number> FUZZ_RUNS=1` repeats just that one.
+ */
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { test } from "node:test";
+import { gunzipSync } from "node:zlib";
+import { MonitorError } from "../../monitor-error.ts";
+import { decodeTracesJson } from "./decode-json.ts";
+import { decodeTracesProtobuf } from "./decode-protobuf.ts";
+import {
+  ATTRIBUTE_LIMIT,
+  type DecodedTraces,
+  EXCEPTION_LIMIT,
+  TEXT_LIMIT_BYTES,
+  TIME_END_MS,
+} from "./otlp-span.ts";
+
+const RUNS = Number(process.env.FUZZ_RUNS ?? 20_000);
+const FIRST_SEED = Number(process.env.FUZZ_SEED ?? 1);
+const INPUT_MAX_MS = 100;
+/** Mutations that insert stop growing a body here, so that the limit above stays meaningful. */
+const INPUT_MAX_BYTES = 128 * 1024;
+
+type Capture = { readonly name: string; readonly format: "pb" | "json"; readonly body: Uint8Array };
+
+const CAPTURES = readCaptures(new URL("../../../fixtures/telemetry/captures/", import.meta.url));
+const PROTOBUF = CAPTURES.filter(({ format }) => format === "pb");
+const JSON_TEXTS = CAPTURES.filter(({ format }) => format === "json").map(({ body }) =>
+  new TextDecoder().decode(body),
+);
+
+const EVERY_KEY = () => true;
+const SOME_KEYS = (key: string) => key.length % 2 === 0;
+
+test("every recorded body decodes completely", () => {
+  assert.ok(PROTOBUF.length > 50 && JSON_TEXTS.length > 3, "the recordings are there");
+  for (const { name, format, body } of CAPTURES) {
+    const options = { isWanted: EVERY_KEY };
+    const decoded =
+      format === "pb"
+        ? decodeTracesProtobuf(body, options)
+        : decodeTracesJson(new TextDecoder().decode(body), options);
+    assert.ok(decoded.spans.length > 0, name);
+    assert.equal(decoded.dropped.size, 0, name);
+    assertWithinLimits(decoded);
+    for (const span of decoded.spans) {
+      assert.ok(span.name.length > 0, name);
+      assert.ok(span.attributes.size > 0, `${name}: ${span.name} has no attributes`);
+      assert.ok(span.endMs - span.startMs < 60_000, `${name}: ${span.name} is too long`);
+    }
+  }
+});
+
+test(`${RUNS} damaged bodies decode or are refused`, () => {
+  const outcomes = { decoded: 0, refused: 0 };
+  for (let seed = FIRST_SEED; seed < FIRST_SEED + RUNS; seed++) {
+    const run = damagedInput(randomFrom(seed));
+    let tookMs = Number.POSITIVE_INFINITY;
+    // Measured again when slow: another process may have had the processor.
+    for (let attempt = 0; attempt < 3 && tookMs > INPUT_MAX_MS; attempt++) {
+      const start = performance.now();
+      try {
+        const decoded = run();
+        tookMs = performance.now() - start;
+        if (attempt === 0) outcomes.decoded += 1;
+        assertWithinLimits(decoded);
+      } catch (error) {
+        tookMs = Math.min(tookMs, performance.now() - start);
+        if (!(error instanceof MonitorError) || error.code !== "TELEMETRY_INVALID") {
+          throw new Error(`input ${seed}: repeat with FUZZ_SEED=${seed} FUZZ_RUNS=1`, {
+            cause: error,
+          });
+        }
+        if (attempt === 0) outcomes.refused += 1;
+      }
+    }
+    assert.ok(tookMs <= INPUT_MAX_MS, `input ${seed} took ${tookMs} ms`);
+  }
+  // Otherwise the damage is too slight, or so heavy that nothing behind the first byte is tried.
+  if (RUNS >= 1000) {
+    assert.ok(
+      outcomes.decoded > RUNS / 20 && outcomes.refused > RUNS / 20,
+      JSON.stringify(outcomes),
+    );
+  }
+});
+
+function assertWithinLimits({ spans, dropped }: DecodedTraces): void {
+  for (const span of spans) {
+    assert.match(span.traceId, /^[0-9a-f]{32}$/);
+    assert.match(span.spanId, /^[0-9a-f]{16}$/);
+    assert.match(span.parentSpanId ?? span.spanId, /^[0-9a-f]{16}$/);
+    assert.ok(span.startMs > 0 && span.endMs >= span.startMs && span.endMs < TIME_END_MS);
+    assert.ok(span.kind >= 0 && span.kind <= 5 && span.statusCode >= 0 && span.statusCode <= 2);
+    assert.ok(span.attributes.size <= ATTRIBUTE_LIMIT && span.resource.size <= ATTRIBUTE_LIMIT);
+    assert.ok(span.exceptions.length <= EXCEPTION_LIMIT);
+    for (const text of [span.name, span.statusMessage, span.scopeName]) {
+      assert.ok(text.length <= TEXT_LIMIT_BYTES);
+    }
+    for (const value of span.attributes.values()) {
+      assert.ok(typeof value !== "string" || value.length <= TEXT_LIMIT_BYTES);
+    }
+  }
+  for (const count of dropped.values()) assert.ok(Number.isInteger(count) && count > 0);
+}
+
+/** A whole number from 0 up to, not including, `end`. */
+type Random = (end: number) => number;
+
+/** The generator mulberry32. */
+function randomFrom(seed: number): Random {
+  let state = seed | 0;
+  return (end) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * end);
+  };
+}
+
+function pick<T>(random: Random, items: readonly T[]): T {
+  const item = items[random(items.length)];
+  if (item === undefined) throw new Error("nothing to pick from");
+  return item;
+}
+
+function damagedInput(random: Random): () => DecodedTraces {
+  const options = { isWanted: random(2) === 0 ? EVERY_KEY : SOME_KEYS };
+  switch (random(8)) {
+    case 0: {
+      const text = damagedText(random);
+      return () => decodeTracesJson(text, options);
+    }
+    case 1: {
+      const text = damagedDocument(random);
+      return () => decodeTracesJson(text, options);
+    }
+    default: {
+      const body = damagedBytes(random, pick(random, PROTOBUF).body);
+      return () => decodeTracesProtobuf(body, options);
+    }
+  }
+}
+
+/** Bytes that mean something at the wrong place: numbers without end, huge lengths, groups. */
+const NASTY_BYTES: readonly (readonly number[])[] = [
+  [0x00],
+  [0x7f],
+  [0x80],
+  [0xff],
+  [0x0b],
+  [0x0a, 0x00],
+  [0xff, 0xff, 0xff, 0xff, 0x07],
+  [0xff, 0xff, 0xff, 0xff, 0x0f],
+  [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f],
+  [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01],
+  [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01],
+];
+
+function damagedBytes(random: Random, original: Uint8Array): Uint8Array {
+  let body = Uint8Array.from(original);
+  for (let left = 1 + random(4); left > 0 && body.length > 0; left--) {
+    const at = random(body.length);
+    const end = Math.min(body.length, at + 1 + random(random(8) === 0 ? 4096 : 16));
+    switch (random(9)) {
+      case 0:
+        body = body.slice(0, at);
+        break;
+      case 1:
+        body = spliced(body, at, end, []);
+        break;
+      case 2:
+        body = spliced(body, at, at, body.subarray(at, end));
+        break;
+      case 3: {
+        const other = pick(random, PROTOBUF).body;
+        const from = random(other.length);
+        body = spliced(body, at, end, other.subarray(from, from + end - at));
+        break;
+      }
+      case 4:
+        body = spliced(body, at, at + random(2), pick(random, NASTY_BYTES));
+        break;
+      case 5:
+        body = spliced(body, 0, 0, nestedResource(random));
+        break;
+      default:
+        body[at] = (body[at] ?? 0) ^ (1 << random(8));
+    }
+  }
+  return body;
+}
+
+function spliced(
+  body: Uint8Array,
+  start: number,
+  end: number,
+  insert: ArrayLike<number>,
+): Uint8Array<ArrayBuffer> {
+  const length = start + insert.length + body.length - end;
+  const result = new Uint8Array(length);
+  result.set(body.subarray(0, start));
+  result.set(insert, start);
+  result.set(body.subarray(end), start + insert.length);
+  return result.length > INPUT_MAX_BYTES ? result.slice(0, INPUT_MAX_BYTES) : result;
+}
+
+/** A resource without spans, whose only attribute nests up to 200 deep. */
+function nestedResource(random: Random): readonly number[] {
+  let value = [0x18, 1];
+  for (let depth = random(200); depth > 0; depth--) {
+    value = withLength(pick(random, [0x2a, 0x2a, 0x32]), withLength(0x0a, value));
+  }
+  const attribute = [...withLength(0x0a, [0x6b, 0x6b]), ...withLength(0x12, value)];
+  return withLength(0x0a, withLength(0x0a, withLength(0x0a, attribute)));
+}
+
+function withLength(tag: number, bytes: readonly number[]): number[] {
+  const header = [tag];
+  let left = bytes.length;
+  for (; left > 0x7f; left >>>= 7) header.push((left & 0x7f) | 0x80);
+  header.push(left);
+  return header.concat(bytes);
+}
+
+const NASTY_TEXTS = ['"', "\\", "{", "}", "[", "]", ",", ":", "null", "1e999", "\u0000", "\\ud800"];
+
+function damagedText(random: Random): string {
+  let text = pick(random, JSON_TEXTS);
+  for (let left = 1 + random(3); left > 0; left--) {
+    const at = random(text.length + 1);
+    const end = at + random(16);
+    const insert =
+      random(2) === 0 ? pick(random, NASTY_TEXTS) : pick(random, JSON_TEXTS).slice(at, end);
+    text = random(8) === 0 ? text.slice(0, at) : text.slice(0, at) + insert + text.slice(end);
+  }
+  return text;
+}
+
+/** Still JSON, with parts replaced, removed, exchanged and nested. */
+function damagedDocument(random: Random): string {
+  const document: unknown = JSON.parse(pick(random, JSON_TEXTS));
+  for (let left = 1 + random(3); left > 0; left--) damageSomewhere(random, document);
+  return JSON.stringify(document);
+}
+
+function damageSomewhere(random: Random, root: unknown): void {
+  let node = root;
+  for (;;) {
+    if (typeof node !== "object" || node === null) return;
+    const keys = Object.keys(node);
+    if (keys.length === 0) return;
+    const key = pick(random, keys);
+    // An index is a key here: damage may treat an array like an object.
+    const owner = node as Record<string, unknown>;
+    const child = owner[key];
+    if (typeof child !== "object" || child === null || random(6) === 0) {
+      if (random(8) === 0) delete owner[key];
+      else owner[key] = damagedChild(random, child);
+      return;
+    }
+    node = child;
+  }
+}
+
+function damagedChild(random: Random, child: unknown): unknown {
+  switch (random(12)) {
+    case 0:
+      return null;
+    case 1:
+      return [];
+    case 2:
+      return {};
+    case 3:
+      return "";
+    case 4:
+      return -1;
+    case 5:
+      return 2 ** 64;
+    case 6:
+      return 0.5;
+    case 7:
+      return true;
+    case 8:
+      return "€".repeat(random(6000));
+    case 9:
+      return [child];
+    case 10:
+      return String(child);
+    default: {
+      let value: unknown = { stringValue: "deep" };
+      for (let depth = random(150); depth > 0; depth--) value = { arrayValue: { values: [value] } };
+      return value;
+    }
+  }
+}
+
+function readCaptures(directory: URL): readonly Capture[] {
+  return readdirSync(directory).flatMap((name) => {
+    const format = /\.otlp\.(pb|json)(\.gz)?$/.exec(name);
+    if (format === null) return [];
+    const sent = readFileSync(new URL(name, directory));
+    return [
+      {
+        name,
+        format: format[1] === "pb" ? "pb" : "json",
+        body: format[2] === undefined ? sent : gunzipSync(sent),
+      } as const,
+    ];
+  });
+}
