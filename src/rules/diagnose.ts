@@ -123,7 +123,7 @@ export function diagnose(agents: readonly AgentReading[], options: DiagnoseOptio
   }
   return {
     status: "healthy",
-    headline: `All ${formatCount(agents.length)} agents are healthy.`,
+    headline: `${agents.length === 2 ? "Both" : `All ${formatCount(agents.length)}`} agents are healthy.`,
     detail: quietest(agents, options),
   };
 }
@@ -202,7 +202,9 @@ function findingOf(
   const name = plainName(agent.endpoint);
   const since = `since ${options.formatTime(sinceMs)}`;
   const isFiring = state === "firing";
-  const waits = `for ${formatElapsedMs(options.nowMs - sinceMs)}; alerts after ${formatElapsedMs(rule.holdSeconds * 1000)}`;
+  const lastedMs = options.nowMs - sinceMs;
+  const lasted = lastedMs < 1000 ? "" : ` for ${formatElapsedMs(lastedMs)}`;
+  const waits = `${lasted}; alerts after ${formatElapsedMs(rule.holdSeconds * 1000)}`;
 
   if (rule.kind === "endpoint_not_ready") return notReady(agent, breach, { since, waits });
 
@@ -217,7 +219,7 @@ function findingOf(
   const word = isSlow ? "slow" : "failing";
   if (!isFiring) {
     const headline = isSlow ? `${name} is getting slow` : `${name} is starting to fail`;
-    const detail = joinSentences(`${limits} ${waits}.`, cause);
+    const detail = joinSentences(`${limits}${waits}.`, cause);
     return finding(`getting ${word}`, "warning", headline, detail, sinceMs);
   }
   const detail = joinSentences(`${limits} ${since}.`, cause);
@@ -237,7 +239,7 @@ function notReady(
   const say = (text: string) => joinSentences(evidence, text);
 
   if (state === "pending") {
-    const detail = say(`Not ready ${waits}.`);
+    const detail = say(`Not ready${waits}.`);
     return finding("getting down", "warning", `${name} is not ready`, detail, sinceMs);
   }
   if (health?.status === "healthy" || health?.status === "degraded") {

@@ -135,12 +135,12 @@ function sum(values: Iterable<Cost>): number {
 function list(shares: readonly { readonly path: string; readonly share: number }[]): string {
   return shares
     .slice(0, LISTED_MAX)
-    .map(({ path, share }) => `${shareText(share)} in ${code(path)}`)
+    .map(({ path, share }) => `${formatPercent(share * 100)} in ${code(path)}`)
     .join(", ");
 }
 
 function shareText(share: number): string {
-  return formatPercent(share * 100);
+  return share === 1 ? "All" : formatPercent(share * 100);
 }
 
 /** `once`, `2 times`, `1.5 times`. */

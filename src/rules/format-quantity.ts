@@ -86,7 +86,7 @@ export function formatBesideLimit(
 function scaleOf(ms: number): Scale {
   if (ms < 999.5) return MILLISECONDS;
   if (ms < 99_950) return SECONDS;
-  if (ms < 99.95 * MINUTES.size) return MINUTES;
+  if (ms < 59.95 * MINUTES.size) return MINUTES;
   return ms < 48 * HOURS.size ? HOURS : DAYS;
 }
 

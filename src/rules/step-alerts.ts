@@ -104,7 +104,7 @@ export function stepAlerts(
 
   const ruleById = new Map(rules.map((rule) => [rule.id, rule]));
   for (const [key, state] of alerts) {
-    if (seen.has(key)) continue;
+    if (seen.has(key) || !next.has(key)) continue;
     const rule = ruleById.get(state.ruleId);
     // Without its rule nothing says how long to wait, so the alert ends now.
     const times = rule ? waits(rule) : { holdMs: 0, keepFiringMs: 0 };
