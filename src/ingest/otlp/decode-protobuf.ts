@@ -322,8 +322,8 @@ function readSpan(
   const isRoot = parentIdBytes === 0 || isZero(decoding.view, parentIdAt, 8);
   decoding.spans.push({
     traceId: traceIdOf(decoding, traceIdAt),
-    spanId: hex8(decoding.body, spanIdAt),
-    parentSpanId: isRoot ? null : hex8(decoding.body, parentIdAt),
+    spanId: hex8(decoding.view, spanIdAt),
+    parentSpanId: isRoot ? null : hex8(decoding.view, parentIdAt),
     name,
     kind,
     startMs,
@@ -540,10 +540,10 @@ function readStringValue(decoding: Decoding): string {
 
 /** The key that `findKeyAndValue` found, or `null` when it is not wanted. */
 function wantedKey(decoding: Decoding): string | null {
-  const { body, keys, keyStart, keyBytes } = decoding;
+  const { body, view, keys, keyStart, keyBytes } = decoding;
   if (keyBytes > KEY_LIMIT_BYTES) return null;
-  const slot = slotOf(body, keyStart, keyBytes);
-  if (holds(keys, slot, body, keyStart, keyBytes)) return keys.texts[slot] ?? null;
+  const slot = slotOf(view, keyStart, keyBytes);
+  if (holds(keys, slot, view, keyStart, keyBytes)) return keys.texts[slot] ?? null;
   const text = decodeText(body, keyStart, keyStart + keyBytes);
   const key = decoding.options.isWanted(text) ? text : null;
   remember(keys, slot, keyStart, keyBytes, key);
@@ -552,13 +552,13 @@ function wantedKey(decoding: Decoding): string | null {
 
 /** Reads the next bytes as text, cut at `TEXT_LIMIT_BYTES`, and moves past all of them. */
 function readText(decoding: Decoding, sizeBytes: number): string {
-  const { body, values, at: start } = decoding;
+  const { body, view, values, at: start } = decoding;
   decoding.at = start + sizeBytes;
   if (sizeBytes > REPEATED_TEXT_BYTES) {
     return decodeText(body, start, cutEnd(body, start, sizeBytes));
   }
-  const slot = slotOf(body, start, sizeBytes);
-  if (holds(values, slot, body, start, sizeBytes)) return values.texts[slot] ?? "";
+  const slot = slotOf(view, start, sizeBytes);
+  if (holds(values, slot, view, start, sizeBytes)) return values.texts[slot] ?? "";
   const text = decodeText(body, start, start + sizeBytes);
   remember(values, slot, start, sizeBytes, text);
   return text;
@@ -600,21 +600,14 @@ function traceIdOf(decoding: Decoding, at: number): string {
     view.getBigUint64(before + 8) === view.getBigUint64(at + 8);
   if (!isSame) {
     decoding.traceIdAt = at;
-    decoding.traceId = hex8(decoding.body, at) + hex8(decoding.body, at + 8);
+    decoding.traceId = hex8(view, at) + hex8(view, at + 8);
   }
   return decoding.traceId;
 }
 
-const HEX_DIGITS = asciiBytes("0123456789abcdef");
-
 /** Eight bytes as 16 lower-case hex digits. */
-function hex8(body: Uint8Array, at: number): string {
-  let text = "";
-  for (let index = at; index < at + 8; index++) {
-    const byte = byteAt(body, index);
-    text += String.fromCharCode(byteAt(HEX_DIGITS, byte >>> 4), byteAt(HEX_DIGITS, byte & 15));
-  }
-  return text;
+function hex8(view: DataView, at: number): string {
+  return view.getBigUint64(at).toString(16).padStart(16, "0");
 }
 
 /** `sizeBytes` is a multiple of 4. */
