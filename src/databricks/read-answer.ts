@@ -1,0 +1,160 @@
+/**
+ * Turns the answer of a Databricks API into JSON or into an error that says what
+ * happened. Error bodies are read leniently: gateways and proxies answer too, in
+ * HTML or nothing at all.
+ */
+import { DatabricksError, type FailedCall, foreignText } from "./databricks-error.ts";
+import { type Secret, withoutSecrets } from "./secret.ts";
+import { type HttpAnswer, type HttpRequest, retryAfterMs } from "./transport.ts";
+
+export type CallContext = {
+  readonly host: string;
+  /** Where the credentials come from, such as `profile prod`. */
+  readonly source: string;
+  readonly secrets: () => readonly Secret[];
+  /** What to grant, as a sentence, should the answer be 403. */
+  readonly permission?: string | undefined;
+};
+
+type Call = { readonly request: HttpRequest; readonly context: CallContext };
+
+export type JsonAnswer = {
+  readonly json: unknown;
+  /** An error for JSON that is not what the API promises; `what` reads after "but it". */
+  unusable(what: string): DatabricksError;
+};
+
+/**
+ * 64-bit integers beyond 2^53 lose digits here. No field read so far is that
+ * large; an API with such fields (job ids, span times) needs another parser.
+ *
+ * @throws DatabricksError `DATABRICKS_FAILED` when the text is not JSON.
+ */
+export function parseJson(answer: HttpAnswer, call: Call): JsonAnswer {
+  const unusable = (what: string) => unusableError(what, { answer, call });
+  try {
+    return { json: JSON.parse(answer.text), unusable };
+  } catch {
+    // The parser's own error quotes the body, so it goes no further.
+    throw unusable(`is ${describe(answer)}, not JSON`);
+  }
+}
+
+export function statusError(answer: HttpAnswer, call: Call): DatabricksError {
+  const { request, context } = call;
+  const failed = failedCall(answer, call);
+  const said = saidMessage(answer);
+  const message =
+    `${tried(call)} answered ${answer.status}` +
+    (failed.errorCode ? ` ${failed.errorCode}` : "") +
+    (said === null ? ` with ${describe(answer)}` : `: ${foreignText(said, context.secrets())}`) +
+    (failed.requestId ? ` (request ${failed.requestId})` : "");
+
+  switch (answer.status) {
+    case 401:
+      return new DatabricksError("DATABRICKS_UNAUTHENTICATED", message, {
+        hint: `Check that the credentials from ${context.source} belong to this workspace and have not expired.`,
+        call: failed,
+      });
+    case 403:
+      return new DatabricksError("DATABRICKS_FORBIDDEN", message, {
+        hint:
+          context.permission ??
+          `Give the identity behind the credentials from ${context.source} the permission that the answer names.`,
+        call: failed,
+      });
+    default:
+      return new DatabricksError("DATABRICKS_FAILED", message, {
+        hint: hintFor(answer, request),
+        call: failed,
+      });
+  }
+}
+
+function hintFor(answer: HttpAnswer, request: HttpRequest): string {
+  if (answer.status === 404) return "Check the name, and that it exists in this workspace.";
+  if (answer.status === 429) return "The workspace limits its callers: ask less often, or later.";
+  if (answer.status >= 500 && request.isIdempotent) {
+    return "Try again later; if it stays, report the request id to Databricks.";
+  }
+  if (answer.status >= 500) {
+    return "It may have been done all the same: look before you try again.";
+  }
+  return "Databricks refused the request as it is; the message above says why.";
+}
+
+function unusableError(
+  what: string,
+  { answer, call }: { readonly answer: HttpAnswer; readonly call: Call },
+): DatabricksError {
+  return new DatabricksError(
+    "DATABRICKS_FAILED",
+    `${tried(call)} answered ${answer.status}, but it ${what}`,
+    {
+      hint: "Check that the host is a Databricks workspace, without a sign-in page or gateway in front of it.",
+      call: failedCall(answer, call),
+    },
+  );
+}
+
+function tried({ request, context }: Call): string {
+  return `cannot ${request.purpose}: ${request.method} ${request.path} on ${context.host}`;
+}
+
+/** `HTML of 312 bytes`: enough to see what it is, without showing it. */
+function describe(answer: HttpAnswer): string {
+  if (answer.text === "") return "an empty body";
+  const isHtml = /^\s*<(!doctype html|html)/i.test(answer.text.slice(0, 200));
+  return `${isHtml ? "HTML" : "text"} of ${answer.text.length} characters`;
+}
+
+function failedCall(answer: HttpAnswer, { request, context }: Call): FailedCall {
+  const secrets = context.secrets();
+  // Masked as a whole and read again, so that no secret stays in any detail.
+  const body = recordOf(withoutSecrets(answer.text, secrets));
+  const details = Array.isArray(body?.details) ? body.details : [];
+  const errorCode = body?.error_code;
+  return {
+    method: request.method,
+    path: request.path,
+    host: context.host,
+    status: answer.status,
+    errorCode: typeof errorCode === "string" ? foreignText(errorCode, secrets) : null,
+    details,
+    requestId: requestIdOf(answer, { details, secrets }),
+    retryAfterMs: retryAfterMs(answer.headers),
+    networkCode: null,
+  };
+}
+
+/** Databricks names the request in a header, in a detail of the error, or in both. */
+function requestIdOf(
+  answer: HttpAnswer,
+  { details, secrets }: { readonly details: unknown[]; readonly secrets: readonly Secret[] },
+): string | null {
+  const inDetails = details
+    .map((detail) => (isRecord(detail) ? detail.request_id : null))
+    .find((id) => typeof id === "string" && id !== "");
+  const id = inDetails ?? answer.headers.get("x-request-id");
+  return typeof id === "string" ? foreignText(id, secrets) : null;
+}
+
+/** What the body says went wrong; older APIs say `error`. */
+function saidMessage(answer: HttpAnswer): string | null {
+  const body = recordOf(answer.text);
+  const said = body?.message ?? body?.error_description ?? body?.error;
+  return typeof said === "string" && said !== "" ? said : null;
+}
+
+function recordOf(text: string): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isRecord(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
