@@ -13,13 +13,16 @@ export const TEXT_MAX_CHARS = 40_000;
 export const BLOCK_TEXT_MAX_CHARS = 3000;
 
 const HEADLINE_MAX_CHARS = 500;
-const NAME_MAX_CHARS = 200;
+const NAME_MAX_CHARS = 100;
+
+/** Half a link leads nowhere, so a longer one is left out. */
+const LINK_MAX_CHARS = 1000;
 
 /** A shape for each state, so that colour is not needed to tell them apart. */
 const looks = {
-  firing: { shape: ":small_red_triangle:", word: "Firing" },
-  resolved: { shape: ":white_check_mark:", word: "Resolved" },
-  "fired and resolved": { shape: ":white_check_mark:", word: "Fired and resolved" },
+  firing: { shape: "🔺", word: "Firing" },
+  resolved: { shape: "✅", word: "Resolved" },
+  "fired and resolved": { shape: "✅", word: "Fired and resolved" },
 } as const;
 
 type Mrkdwn = { readonly type: "mrkdwn"; readonly text: string; readonly verbatim: true };
@@ -39,32 +42,34 @@ export function renderSlack(message: Message): SlackMessage {
     blocks: [
       { type: "section", text: mrkdwn(title) },
       ...(detail === "" ? [] : [{ type: "section" as const, text: mrkdwn(detail) }]),
-      { type: "context", elements: [mrkdwn(facts)] },
+      { type: "context", elements: [mrkdwn(join([...facts, time(message.timeMs)]))] },
     ],
   };
 }
 
-/** The whole message as one mrkdwn text. */
+/** The whole message as one mrkdwn text, for the page. */
 export function previewSlack(message: Message): string {
   const { title, detail, facts } = parts(message);
-  return cut([title, detail, facts].filter(Boolean).join("\n"), TEXT_MAX_CHARS);
+  return cut([title, detail, join(facts)].filter(Boolean).join("\n"), TEXT_MAX_CHARS);
 }
 
 function parts(message: Message) {
   const { shape, word } = looks[message.state];
   // An asterisk would end the bold.
   const headline = escapeMrkdwn(message.headline.replace(/\.$/, "")).replaceAll("*", "∗");
-  const facts = [
-    `Agent ${asCode(message.endpoint)}`,
-    `Rule ${asCode(message.ruleId)}`,
-    time(message.timeMs),
-    linkTo(message.pageUrl),
-  ];
   return {
     title: `${shape} ${word}: *${cut(headline.replaceAll("\n", " "), HEADLINE_MAX_CHARS)}*`,
     detail: cut(escapeMrkdwn(message.detail), BLOCK_TEXT_MAX_CHARS),
-    facts: cut(facts.filter((fact) => fact !== null).join(" · "), BLOCK_TEXT_MAX_CHARS),
+    facts: [
+      `Agent ${asCode(message.endpoint)}`,
+      `Rule ${asCode(message.ruleId)}`,
+      linkTo(message.pageUrl),
+    ],
   };
+}
+
+function join(facts: readonly (string | null)[]): string {
+  return facts.filter((fact) => fact !== null).join(" · ");
 }
 
 /**
@@ -99,7 +104,8 @@ function linkTo(pageUrl: string | null): string | null {
   const { protocol, href } = new URL(pageUrl);
   if (protocol !== "https:" && protocol !== "http:") return null;
   const target = href.replaceAll("|", "%7C").replaceAll("<", "%3C").replaceAll(">", "%3E");
-  return `<${target.replaceAll("&", "&amp;")}|Open the page>`;
+  const link = `<${target.replaceAll("&", "&amp;")}|Open the page>`;
+  return link.length <= LINK_MAX_CHARS ? link : null;
 }
 
 function mrkdwn(text: string): Mrkdwn {
