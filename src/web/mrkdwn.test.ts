@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Block, type Inline, parseCode, parseMrkdwn } from "./mrkdwn.ts";
+import { type Block, type Inline, parseMrkdwn, parseSentence } from "./mrkdwn.ts";
 
 /** Writes the tree so that a case fits on a line: `b(…)` is bold, `c(…)` code, `a(text→href)` a link. */
 function check(mrkdwn: string, expected: string): void {
@@ -18,7 +18,8 @@ function writeInline(inline: Inline): string {
     case "text":
       return inline.text;
     case "code":
-      return `c(${inline.text})`;
+    case "measure":
+      return `${inline.kind[0]}(${inline.text})`;
     case "link":
       return `a(${inline.text}→${inline.href})`;
     default:
@@ -44,9 +45,11 @@ test("lines, quotes, code blocks", () =>
 test("an empty line stays a line", () => check("one\n\ntwo", "one\n\ntwo"));
 test("known emoji are drawn, others stay", () => check(":warning: :shipit:", "⚠️ :shipit:"));
 
-test("a sentence knows code only", () => {
+test("a sentence knows code, and keeps numbers with their units", () => {
   assert.equal(
-    parseCode("71 % is in `self.rewrite`, *not* ` alone").map(writeInline).join(""),
-    "71 % is in c(self.rewrite), *not* ` alone",
+    parseSentence("71 % is in `self.rewrite`, *not* ` alone; 4.2 s, 3 agents, 5 seconds")
+      .map(writeInline)
+      .join(""),
+    "m(71 %) is in c(self.rewrite), *not* ` alone; m(4.2 s), 3 agents, 5 seconds",
   );
 });

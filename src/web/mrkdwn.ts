@@ -8,6 +8,8 @@
 export type Inline =
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "code"; readonly text: string }
+  /** A number and its unit, which no line break may part. */
+  | { readonly kind: "measure"; readonly text: string }
   | { readonly kind: "bold" | "italic" | "strike"; readonly children: readonly Inline[] }
   | { readonly kind: "link"; readonly href: string; readonly text: string };
 
@@ -39,16 +41,16 @@ export function parseMrkdwn(text: string): Block[] {
   });
 }
 
-/** Only `` `code` `` is special: for sentences that name modules. */
-export function parseCode(text: string): Inline[] {
+/** For sentences: `` `code` `` names modules, and a number stays with its unit. */
+export function parseSentence(text: string): Inline[] {
   return text
-    .split(/(`[^`]+`)/)
-    .filter((part) => part !== "")
-    .map((part) =>
-      /^`[^`]+`$/.test(part)
-        ? { kind: "code", text: part.slice(1, -1) }
-        : { kind: "text", text: part },
-    );
+    .split(/(`[^`]+`|\d[\d.,]* (?:ms|s|min|h|d|%|k|M)(?![\p{L}\p{N}]))/u)
+    .map((part, index): Inline => {
+      if (index % 2 === 0) return { kind: "text", text: part };
+      if (part.startsWith("`")) return { kind: "code", text: part.slice(1, -1) };
+      return { kind: "measure", text: part };
+    })
+    .filter((part) => part.kind !== "text" || part.text !== "");
 }
 
 function parseLine(line: string): Block {

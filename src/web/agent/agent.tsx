@@ -3,7 +3,6 @@ import type { AgentView } from "../api.ts";
 import { Chart } from "../charts/chart.tsx";
 import { chartsOf } from "../charts/chart-spec.ts";
 import { AwaitedRows, Panel } from "../elements/panel.tsx";
-import { State } from "../elements/state.tsx";
 import { overviewHref, type Range } from "../route.ts";
 import { AlertList } from "../sections/alerts.tsx";
 import { ChangeList } from "../sections/changes.tsx";
@@ -28,11 +27,12 @@ export function AgentPage({ endpoint, view, range }: Props) {
         <a href={overviewHref(range)}>Overview</a>
         <span aria-hidden="true">/</span>
         <h1>{endpoint}</h1>
-        {view && <State status={view.agent.status} word={view.agent.word} />}
         {view && <span class="quiet crumbs-about">{aboutOf(view)}</span>}
       </nav>
       <SentenceBlock sentence={view?.sentence ?? null} />
-      {alerts.length > 0 && <AlertList alerts={alerts} nowMs={nowMs} range={range} />}
+      {view && alerts.length > 0 && (
+        <AlertList alerts={alerts} sentence={view.sentence} nowMs={nowMs} range={range} />
+      )}
       <Numbers view={view} range={range} />
       <div class="charts">
         {view

@@ -29,7 +29,12 @@ function columnsOf(nowMs: number): Column<RequestRow>[] {
       label: "Time",
       text: true,
       cell: (row) => (
-        <time title={formatMoment(row.timeMs, nowMs)}>{formatClockSeconds(row.timeMs)}</time>
+        <>
+          <time title={formatMoment(row.timeMs, nowMs)}>{formatClockSeconds(row.timeMs)}</time>
+          <code class="trace" title={`trace ${row.traceId}`}>
+            {row.traceId.slice(0, TRACE_ID_SHOWN)}
+          </code>
+        </>
       ),
     },
     {
@@ -60,11 +65,6 @@ function columnsOf(nowMs: number): Column<RequestRow>[] {
       id: "cache",
       label: "Cache",
       cell: (row) => (row.cache === "unknown" ? <Unknown /> : row.cache),
-    },
-    {
-      id: "trace",
-      label: "Trace",
-      cell: (row) => <code title={row.traceId}>{row.traceId.slice(0, TRACE_ID_SHOWN)}</code>,
     },
   ];
 }

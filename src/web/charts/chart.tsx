@@ -10,14 +10,15 @@ import "uplot/dist/uPlot.min.css";
 import { Unknown } from "../elements/figure.tsx";
 import { formatClock, formatClockSeconds } from "../format.ts";
 import { onColoursChange, readColour } from "../theme.ts";
-import { axisSteps, axisTop, formatTick, isLimitShown } from "./axis.ts";
+import { axisSteps, axisTop, formatTick, isLimitShown, TIME_STEPS_MS } from "./axis.ts";
 import { type ChartSpec, hasValues, lastValue, stackLines } from "./chart-spec.ts";
 import { chartTable, chartWords } from "./chart-words.ts";
 import { placeLabels } from "./label-places.ts";
 
 const HEIGHT_PX = 176;
-const AXIS_WIDTH_PX = 56;
-const END_LABEL_WIDTH_PX = 84;
+/** Wide enough for digits of the font below; the axis is as wide as its longest label. */
+const CHARACTER_WIDTH_PX = 6.4;
+const END_LABEL_WIDTH_PX = 92;
 const LABEL_HEIGHT_PX = 14;
 const FONT = '11px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
 
@@ -51,14 +52,19 @@ function Readout({ spec, cursor }: { spec: ChartSpec; cursor: number | null }) {
   const timeMs = cursor === null ? undefined : spec.timesMs[cursor];
   const clock = spec.sliceMs < 60_000 ? formatClockSeconds : formatClock;
   return (
-    <span class="readout" aria-hidden="true">
+    <span
+      class="readout"
+      data-kind={spec.kind}
+      data-at={cursor === null ? "end" : "cursor"}
+      aria-hidden="true"
+    >
       {timeMs !== undefined && <span class="quiet">{clock(timeMs)}</span>}
       {spec.lines.map((line) => {
         const value = timeMs === undefined ? lastValue(line.values) : line.values[cursor ?? 0];
         return (
           <span key={line.label} class="readout-line">
             <i class="swatch" style={{ background: `var(${line.colour})` }} />
-            {spec.lines.length > 1 && line.label} <b>{value == null ? "–" : spec.format(value)}</b>
+            {line.label !== spec.id && line.label} <b>{value == null ? "–" : spec.format(value)}</b>
           </span>
         );
       })}
@@ -166,7 +172,10 @@ function plotOptions(
       y: false,
       drag: { x: false, y: false },
       sync: { key: "agent", scales: ["x", null] },
-      points: { size: 6, fill: (_, index) => readColour(drawn[index - 1]?.colour ?? "--ink") },
+      points:
+        kind === "parts"
+          ? { show: false }
+          : { size: 6, fill: (_, index) => readColour(drawn[index - 1]?.colour ?? "--ink") },
     },
     scales: {
       x: { time: true, range: (_, first, last) => [first, last + sliceMs] },
@@ -182,7 +191,8 @@ function plotOptions(
         ticks: { show: false },
         size: 24,
         gap: 4,
-        space: 72,
+        space: 48,
+        incrs: TIME_STEPS_MS,
         values: (_, splits, __, ___, stepMs) => {
           const nowMs = current.current.timesMs.at(-1) ?? 0;
           return splits.map((timeMs) => formatTick(timeMs, stepMs, nowMs));
@@ -193,9 +203,9 @@ function plotOptions(
         font: FONT,
         grid,
         ticks: { show: false },
-        size: AXIS_WIDTH_PX,
+        size: (_, labels) => axisWidth(labels),
         gap: 8,
-        space: 36,
+        space: 24,
         incrs: axisSteps({ wholeSteps: current.current.wholeSteps }),
         values: (_, splits) =>
           splits.map((value) => (value === 0 ? "0" : current.current.format(value))),
@@ -218,6 +228,11 @@ function plotOptions(
       setCursor: [(plot) => onCursor(plot.cursor.idx ?? null)],
     },
   };
+}
+
+function axisWidth(labels: readonly string[] | null): number {
+  const longest = Math.max(1, ...(labels ?? []).map((label) => label.length));
+  return Math.ceil(longest * CHARACTER_WIDTH_PX) + 12;
 }
 
 function lineSeries(colour: string): uPlot.Series {
@@ -316,10 +331,13 @@ function drawEndLabels(plot: uPlot, spec: ChartSpec): void {
     },
   );
   ends.forEach(({ line, value }, index) => {
-    withText(plot, line.colour, () => {
+    const left = bbox.left + bbox.width + 6 * uPlot.pxRatio;
+    const place = places[index] ?? 0;
+    const swatch = 6 * uPlot.pxRatio;
+    withText(plot, line.colour, () => ctx.fillRect(left, place - swatch / 2, swatch, swatch));
+    withText(plot, "--ink-2", () => {
       ctx.textBaseline = "middle";
-      const left = bbox.left + bbox.width + 6 * uPlot.pxRatio;
-      ctx.fillText(`${line.label} ${spec.format(value)}`, left, places[index] ?? 0);
+      ctx.fillText(`${line.label} ${spec.format(value)}`, left + 2 * swatch, place);
     });
   });
 }

@@ -127,9 +127,9 @@ test("counts have no half steps", () => {
   assert.equal(axisSteps({ wholeSteps: false })[0], 0.000001);
 });
 
-test("ticks tell seconds only where steps are shorter than a minute", () => {
-  assert.equal(formatTick(START, 30_000, START), "14:00:00");
+test("a tick is a time of day, and from a day on a date", () => {
   assert.equal(formatTick(START, 300_000, START), "14:00");
+  assert.equal(formatTick(START - 86_400_000, 86_400_000, START), "27 Jun 14:00");
 });
 
 test("labels stay at their lines where there is room, and part where there is none", () => {

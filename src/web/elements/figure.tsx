@@ -19,11 +19,12 @@ export function Figure({
   format: (value: number) => string;
 }) {
   if (value === null) return <Unknown />;
-  return format(value);
+  return value === 0 ? <span class="quiet">{format(0)}</span> : format(value);
 }
 
 export function TokensFigure({ tokens }: { tokens: Tokens | null }) {
   if (!tokens) return <Unknown />;
+  if (tokens.input + tokens.output === 0) return <span class="quiet">0</span>;
   return (
     <span title={`${formatCount(tokens.input)} tokens in, ${formatCount(tokens.output)} out`}>
       {formatCount(tokens.input)} <span class="quiet">/</span> {formatCount(tokens.output)}

@@ -1,9 +1,9 @@
 /** Shows parsed text as elements. Everything from outside arrives here as text nodes only. */
-import { type Block, type Inline, parseCode, parseMrkdwn } from "../mrkdwn.ts";
+import { type Block, type Inline, parseMrkdwn, parseSentence } from "../mrkdwn.ts";
 
-/** A sentence in which modules stand in backticks. */
-export function TextWithCode({ text }: { text: string }) {
-  return <Inlines inlines={parseCode(text)} />;
+/** A sentence of the monitor, in which modules stand in backticks. */
+export function SentenceText({ text }: { text: string }) {
+  return <Inlines inlines={parseSentence(text)} />;
 }
 
 export function Mrkdwn({ text }: { text: string }) {
@@ -55,6 +55,8 @@ function InlineOf({ inline }: { inline: Inline }) {
       return <>{inline.text}</>;
     case "code":
       return <code>{inline.text}</code>;
+    case "measure":
+      return <span class="measure">{inline.text}</span>;
     case "bold":
       return (
         <strong>

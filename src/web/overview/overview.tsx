@@ -17,7 +17,15 @@ export function OverviewView({ overview, range }: { overview: Overview | null; r
   return (
     <>
       <SentenceBlock sentence={overview?.sentence ?? null} />
-      {alerts.length > 0 && <AlertList alerts={alerts} nowMs={nowMs} range={range} />}
+      {overview && alerts.length > 0 && (
+        <AlertList
+          alerts={alerts}
+          sentence={overview.sentence}
+          nowMs={nowMs}
+          range={range}
+          showAgent
+        />
+      )}
       <Agents
         agents={overview?.agents ?? null}
         source={overview?.source ?? null}
@@ -25,6 +33,24 @@ export function OverviewView({ overview, range }: { overview: Overview | null; r
         range={range}
       />
       <div class="columns">
+        <div class="column">
+          <Panel id="changes" title="What changed">
+            {!overview && <AwaitedRows rows={4} />}
+            {overview?.changes.length === 0 && (
+              <p class="none">Nothing changed yet. Alerts, deployments and new errors come here.</p>
+            )}
+            {overview && <ChangeList changes={overview.changes} nowMs={nowMs} range={range} />}
+          </Panel>
+          <Panel id="notifications" title="Notifications" count={overview?.notifications.length}>
+            {!overview && <AwaitedRows rows={4} />}
+            {overview?.notifications.length === 0 && (
+              <p class="none">
+                Nothing was sent. When an alert fires, its message stands here as it was sent.
+              </p>
+            )}
+            {overview && <NotificationList notifications={overview.notifications} nowMs={nowMs} />}
+          </Panel>
+        </div>
         <div class="column">
           <Panel id="errors" title="Errors" count={overview?.errorGroups.length}>
             {!overview && <AwaitedRows rows={4} />}
@@ -43,24 +69,6 @@ export function OverviewView({ overview, range }: { overview: Overview | null; r
               <p class="none">No check ran yet; the first results come within a minute.</p>
             )}
             {overview && <ComponentList components={overview.health} nowMs={nowMs} />}
-          </Panel>
-        </div>
-        <div class="column">
-          <Panel id="changes" title="What changed">
-            {!overview && <AwaitedRows rows={4} />}
-            {overview?.changes.length === 0 && (
-              <p class="none">Nothing changed yet. Alerts, deployments and new errors come here.</p>
-            )}
-            {overview && <ChangeList changes={overview.changes} nowMs={nowMs} range={range} />}
-          </Panel>
-          <Panel id="notifications" title="Notifications" count={overview?.notifications.length}>
-            {!overview && <AwaitedRows rows={4} />}
-            {overview?.notifications.length === 0 && (
-              <p class="none">
-                Nothing was sent. When an alert fires, its message stands here as it was sent.
-              </p>
-            )}
-            {overview && <NotificationList notifications={overview.notifications} nowMs={nowMs} />}
           </Panel>
           <Panel id="data" title="Data">
             {overview ? <DataSources overview={overview} /> : <AwaitedRows rows={3} />}

@@ -1,11 +1,18 @@
 /** Alerts that fire or are about to, with what was measured against which limit, since when. */
-import type { AlertRow, Status } from "../api.ts";
-import { TextWithCode } from "../elements/rich-text.tsx";
+import type { AlertRow, Sentence, Status } from "../api.ts";
+import { SentenceText } from "../elements/rich-text.tsx";
 import { State } from "../elements/state.tsx";
 import { formatMeasure, formatMoment, formatSpan } from "../format.ts";
 import { agentHref, type Range } from "../route.ts";
+import { isSaid, sortAlerts } from "./alert-order.ts";
 
-type Props = { alerts: readonly AlertRow[]; nowMs: number; range: Range };
+type Props = {
+  alerts: readonly AlertRow[];
+  sentence: Sentence;
+  nowMs: number;
+  range: Range;
+  showAgent?: true;
+};
 
 const STATUS: Record<AlertRow["state"], Status> = {
   firing: "critical",
@@ -13,15 +20,7 @@ const STATUS: Record<AlertRow["state"], Status> = {
   resolved: "healthy",
 };
 
-/** Firing before pending before resolved; within one state, the oldest first. */
-export function sortAlerts(alerts: readonly AlertRow[]): AlertRow[] {
-  const order = ["firing", "pending", "resolved"];
-  return [...alerts].sort(
-    (a, b) => order.indexOf(a.state) - order.indexOf(b.state) || a.sinceMs - b.sinceMs,
-  );
-}
-
-export function AlertList({ alerts, nowMs, range }: Props) {
+export function AlertList({ alerts, sentence, nowMs, range, showAgent }: Props) {
   return (
     <ul class="alerts" aria-label="Alerts">
       {sortAlerts(alerts).map((alert) => (
@@ -34,7 +33,7 @@ export function AlertList({ alerts, nowMs, range }: Props) {
         >
           <State status={STATUS[alert.state]} word={alert.state} />
           <span class="alert-what">
-            <a href={agentHref(alert.endpoint, range)}>{alert.endpoint}</a>{" "}
+            {showAgent && <a href={agentHref(alert.endpoint, range)}>{alert.endpoint}</a>}{" "}
             <span class="alert-rule">{alert.ruleId}</span>
           </span>
           <span class="alert-measure">{measureOf(alert)}</span>
@@ -42,9 +41,11 @@ export function AlertList({ alerts, nowMs, range }: Props) {
             since {formatMoment(alert.sinceMs, nowMs)}{" "}
             <span class="quiet">({formatSpan(nowMs - alert.sinceMs)})</span>
           </span>
-          <span class="alert-reason">
-            <TextWithCode text={alert.reason} />
-          </span>
+          {!isSaid(alert.reason, sentence) && (
+            <span class="alert-reason">
+              <SentenceText text={alert.reason} />
+            </span>
+          )}
         </li>
       ))}
     </ul>

@@ -1,7 +1,7 @@
 /** The sentence that every view opens with: is anything wrong, what, since when, for whom. */
 import { useState } from "preact/hooks";
 import type { Sentence } from "../api.ts";
-import { TextWithCode } from "../elements/rich-text.tsx";
+import { SentenceText } from "../elements/rich-text.tsx";
 import { StateShape } from "../elements/state.tsx";
 
 export function SentenceBlock({ sentence }: { sentence: Sentence | null }) {
@@ -19,10 +19,10 @@ export function SentenceBlock({ sentence }: { sentence: Sentence | null }) {
       <StateShape status={sentence.status} size={20} />
       <p>
         <strong>
-          <TextWithCode text={sentence.headline} />
+          <SentenceText text={sentence.headline} />
           {!ended && (sentence.detail ? ":" : ".")}
         </strong>{" "}
-        <TextWithCode text={sentence.detail} />
+        <SentenceText text={sentence.detail} />
       </p>
       {/* Spoken when the state turns, not whenever a figure in the sentence moves. */}
       <SpokenHeadline key={sentence.status} headline={sentence.headline} />
