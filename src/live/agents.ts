@@ -1,0 +1,328 @@
+/**
+ * The live figures of every agent, folded from closed traces: requests, modules,
+ * models, error groups. The same traces in the same order give the same figures,
+ * so that replaying the journal restores them. No clock: the caller passes when
+ * a trace was closed.
+ */
+import type { ClosedTrace } from "../signals/closed-trace.ts";
+import type { ErrorEvent } from "../signals/error-event.ts";
+import type { ModuleCall, PathSource, Request } from "../signals/request.ts";
+import { Sliced, type Slicing } from "./sliced.ts";
+import { Tally } from "./tally.ts";
+
+/** Agents beyond this are counted together as `other`. */
+export const AGENTS_MAX = 200;
+/** Modules, tools and retrievers of one agent beyond this are counted together as `other`. */
+export const PLACES_MAX = 200;
+/** Models of one agent beyond this are counted together as `other`. */
+export const MODELS_MAX = 50;
+/** Error groups of one agent beyond this are counted together. */
+export const GROUPS_MAX = 200;
+/** Requests of one agent that are kept one by one. */
+export const RECENT_MAX = 1_000;
+/** A request that ends later than this after its arrival has a wrong clock: it is in no window. */
+export const CLOCK_AHEAD_MAX_MS = 60_000;
+
+const agentSlicing: Slicing = { fineSliceMs: 1_000, coarseSliceMs: 60_000 };
+const placeSlicing: Slicing = { fineSliceMs: 5_000, coarseSliceMs: 300_000 };
+
+export type PlaceKind = "module" | "tool" | "retriever";
+
+/** A module, tool or retriever of an agent. */
+export type Place = {
+  readonly path: string;
+  readonly pathSource: PathSource;
+  readonly kind: PlaceKind;
+  readonly depth: number;
+  readonly slices: Sliced<Tally>;
+  run: Tally;
+};
+
+export type Model = { readonly model: string; readonly slices: Sliced<Tally>; run: Tally };
+
+export class GroupCount {
+  count = 0;
+  handled = 0;
+  merge(other: GroupCount): void {
+    this.count += other.count;
+    this.handled += other.handled;
+  }
+}
+
+/** Errors with the same cause. */
+export type ErrorGroup = {
+  readonly group: string;
+  readonly first: ErrorEvent;
+  last: ErrorEvent;
+  readonly slices: Sliced<GroupCount>;
+  run: GroupCount;
+  readonly firstMs: number;
+  lastMs: number;
+};
+
+export type RecentRequest = {
+  readonly request: Request;
+  readonly errorType: string | null;
+  /** Where it failed, or where most of its time went. */
+  readonly path: string | null;
+};
+
+export type Agent = {
+  readonly endpoint: string;
+  readonly conventions: Set<string>;
+  modelVersion: string | null;
+  lastRequestMs: number | null;
+  readonly slices: Sliced<Tally>;
+  /** Since this run of the monitor began, whatever the time of the request. */
+  run: Tally;
+  /** By kind and path. */
+  readonly places: Map<string, Place>;
+  /** The places in tree order. */
+  readonly placesInOrder: Place[];
+  readonly models: Map<string, Model>;
+  readonly groups: Map<string, ErrorGroup>;
+  /** Oldest first. */
+  readonly recent: RecentRequest[];
+};
+
+export class Agents {
+  readonly #agents = new Map<string, Agent>();
+
+  all(): readonly Agent[] {
+    return [...this.#agents.values()];
+  }
+
+  get(endpoint: string): Agent | undefined {
+    return this.#agents.get(endpoint);
+  }
+
+  /** Makes an agent known before its first request. */
+  watch(endpoint: string): void {
+    this.#agentOf(endpoint);
+  }
+
+  /** Starts the figures of a run anew; those of the windows stay. */
+  beginRun(): void {
+    for (const agent of this.#agents.values()) {
+      agent.run = new Tally();
+      for (const counted of [...agent.places.values(), ...agent.models.values()]) {
+        counted.run = new Tally();
+      }
+      for (const group of agent.groups.values()) group.run = new GroupCount();
+    }
+  }
+
+  /** @param nowMs when the trace was closed. */
+  add(trace: ClosedTrace, nowMs: number): void {
+    const agent = this.#agentOf(trace.endpoint);
+    agent.conventions.add(trace.convention);
+    for (const request of trace.requests) addRequest(agent, request, trace, nowMs);
+    addCalls(agent, trace.moduleCalls, nowMs);
+    for (const error of trace.errors) addError(agent, error, nowMs);
+  }
+
+  #agentOf(endpoint: string): Agent {
+    const known = this.#agents.get(endpoint);
+    if (known) return known;
+    if (this.#agents.size >= AGENTS_MAX && endpoint !== "other") return this.#agentOf("other");
+    const agent: Agent = {
+      endpoint,
+      conventions: new Set(),
+      modelVersion: null,
+      lastRequestMs: null,
+      slices: new Sliced(() => new Tally(), agentSlicing),
+      run: new Tally(),
+      places: new Map(),
+      placesInOrder: [],
+      models: new Map(),
+      groups: new Map(),
+      recent: [],
+    };
+    this.#agents.set(endpoint, agent);
+    return agent;
+  }
+}
+
+type Counted = { readonly slices: Sliced<Tally>; run: Tally };
+
+function count(counted: Counted, timeMs: number, nowMs: number, change: (tally: Tally) => void) {
+  change(counted.run);
+  if (timeMs <= nowMs + CLOCK_AHEAD_MAX_MS) counted.slices.add(timeMs, nowMs, change);
+}
+
+function addRequest(agent: Agent, request: Request, trace: ClosedTrace, nowMs: number): void {
+  agent.modelVersion = request.modelVersion ?? agent.modelVersion;
+  agent.lastRequestMs = Math.max(agent.lastRequestMs ?? 0, request.timeMs);
+  count(agent, request.timeMs, nowMs, (tally) => {
+    tally.calls++;
+    tally.latencyMs.add(request.latencyMs);
+    tally.addUse(request);
+    if (request.errorClass) {
+      tally.failed++;
+      tally.addFailed(request.errorClass, 1);
+    }
+  });
+  const cause = request.errorClass ? trace.errors.find(({ handled }) => !handled) : undefined;
+  agent.recent.push({
+    request,
+    errorType: cause?.type ?? null,
+    path: cause?.path ?? slowestPath(trace.moduleCalls),
+  });
+  if (agent.recent.length > RECENT_MAX) agent.recent.shift();
+}
+
+function slowestPath(calls: readonly ModuleCall[]): string | null {
+  const ownMs = new Map<string, number>();
+  for (const { path, selfMs } of calls) ownMs.set(path, (ownMs.get(path) ?? 0) + selfMs);
+  let slowest: string | null = null;
+  for (const [path, ms] of ownMs) {
+    if (slowest === null || ms > (ownMs.get(slowest) ?? 0)) slowest = path;
+  }
+  return slowest;
+}
+
+function isPlace(kind: ModuleCall["kind"]): kind is PlaceKind {
+  return kind === "module" || kind === "tool" || kind === "retriever";
+}
+
+function addCalls(agent: Agent, calls: readonly ModuleCall[], nowMs: number): void {
+  // Where model calls tell their tokens, a module without model calls used none: 0, not unknown.
+  const tokensTold = calls.some(({ kind, tokens }) => kind === "lm" && tokens !== null);
+  const costTold = calls.some(({ kind, costUsd }) => kind === "lm" && costUsd !== null);
+  const cacheTold = calls.some(({ kind, cache }) => kind === "lm" && cache !== "unknown");
+  const nothingUsed = {
+    tokens: tokensTold ? { input: 0, output: 0 } : null,
+    costUsd: costTold ? 0 : null,
+    cacheHits: cacheTold ? 0 : null,
+  };
+  const places = new Map<string, Place>();
+  let previous: Place | null = null;
+  for (const call of calls) {
+    const above = places.get(call.parentSpanId ?? "");
+    if (!isPlace(call.kind)) {
+      if (above) {
+        places.set(call.spanId, above);
+        addInnerCall(above, call, nowMs);
+      }
+      if (call.kind === "lm") addLmCall(agent, call, nowMs);
+      continue;
+    }
+    const place: Place = placeOf(
+      agent,
+      { ...call, kind: call.kind },
+      (above?.depth ?? -1) + 1,
+      previous,
+    );
+    previous = place;
+    places.set(call.spanId, place);
+    count(place, call.timeMs, nowMs, (tally) => {
+      tally.calls++;
+      tally.latencyMs.add(call.latencyMs);
+      tally.ownMs += call.selfMs;
+      tally.addUse(nothingUsed);
+      if (call.errorClass) {
+        tally.failed++;
+        tally.addFailed(call.errorClass, 1);
+      }
+    });
+  }
+}
+
+function useOf({ tokens, costUsd, cache }: ModuleCall) {
+  return { tokens, costUsd, cacheHits: cache === "unknown" ? null : cache === "hit" ? 1 : 0 };
+}
+
+/** A model, adapter or embedding call counts where it was made. */
+function addInnerCall(place: Place, call: ModuleCall, nowMs: number): void {
+  count(place, call.timeMs, nowMs, (tally) => {
+    tally.ownMs += call.selfMs;
+    if (call.kind !== "lm") return;
+    tally.lmMs += call.latencyMs;
+    tally.addUse(useOf(call));
+  });
+}
+
+function addLmCall(agent: Agent, call: ModuleCall, nowMs: number): void {
+  const named = call.model ?? "unknown";
+  const full = agent.models.size >= MODELS_MAX && !agent.models.has(named);
+  const model = full ? "other" : named;
+  let counted = agent.models.get(model);
+  if (!counted) {
+    counted = { model, slices: new Sliced(() => new Tally(), placeSlicing), run: new Tally() };
+    agent.models.set(model, counted);
+  }
+  count(counted, call.timeMs, nowMs, (tally) => {
+    tally.calls++;
+    tally.latencyMs.add(call.latencyMs);
+    tally.addUse(useOf(call));
+    if (call.errorClass) {
+      tally.failed++;
+      tally.addFailed(call.errorClass, 1);
+    }
+  });
+}
+
+function placeOf(
+  agent: Agent,
+  call: Pick<ModuleCall, "path" | "pathSource"> & { readonly kind: PlaceKind },
+  depth: number,
+  previous: Place | null,
+): Place {
+  const key = `${call.kind} ${call.path}`;
+  const known = agent.places.get(key);
+  if (known) return known;
+  if (agent.places.size >= PLACES_MAX && call.path !== "other") {
+    return placeOf(agent, { path: "other", pathSource: "span", kind: "module" }, 0, null);
+  }
+  const place: Place = {
+    path: call.path,
+    pathSource: call.pathSource,
+    kind: call.kind,
+    depth,
+    slices: new Sliced(() => new Tally(), placeSlicing),
+    run: new Tally(),
+  };
+  agent.places.set(key, place);
+  // Below the call before it, and below everything that stands inside that.
+  const ordered = agent.placesInOrder;
+  let index = previous ? ordered.indexOf(previous) + 1 : ordered.length;
+  while (index < ordered.length && (ordered[index]?.depth ?? 0) > depth) index++;
+  ordered.splice(index, 0, place);
+  return place;
+}
+
+function addError(agent: Agent, error: ErrorEvent, nowMs: number): void {
+  const full = agent.groups.size >= GROUPS_MAX && !agent.groups.has(error.group);
+  const shown: ErrorEvent = full
+    ? {
+        ...error,
+        group: "other",
+        type: "other",
+        path: "other",
+        message: "more groups than are kept apart",
+      }
+    : error;
+  let group = agent.groups.get(shown.group);
+  if (!group) {
+    group = {
+      group: shown.group,
+      first: shown,
+      last: shown,
+      slices: new Sliced(() => new GroupCount(), agentSlicing),
+      run: new GroupCount(),
+      firstMs: error.timeMs,
+      lastMs: error.timeMs,
+    };
+    agent.groups.set(shown.group, group);
+  }
+  if (error.timeMs >= group.lastMs) {
+    group.last = shown;
+    group.lastMs = error.timeMs;
+  }
+  const change = (slice: GroupCount) => {
+    slice.count++;
+    if (error.handled) slice.handled++;
+  };
+  change(group.run);
+  if (error.timeMs <= nowMs + CLOCK_AHEAD_MAX_MS) group.slices.add(error.timeMs, nowMs, change);
+}

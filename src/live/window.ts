@@ -1,0 +1,48 @@
+/** The figures of one agent over a stretch of time, in the shape that a diagnosis reads. */
+import type { Agent } from "./agents.ts";
+
+export type AgentWindow = {
+  readonly requests: number;
+  readonly failed: number;
+  readonly p50Ms: number | null;
+  readonly p95Ms: number | null;
+  readonly p99Ms: number | null;
+  readonly meanMs: number | null;
+  readonly modules: readonly {
+    readonly path: string;
+    readonly calls: number;
+    readonly selfMs: number;
+    readonly lmMs: number;
+  }[];
+  readonly errors: readonly {
+    readonly path: string;
+    readonly type: string;
+    readonly errorClass: string;
+    readonly count: number;
+  }[];
+};
+
+export function windowOf(agent: Agent, fromMs: number, toMs: number, nowMs: number): AgentWindow {
+  const requests = agent.slices.over(fromMs, toMs, nowMs);
+  const percentiles = requests.latencyMs.percentiles();
+  return {
+    requests: requests.calls,
+    failed: requests.failed,
+    p50Ms: percentiles?.p50 ?? null,
+    p95Ms: percentiles?.p95 ?? null,
+    p99Ms: percentiles?.p99 ?? null,
+    meanMs: requests.latencyMs.mean(),
+    modules: agent.placesInOrder
+      .map(({ path, slices }) => {
+        const { calls, ownMs, lmMs } = slices.over(fromMs, toMs, nowMs);
+        return { path, calls, selfMs: ownMs, lmMs };
+      })
+      .filter(({ calls }) => calls > 0),
+    errors: [...agent.groups.values()]
+      .map(({ last: { path, type, errorClass }, slices }) => {
+        const { count, handled } = slices.over(fromMs, toMs, nowMs);
+        return { path, type, errorClass, count: count - handled };
+      })
+      .filter(({ count }) => count > 0),
+  };
+}

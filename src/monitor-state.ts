@@ -1,0 +1,230 @@
+/**
+ * Everything the monitor knows, as a fold over journal entries. `apply` is the
+ * only way to change it and depends on nothing but the entry and its time, so
+ * that replaying the journal after a restart gives the same figures again.
+ */
+import { OpenTraces } from "./ingest/otlp/open-traces.ts";
+import { Agents } from "./live/agents.ts";
+import type { Notification } from "./notify/notification.ts";
+import { type AlertState, alertKey } from "./rules/step-alerts.ts";
+import type { AlertChange } from "./signals/alert.ts";
+import type { HealthResult } from "./signals/health-result.ts";
+import type { Sample } from "./signals/sample.ts";
+import type { AgentSpan } from "./signals/span.ts";
+
+/** Changes that are shown: alerts, error groups, health, notifications. */
+export const CHANGES_MAX = 200;
+/** Notifications that are kept with their text. */
+export const NOTIFICATIONS_MAX = 200;
+/** Components whose health is kept. */
+export const COMPONENTS_MAX = 2_000;
+
+/** What the journal keeps. */
+export type JournalEntry =
+  | {
+      readonly kind: "spans";
+      readonly spans: readonly AgentSpan[];
+      /** What was left out while reading the batch, by reason. */
+      readonly dropped: Readonly<Record<string, number>>;
+    }
+  | { readonly kind: "close"; readonly traceIds: readonly string[] }
+  | {
+      readonly kind: "observed";
+      readonly samples: readonly Sample[];
+      readonly health: readonly HealthResult[];
+      readonly dropped: Readonly<Record<string, number>>;
+    }
+  | {
+      readonly kind: "alerts";
+      readonly changes: readonly AlertChange[];
+      /** All alerts after the changes. */
+      readonly alerts: readonly AlertState[];
+      readonly notifications: readonly Notification[];
+    }
+  | {
+      readonly kind: "notified";
+      readonly id: string;
+      readonly state: NotificationState;
+      readonly attempts: number;
+      readonly problem: string | null;
+    };
+
+export type NotificationState = "waiting" | "sent" | "failed";
+
+export type KeptNotification = {
+  readonly notification: Notification;
+  readonly state: NotificationState;
+  readonly attempts: number;
+  /** Why the last attempt failed. */
+  readonly problem: string | null;
+};
+
+export type Component = HealthResult & { readonly sinceMs: number };
+
+export type Change = {
+  readonly timeMs: number;
+  readonly kind: "alert" | "error_group" | "notification" | "health";
+  readonly endpoint: string | null;
+  readonly to: string;
+  readonly text: string;
+};
+
+/** What happened since the monitor was started. */
+export type RunLog = {
+  readonly alertChanges: AlertChange[];
+  notificationsSent: number;
+  readonly dropped: Map<string, number>;
+};
+
+/** Alert changes of one run that are kept for its report. */
+const RUN_ALERT_CHANGES_MAX = 10_000;
+
+export class MonitorState {
+  readonly openTraces = new OpenTraces();
+  readonly agents = new Agents();
+  alerts: ReadonlyMap<string, AlertState> = new Map();
+  readonly notifications = new Map<string, KeptNotification>();
+  readonly components = new Map<string, Component>();
+  /** By endpoint and metric name: the newest value. */
+  readonly platform = new Map<string, ReadonlyMap<string, Sample>>();
+  /** Newest last. */
+  readonly changes: Change[] = [];
+  /** Ever, by reason. */
+  readonly dropped = new Map<string, number>();
+  spansTaken = 0;
+  tracesClosed = 0;
+  orphanSpans = 0;
+  lastSpansMs: number | null = null;
+  run: RunLog = newRun();
+
+  /** Starts the figures of a run anew. */
+  beginRun(): void {
+    this.agents.beginRun();
+    this.run = newRun();
+  }
+
+  /** @param timeMs when the entry was made. */
+  apply(entry: JournalEntry, timeMs: number): void {
+    switch (entry.kind) {
+      case "spans":
+        this.#takeSpans(entry.spans, entry.dropped, timeMs);
+        break;
+      case "close":
+        this.#closeTraces(entry.traceIds, timeMs);
+        break;
+      case "observed":
+        this.#drop(Object.entries(entry.dropped));
+        for (const sample of entry.samples) this.#takeSample(sample);
+        for (const result of entry.health) this.#takeHealth(result);
+        break;
+      case "alerts":
+        this.#takeAlerts(entry);
+        break;
+      case "notified":
+        this.#takeNotified(entry, timeMs);
+        break;
+    }
+  }
+
+  #takeSpans(
+    spans: readonly AgentSpan[],
+    dropped: Readonly<Record<string, number>>,
+    timeMs: number,
+  ): void {
+    this.spansTaken += spans.length;
+    this.lastSpansMs = timeMs;
+    this.#drop(Object.entries(dropped));
+    this.#drop(this.openTraces.add(spans, timeMs));
+  }
+
+  #closeTraces(traceIds: readonly string[], timeMs: number): void {
+    for (const trace of this.openTraces.close(traceIds)) {
+      const known = this.agents.get(trace.endpoint)?.groups;
+      const fresh = trace.errors.filter(({ group }) => !known?.has(group));
+      this.agents.add(trace, timeMs);
+      this.tracesClosed++;
+      this.orphanSpans += trace.orphanSpans;
+      for (const { type, path, endpoint, timeMs: atMs } of fresh) {
+        const text = `New error: ${type} in ${path}`;
+        this.#changed({ timeMs: atMs, kind: "error_group", endpoint, to: "new", text });
+      }
+    }
+  }
+
+  #takeSample(sample: Sample): void {
+    const before = this.platform.get(sample.endpoint);
+    const known = before?.get(sample.name);
+    if (known && known.timeMs > sample.timeMs) return;
+    this.platform.set(sample.endpoint, new Map(before).set(sample.name, sample));
+  }
+
+  #takeHealth(result: HealthResult): void {
+    const before = this.components.get(result.component);
+    if (!before && this.components.size >= COMPONENTS_MAX) {
+      this.#drop([["component_limit", 1]]);
+      return;
+    }
+    const same = before?.status === result.status && before.state === result.state;
+    this.components.set(result.component, {
+      ...result,
+      sinceMs: same ? before.sinceMs : result.timeMs,
+    });
+    if (result.endpoint !== null) this.agents.watch(result.endpoint);
+    if (before && !same) {
+      const { timeMs, endpoint, status: to, message: text } = result;
+      this.#changed({ timeMs, kind: "health", endpoint, to, text });
+    }
+  }
+
+  #takeAlerts({ changes, alerts, notifications }: JournalEntry & { kind: "alerts" }): void {
+    this.alerts = new Map(alerts.map((alert) => [alertKey(alert.ruleId, alert.endpoint), alert]));
+    for (const change of changes) {
+      this.run.alertChanges.push(change);
+      if (this.run.alertChanges.length > RUN_ALERT_CHANGES_MAX) this.run.alertChanges.shift();
+      if (change.to === "inactive" && change.from === "resolved") continue;
+      const { timeMs, endpoint, to, reason: text } = change;
+      this.#changed({ timeMs, kind: "alert", endpoint, to, text });
+    }
+    for (const notification of notifications) {
+      this.notifications.set(notification.id, {
+        notification,
+        state: "waiting",
+        attempts: 0,
+        problem: null,
+      });
+    }
+    for (const id of this.notifications.keys()) {
+      if (this.notifications.size <= NOTIFICATIONS_MAX) break;
+      this.notifications.delete(id);
+    }
+  }
+
+  #takeNotified(entry: JournalEntry & { kind: "notified" }, timeMs: number): void {
+    const kept = this.notifications.get(entry.id);
+    if (!kept) return;
+    const { state, attempts, problem } = entry;
+    this.notifications.set(entry.id, { ...kept, state, attempts, problem });
+    if (state === "waiting") return;
+    if (state === "sent") this.run.notificationsSent++;
+    const { channel, endpoint } = kept.notification;
+    const text = state === "sent" ? `Told ${channel}` : `Could not tell ${channel}: ${problem}`;
+    this.#changed({ timeMs, kind: "notification", endpoint, to: state, text });
+  }
+
+  #drop(reasons: Iterable<readonly [string, number]>): void {
+    for (const [reason, count] of reasons) {
+      if (count === 0) continue;
+      this.dropped.set(reason, (this.dropped.get(reason) ?? 0) + count);
+      this.run.dropped.set(reason, (this.run.dropped.get(reason) ?? 0) + count);
+    }
+  }
+
+  #changed(change: Change): void {
+    this.changes.push(change);
+    if (this.changes.length > CHANGES_MAX) this.changes.shift();
+  }
+}
+
+function newRun(): RunLog {
+  return { alertChanges: [], notificationsSent: 0, dropped: new Map() };
+}

@@ -1,0 +1,344 @@
+/**
+ * The monitor's one loop: what arrives is journalled, then applied to the state;
+ * traces that are complete close; rules are evaluated; alerts that fire are told.
+ * It is the only place that wires ingest, store, rules and notify together.
+ */
+import type { Clock } from "./clock.ts";
+import { isWanted, toAgentSpan } from "./ingest/otlp/agent-span.ts";
+import { decodeTracesJson } from "./ingest/otlp/decode-json.ts";
+import { decodeTracesProtobuf } from "./ingest/otlp/decode-protobuf.ts";
+import type { Agent } from "./live/agents.ts";
+import { windowOf } from "./live/window.ts";
+import { type Change, type JournalEntry, MonitorState } from "./monitor-state.ts";
+import type { Channel } from "./notify/channel.ts";
+import { composeNotification } from "./notify/compose.ts";
+import { createDelivery, type Delivery, type DeliveryOutcome } from "./notify/deliver.ts";
+import {
+  type AgentReading,
+  type Breach,
+  type DiagnoseOptions,
+  explainAlert,
+} from "./rules/diagnose.ts";
+import type { Reading, Rule } from "./rules/rule.ts";
+import { type AlertState, stepAlerts } from "./rules/step-alerts.ts";
+import type { AlertChange } from "./signals/alert.ts";
+import type { HealthResult } from "./signals/health-result.ts";
+import type { Sample } from "./signals/sample.ts";
+import { type Journal, openJournal } from "./store/journal.ts";
+
+/** How often traces that are complete are looked for. */
+const CLOSE_INTERVAL_MS = 250;
+/** How often alerts move on. */
+const RULES_INTERVAL_MS = 1_000;
+/** How often the journal sheds what is too old. */
+const PRUNE_INTERVAL_MS = 60 * 60_000;
+/** A baseline is this many times as long as the window that it is compared with. */
+const BASELINE_WINDOWS = 6;
+
+export type MonitorOptions = {
+  readonly dataDirectory: string;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly rules: readonly Rule[];
+  readonly channel: Channel | null;
+  /** Where an alert's message points to. */
+  readonly pageUrl: (endpoint: string) => string | null;
+  readonly formatTime: (timeMs: number) => string;
+  /** Told once, when something about the data directory is worth knowing. */
+  readonly onNotice: (notice: string) => void;
+};
+
+export type TraceEncoding = "protobuf" | "json";
+
+/** What one observation of the outside world brought. */
+export type Observation = {
+  readonly samples: readonly Sample[];
+  readonly health: readonly HealthResult[];
+  readonly dropped: ReadonlyMap<string, number>;
+};
+
+export class Monitor {
+  readonly state: MonitorState;
+  readonly rules: readonly Rule[];
+  readonly startedMs: number;
+  readonly #options: MonitorOptions;
+  readonly #journal: Journal;
+  readonly #delivery: Delivery | null;
+  readonly #stopTimers: (() => void)[] = [];
+  readonly #readings = new Map<string, { readonly atMs: number; readonly readings: Reading[] }>();
+  #closing = false;
+  #closingTraces = false;
+  #stepping = false;
+  #alertsDropped = 0;
+
+  private constructor(options: MonitorOptions, journal: Journal, state: MonitorState) {
+    this.#options = options;
+    this.#journal = journal;
+    this.state = state;
+    this.rules = options.rules;
+    this.startedMs = options.clock.now();
+    this.#delivery = options.channel && this.#createDelivery(options.channel);
+  }
+
+  /**
+   * Opens the data directory, restores what was known, and starts.
+   *
+   * @throws MonitorError `DATA_DIR_LOCKED`, `DATA_DIR_UNWRITABLE`.
+   */
+  static async start(options: MonitorOptions): Promise<Monitor> {
+    const { journal, quarantinedAs } = await openJournal(options.dataDirectory);
+    if (quarantinedAs !== null) {
+      options.onNotice(
+        `The journal was damaged. It was set aside as ${quarantinedAs}; a new one begins.`,
+      );
+    }
+    const state = new MonitorState();
+    const { damaged } = await journal.replay(({ body, timeMs }) =>
+      state.apply(JSON.parse(body) as JournalEntry, timeMs),
+    );
+    if (damaged > 0) options.onNotice(`${damaged} damaged journal entries were left out.`);
+    state.beginRun();
+
+    const monitor = new Monitor(options, journal, state);
+    monitor.#startTimers();
+    monitor.#resumeNotifications();
+    return monitor;
+  }
+
+  /**
+   * Takes one OTLP body. Resolves once it is in the journal.
+   *
+   * @throws MonitorError `TELEMETRY_INVALID` when it can't be read; `STORE_FULL`
+   * when it can't be kept now and may be sent again.
+   */
+  async takeTraces(body: Uint8Array, encoding: TraceEncoding): Promise<void> {
+    const { spans, dropped } =
+      encoding === "protobuf"
+        ? decodeTracesProtobuf(body, { isWanted })
+        : decodeTracesJson(new TextDecoder().decode(body), { isWanted });
+    if (spans.length === 0 && dropped.size === 0) return;
+    await this.#record({
+      kind: "spans",
+      spans: spans.map(toAgentSpan),
+      dropped: Object.fromEntries(dropped),
+    });
+  }
+
+  /** Takes what a source saw. Health that has not changed is noted, not journalled again. */
+  async observe({ samples, health, dropped }: Observation): Promise<void> {
+    const isNews = ({ component, status, state, message }: HealthResult) => {
+      const known = this.state.components.get(component);
+      return known?.status !== status || known.state !== state || known.message !== message;
+    };
+    const news = health.filter(isNews);
+    const noted = health.filter((result) => !isNews(result));
+    this.state.apply({ kind: "observed", samples: [], health: noted, dropped: {} }, this.now());
+    if (news.length === 0 && samples.length === 0 && dropped.size === 0) return;
+    await this.#record({
+      kind: "observed",
+      samples,
+      health: news,
+      dropped: Object.fromEntries(dropped),
+    });
+  }
+
+  now(): number {
+    return this.#options.clock.now();
+  }
+
+  get diagnoseOptions(): DiagnoseOptions {
+    return { formatTime: this.#options.formatTime, nowMs: this.now() };
+  }
+
+  /** What `diagnose` reads of an agent, over the window of its worst alert or the last minute. */
+  readingOf(agent: Agent): AgentReading {
+    const nowMs = this.now();
+    const breaches = this.#breachesOf(agent.endpoint);
+    const [worst] = breaches;
+    const windowMs = (worst?.rule.windowSeconds ?? 60) * 1000;
+    return { ...this.#comparison(agent, windowMs, worst?.sinceMs ?? nowMs), breaches };
+  }
+
+  /** Stops taking, closes every open trace, and closes the journal. */
+  async close(): Promise<void> {
+    if (this.#closing) return;
+    this.#closing = true;
+    for (const stop of this.#stopTimers) stop();
+    await this.#closeTraces(this.state.openTraces.all());
+    await this.#delivery?.close();
+    await this.#journal.close();
+  }
+
+  // ─── Taking and closing ───────────────────────────────────────────────────
+
+  async #record(entry: JournalEntry): Promise<void> {
+    const timeMs = this.now();
+    await this.#journal.append({ timeMs, body: JSON.stringify(entry) });
+    this.state.apply(entry, timeMs);
+  }
+
+  async #closeTraces(traceIds: readonly string[]): Promise<void> {
+    if (traceIds.length > 0) await this.#record({ kind: "close", traceIds });
+  }
+
+  #startTimers(): void {
+    const { clock } = this.#options;
+    this.#journal.prune(clock.now());
+    this.#stopTimers.push(
+      clock.every(CLOSE_INTERVAL_MS, () => void this.#closeDue()),
+      clock.every(RULES_INTERVAL_MS, () => void this.#stepAlerts()),
+      clock.every(PRUNE_INTERVAL_MS, () => this.#journal.prune(clock.now())),
+    );
+  }
+
+  async #closeDue(): Promise<void> {
+    if (this.#closingTraces) return;
+    this.#closingTraces = true;
+    try {
+      await this.#closeTraces(this.state.openTraces.due(this.now()));
+    } catch {
+      // The disk is full: the traces stay open and are closed in a later round.
+    } finally {
+      this.#closingTraces = false;
+    }
+  }
+
+  // ─── Alerts ───────────────────────────────────────────────────────────────
+
+  async #stepAlerts(): Promise<void> {
+    if (this.#stepping) return;
+    this.#stepping = true;
+    try {
+      const nowMs = this.now();
+      const { alerts, changes, dropped } = stepAlerts(
+        this.state.alerts,
+        this.rules,
+        (rule) => this.#readingsFor(rule, nowMs),
+        nowMs,
+        (rule, reading, value, step) => {
+          const agent = this.state.agents.get(reading.endpoint);
+          if (!agent) return "";
+          const windowMs = rule.windowSeconds * 1000;
+          const compared = this.#comparison(agent, windowMs, step.breachSinceMs);
+          return explainAlert(compared, { rule, value, step }, this.diagnoseOptions);
+        },
+      );
+      this.#alertsDropped += dropped;
+      if (changes.length === 0) {
+        this.state.alerts = alerts;
+        return;
+      }
+      const notifications = changes.flatMap((change) => this.#notificationFor(change));
+      await this.#record({ kind: "alerts", changes, alerts: [...alerts.values()], notifications });
+      for (const notification of notifications) this.#delivery?.enqueue(notification);
+    } catch {
+      // The disk is full: the same changes are found again in the next round.
+    } finally {
+      this.#stepping = false;
+    }
+  }
+
+  /** A long window is not summed up every second: a twentieth of it is often enough. */
+  #readingsFor(rule: Rule, nowMs: number): Reading[] {
+    const known = this.#readings.get(rule.id);
+    if (known && nowMs - known.atMs < rule.windowSeconds * 50) return known.readings;
+    const readings = this.state.agents.all().map((agent): Reading => {
+      const fromMs = nowMs - rule.windowSeconds * 1000;
+      const { calls, failed, latencyMs } = agent.slices.over(fromMs, nowMs, nowMs);
+      return {
+        endpoint: agent.endpoint,
+        requests: calls,
+        failed,
+        p99Ms: latencyMs.percentiles()?.p99 ?? null,
+        health: this.healthOf(agent.endpoint),
+      };
+    });
+    this.#readings.set(rule.id, { atMs: nowMs, readings });
+    return readings;
+  }
+
+  healthOf(endpoint: string): HealthResult | null {
+    return this.state.components.get(`endpoint/${endpoint}`) ?? null;
+  }
+
+  /** The window up to now, and the time before the trouble began. */
+  #comparison(agent: Agent, windowMs: number, sinceMs: number): Omit<AgentReading, "breaches"> {
+    const nowMs = this.now();
+    const beforeEndMs = Math.min(sinceMs, nowMs) - windowMs;
+    const before = windowOf(agent, beforeEndMs - BASELINE_WINDOWS * windowMs, beforeEndMs, nowMs);
+    return {
+      endpoint: agent.endpoint,
+      health: this.healthOf(agent.endpoint),
+      now: windowOf(agent, nowMs - windowMs, nowMs, nowMs),
+      before: before.requests > 0 ? before : null,
+      lastRequestMs: agent.lastRequestMs,
+    };
+  }
+
+  #breachesOf(endpoint: string): Breach[] {
+    const rank = (alert: AlertState) => (alert.kind === "firing" ? 0 : 1);
+    return [...this.state.alerts.values()]
+      .filter((alert) => alert.endpoint === endpoint)
+      .filter(({ kind }) => kind === "firing" || kind === "pending")
+      .sort((a, b) => rank(a) - rank(b))
+      .flatMap(({ ruleId, kind, sinceMs, value }): Breach[] => {
+        const rule = this.rules.find(({ id }) => id === ruleId);
+        return rule ? [{ rule, value, sinceMs, state: kind as Breach["state"] }] : [];
+      });
+  }
+
+  // ─── Notifications ────────────────────────────────────────────────────────
+
+  #notificationFor(change: AlertChange) {
+    const { channel, pageUrl } = this.#options;
+    const notification =
+      channel && composeNotification(change, { channel, pageUrl: pageUrl(change.endpoint) });
+    return notification ? [notification] : [];
+  }
+
+  #createDelivery(channel: Channel): Delivery {
+    const { clock, random } = this.#options;
+    return createDelivery({
+      channel,
+      clock,
+      random,
+      onResult: (id, outcome) => {
+        const told = toldOf(outcome);
+        // Unrecorded, it is told once more after a restart: better twice than never.
+        this.#record({ kind: "notified", id, ...told }).catch(() => {});
+      },
+    });
+  }
+
+  /** What waited when the monitor was stopped is told now. */
+  #resumeNotifications(): void {
+    for (const { state, notification } of this.state.notifications.values()) {
+      if (state === "waiting") this.#delivery?.enqueue(notification);
+    }
+  }
+
+  get changes(): readonly Change[] {
+    return this.state.changes;
+  }
+
+  get alertsDropped(): number {
+    return this.#alertsDropped;
+  }
+}
+
+function toldOf(
+  outcome: DeliveryOutcome,
+): Pick<JournalEntry & { kind: "notified" }, "state" | "attempts" | "problem"> {
+  switch (outcome.kind) {
+    case "sent":
+      return { state: "sent", attempts: outcome.attempts, problem: null };
+    case "waiting":
+      return { state: "waiting", attempts: outcome.attempts, problem: outcome.reason };
+    case "failed":
+      return { state: "failed", attempts: outcome.attempts, problem: outcome.reason };
+    case "merged":
+      return { state: "failed", attempts: 0, problem: "told by a later message of the same alert" };
+    case "dropped":
+      return { state: "failed", attempts: 0, problem: outcome.reason };
+  }
+}
