@@ -77,14 +77,12 @@ function readResourceSpans(decoding: Decoding, resourceSpans: JsonObject): void 
   const described = objectIn(decoding, resourceSpans, "resource", "resource");
   if (described !== null) readAttributes(decoding, described, resource);
 
-  decoding.place.scope = -1;
   for (const item of listIn(decoding, resourceSpans, "scopeSpans", "scope_spans")) {
     decoding.place.scope += 1;
     const scopeSpans = objectOf(decoding, item, "an entry of scopeSpans");
     const scope = objectIn(decoding, scopeSpans, "scope", "scope");
     const scopeName = scope === null ? "" : textIn(decoding, scope, "name", "name");
 
-    decoding.place.span = -1;
     for (const span of listIn(decoding, scopeSpans, "spans", "spans")) {
       decoding.place.span += 1;
       readSpan(decoding, objectOf(decoding, span, "a span"), scopeName, resource);

@@ -402,10 +402,11 @@ test("long texts are cut at the limit, between characters", () => {
     ["🌶", TEXT_LIMIT_BYTES, "four bytes"],
   ];
   for (const [character, count, what] of cases) {
-    for (const before of ["", "x", "xy", "xyz"]) {
+    for (const before of ["", "x", "xy", "xyz", "\uFEFF"]) {
       const long = before + character.repeat(count);
       const characterBytes = new TextEncoder().encode(character).length;
-      const fit = Math.floor((TEXT_LIMIT_BYTES - before.length) / characterBytes);
+      const beforeBytes = new TextEncoder().encode(before).length;
+      const fit = Math.floor((TEXT_LIMIT_BYTES - beforeBytes) / characterBytes);
       const expected = before + character.repeat(Math.min(fit, count));
       const span = {
         name: long,
@@ -483,6 +484,15 @@ test("protobuf fields in any order, repeated and unknown", () => {
   ]);
 });
 
+test("trace ids that differ in one half are not taken for each other", () => {
+  const ids = ["1".repeat(32), `${"1".repeat(16)}${"2".repeat(16)}`, "2".repeat(32)];
+  const { spans } = decode(requestOf(ids.map((traceId) => ({ ...VALID, traceId }))));
+  assert.deepStrictEqual(
+    spans.map(({ traceId }) => traceId),
+    ids,
+  );
+});
+
 test("a body inside a larger buffer is read at its place", () => {
   const body = encodeRequest(requestOf([VALID]));
   const larger = new Uint8Array(body.length + 20).fill(0xff);
@@ -554,6 +564,11 @@ const WRONG_JSON: readonly [string, string, RegExp][] = [
     "scopeSpans",
     '{"resourceSpans":[{},{"scopeSpans":"secret"}]}',
     /a string in resourceSpans\[1\]$/,
+  ],
+  [
+    "a later entry",
+    '{"resourceSpans":[{"scopeSpans":[{"spans":[{}]}]},5]}',
+    /in resourceSpans\[1\]$/,
   ],
   ["scope", '{"resourceSpans":[{"scopeSpans":[{"scope":[]}]}]}', /scope must be an object/],
   ["a span", '{"resourceSpans":[{"scopeSpans":[{"spans":[{},null]}]}]}', /\[0\]\.spans\[1\]$/],
