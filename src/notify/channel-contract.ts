@@ -26,7 +26,7 @@ type Answer = (
   response: ServerResponse,
 ) => void;
 
-const SECRET = "T0CANARY/B0CANARY/s3cr3tCanaryTokenOfTheHook";
+const SECRET = "T0CANARY/B0CANARY/s3cr3t%2BCanaryTokenOfTheHook";
 
 export const firing: Message = {
   id: "latency_p99:support-agent:1748959320000:firing@slack",
@@ -157,14 +157,17 @@ export function testChannelContract({ name, create }: ChannelContract): void {
   });
 
   test(`${name}: an answer without end is read to a bound`, async () => {
-    const { result } = await exchange((_, response) => {
-      response.writeHead(400);
-      const more = () => {
-        while (response.writable && response.write("x".repeat(65_536)));
-      };
-      response.on("drain", more).on("error", () => undefined);
-      more();
-    });
+    const { result } = await exchange(
+      (_, response) => {
+        response.writeHead(400);
+        const more = () => {
+          while (response.writable && response.write("x".repeat(65_536)));
+        };
+        response.on("drain", more).on("error", () => undefined);
+        more();
+      },
+      { timeoutMs: 3_600_000 },
+    );
     assert.equal(result.kind, "refused");
     assert.ok(JSON.stringify(result).length < 400);
   });
@@ -206,6 +209,7 @@ export function testChannelContract({ name, create }: ChannelContract): void {
       (url: string) => url,
       (url: string) => url.toUpperCase(),
       (url: string) => encodeURIComponent(url),
+      (url: string) => decodeURIComponent(url),
       (url: string) => JSON.stringify({ url }).replaceAll("/", "\\/"),
       (url: string) => `${"x".repeat(180)}${url}`,
       () => SECRET,

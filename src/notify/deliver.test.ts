@@ -252,6 +252,31 @@ for (const [name, ids, expected] of [
   });
 }
 
+test("a summary tells of the last time that it fired", async () => {
+  let isUp = false;
+  const details: string[] = [];
+  const { delivery, advance } = setUp(({ id, detail }) => {
+    if (isUp && id !== "X9") details.push(detail);
+    return isUp && id !== "X9" ? ok : down;
+  });
+  delivery.enqueue(notification("X9"));
+  for (const [id, detail] of [
+    ["F1", "first"],
+    ["R1", "over"],
+    ["F1b", "second"],
+    ["R1b", "over again"],
+  ] as const) {
+    const given = notification(id);
+    delivery.enqueue({ ...given, message: { ...given.message, detail } });
+  }
+  await advance(1000);
+  isUp = true;
+  await advance(2 * BACKOFF_MAX_MS);
+  assert.deepEqual(details, [
+    "over again\nIt could not be told in time. When it fired: support-agent is slow: second",
+  ]);
+});
+
 test("a message on its way is not merged, as it may have arrived", async () => {
   const { promise, resolve } = Promise.withResolvers<SendResult>();
   const { delivery, advance, sent } = setUp(({ id }) => (id === "F1" ? promise : ok));
@@ -297,13 +322,13 @@ test("a notification that is a day old after a restart is given up at once", asy
 });
 
 test("the same notification is not taken twice while it waits", async () => {
-  const { delivery, advance, sent } = setUp((_, attempt) => (attempt === 1 ? down : ok));
+  const { delivery, advance, outcomes } = setUp((_, attempt) => (attempt === 1 ? down : ok));
   delivery.enqueue(notification("F1"));
   delivery.enqueue(notification("F1"));
   await advance(1000);
   delivery.enqueue(notification("F1"));
   await advance(10_000);
-  assert.deepEqual(sent, ["F1 firing"]);
+  assert.deepEqual(outcomes, ["F1 waiting (away)", "F1 sent"]);
 });
 
 test("a full queue lets go first of what is over, and counts it", async () => {
@@ -352,10 +377,11 @@ test("closing lets the attempt under way end and sends nothing more", async () =
   delivery.enqueue(notification("F3"));
   resolve(ok);
   await closed;
+  assert.equal(timers(), 0);
   await advance(100_000);
   assert.deepEqual(sent, ["F1 firing"]);
   assert.deepEqual(outcomes, ["F1 sent"]);
-  assert.equal(timers(), 0);
+  assert.equal(delivery.stats().waiting, 1);
 });
 
 test("closing does not wait for an attempt that never ends", async () => {

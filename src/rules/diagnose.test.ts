@@ -364,6 +364,17 @@ const rows: readonly (readonly [string, readonly AgentReading[], string])[] = [
     ),
     "critical | a is down: The endpoint is NOT_READY: the container could not start. Not ready since 14:02. And 4 more: b is down, c is down, d is down, …",
   ],
+  [
+    "of two that are equally bad, the longer one first",
+    [
+      agent("a", { health: failed, breaches: [breach("endpoint_not_ready", null)] }),
+      agent("b", {
+        health: failed,
+        breaches: [breach("endpoint_not_ready", null, "firing", nowMs - 8 * MINUTE_MS)],
+      }),
+    ],
+    "critical | b is down: The endpoint is NOT_READY: the container could not start. Not ready since 14:00. And 1 more: a is down.",
+  ],
   // Fine
   ["all fine", [agent("a"), agent("b"), agent("c")], "healthy | All 3 agents are healthy."],
   [

@@ -85,6 +85,7 @@ test("a resolved alert is forgotten after a while", () => {
   const at = (nowMs: number) =>
     nextState(resolved, { breached: false, nowMs, holdMs: 0, keepFiringMs: 0 }).kind;
   assert.deepEqual([at(RESOLVED_SHOWN_MS - 1), at(RESOLVED_SHOWN_MS)], ["resolved", "inactive"]);
+  assert.equal(at(-RESOLVED_SHOWN_MS), "inactive", "after the clock was set back");
 });
 
 test("a day of a breach every other second is one alert", () => {

@@ -170,10 +170,10 @@ test("the alerts that were passed in stay as they were", () => {
 });
 
 test("an endpoint that is read twice counts once", () => {
-  const reading = readingOf("qa", "x");
-  assert.ok(reading);
-  const { changes } = stepAlerts(new Map(), [slow], () => [reading, reading], 0, explain);
-  assert.equal(changes.length, 1);
+  const [first, second] = [readingOf("qa", "x"), readingOf("qa", ".")];
+  assert.ok(first && second);
+  const { alerts } = stepAlerts(new Map(), [slow], () => [first, second], 0, explain);
+  assert.equal(alerts.get("latency_p99|qa")?.kind, "pending");
 });
 
 test("the number of alerts is bounded, and what does not fit is counted", () => {
@@ -202,5 +202,6 @@ test("at the bound a resolved alert makes room for a new one", () => {
   const step = stepAlerts(alerts, [slow], () => (reading ? [reading] : []), 1000, explain);
   assert.equal(step.alerts.get("latency_p99|new")?.kind, "pending");
   assert.equal(step.alerts.has("latency_p99|old0"), false);
+  assert.equal(step.alerts.has("latency_p99|old1"), true);
   assert.equal(step.dropped, 0);
 });

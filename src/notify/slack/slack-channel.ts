@@ -136,7 +136,7 @@ function scrubber(webhookUrl: string): (text: string) => string {
   ];
   const secrets = [webhookUrl, href, pathname + search, pathname, ...parts]
     .flatMap((text) => [text, decode(text)])
-    .flatMap((text) => [text, encodeURIComponent(text), text.replaceAll("/", "\\/")])
+    .flatMap((text) => [text, encodeURIComponent(text)])
     .filter((text) => text.length >= SECRET_PART_MIN_CHARS)
     .sort((a, b) => b.length - a.length)
     .map((text) => text.toLowerCase());
