@@ -1,0 +1,189 @@
+/** The answer of `GET /api/agents/{endpoint}`. */
+import type { Agent, Model, Place, RecentRequest } from "../../live/agents.ts";
+import type { Tally } from "../../live/tally.ts";
+import type { Monitor } from "../../monitor.ts";
+import { diagnoseAgent } from "../../rules/diagnose.ts";
+import type { RuleKind } from "../../rules/rule.ts";
+import type { AgentView, ModelRow, ModuleRow, RequestRow } from "../../web/api.ts";
+import type { Surroundings } from "./overview.ts";
+import type { Range } from "./range.ts";
+import {
+  agentRow,
+  alertRows,
+  changeRows,
+  componentRows,
+  errorGroupRows,
+  errorRatePercent,
+  notificationRows,
+} from "./rows.ts";
+
+/** Slowest and failing requests that are listed. */
+const REQUESTS_MAX = 10;
+
+export function agentView(
+  monitor: Monitor,
+  { source }: Surroundings,
+  agent: Agent,
+  range: Range,
+): AgentView {
+  const { state } = monitor;
+  const { endpoint } = agent;
+  return {
+    asOfMs: range.nowMs,
+    rangeSeconds: range.seconds,
+    sliceSeconds: range.stepMs / 1000,
+    source,
+    sentence: diagnoseAgent(monitor.readingOf(agent), monitor.diagnoseOptions),
+    agent: agentRow(monitor, agent, range),
+    before: before(agent, range),
+    series: series(agent, range),
+    thresholds: {
+      latencyP99Ms: threshold(monitor, endpoint, "latency_p99"),
+      errorRatePercent: threshold(monitor, endpoint, "error_rate"),
+    },
+    modules: moduleRows(agent, range),
+    models: modelRows(agent, range),
+    errorGroups: errorGroupRows([agent], range),
+    slowest: requestRows(
+      agent,
+      range,
+      () => true,
+      (a, b) => b.latencyMs - a.latencyMs,
+    ),
+    failing: requestRows(
+      agent,
+      range,
+      ({ request }) => request.errorClass !== null,
+      (a, b) => b.timeMs - a.timeMs,
+    ),
+    alerts: alertRows(monitor, endpoint),
+    changes: changeRows(state.changes, endpoint),
+    notifications: notificationRows(state.notifications.values(), endpoint),
+    health: componentRows(state.components.values(), endpoint),
+    platform: platform(monitor, endpoint),
+  };
+}
+
+function before(agent: Agent, { fromMs, toMs, nowMs }: Range): AgentView["before"] {
+  const tally = agent.slices.over(fromMs - (toMs - fromMs), fromMs, nowMs);
+  if (tally.calls === 0) return null;
+  return {
+    requests: tally.calls,
+    errorRatePercent: errorRatePercent(tally),
+    latencyP95Ms: tally.latencyMs.percentiles()?.p95 ?? null,
+    costUsd: tally.costUsd,
+  };
+}
+
+function series(agent: Agent, { fromMs, stepMs, steps, nowMs }: Range): AgentView["series"] {
+  const slices = agent.slices.series(fromMs, stepMs, steps, nowMs);
+  const percentiles = slices.map((slice) => slice?.latencyMs.percentiles() ?? null);
+  const classes = new Set(slices.flatMap((slice) => [...(slice?.failedByClass.keys() ?? [])]));
+  const each = <T>(read: (tally: Tally) => T, empty: T) =>
+    slices.map((slice) => (slice ? read(slice) : empty));
+  return {
+    timesMs: slices.map((_, index) => fromMs + index * stepMs),
+    succeeded: each(({ calls, failed }) => calls - failed, 0),
+    failed: each(({ failed }) => failed, 0),
+    p50Ms: percentiles.map((told) => told?.p50 ?? null),
+    p95Ms: percentiles.map((told) => told?.p95 ?? null),
+    p99Ms: percentiles.map((told) => told?.p99 ?? null),
+    errorsByClass: Object.fromEntries(
+      [...classes].map((name) => [
+        name,
+        each(({ failedByClass }) => failedByClass.get(name) ?? 0, 0),
+      ]),
+    ),
+    inputTokens: each<number | null>(({ tokens }) => tokens?.input ?? null, null),
+    outputTokens: each<number | null>(({ tokens }) => tokens?.output ?? null, null),
+    costUsd: each<number | null>(({ costUsd }) => costUsd, null),
+  };
+}
+
+function threshold(monitor: Monitor, endpoint: string, kind: RuleKind): number | null {
+  const rule = monitor.rules.find(
+    (candidate) =>
+      candidate.kind === kind && (candidate.endpoint === null || candidate.endpoint === endpoint),
+  );
+  return rule?.threshold ?? null;
+}
+
+function figures({ slices }: Place | Model, { fromMs, toMs, nowMs }: Range) {
+  const tally = slices.over(fromMs, toMs, nowMs);
+  const { calls, failed: errors, tokens, costUsd, cacheHits, ownMs } = tally;
+  return {
+    calls,
+    errors,
+    latencyMs: tally.latencyMs.percentiles(),
+    tokens,
+    costUsd,
+    cacheHits,
+    ownMs,
+  };
+}
+
+function moduleRows(agent: Agent, range: Range): ModuleRow[] {
+  const rows = agent.placesInOrder
+    .map((place) => ({ place, ...figures(place, range) }))
+    .filter(({ calls }) => calls > 0);
+  const allMs = rows.reduce((sum, { ownMs }) => sum + ownMs, 0);
+  return rows.map(({ place: { path, pathSource, kind, depth }, ownMs, ...told }) => ({
+    path,
+    pathSource,
+    kind,
+    depth,
+    ...told,
+    timeShare: allMs === 0 ? null : ownMs / allMs,
+  }));
+}
+
+function modelRows(agent: Agent, range: Range): ModelRow[] {
+  return [...agent.models.values()]
+    .map((model) => {
+      const { ownMs: _, ...told } = figures(model, range);
+      return { model: model.model, ...told };
+    })
+    .filter(({ calls }) => calls > 0)
+    .sort((a, b) => b.calls - a.calls);
+}
+
+function requestRows(
+  agent: Agent,
+  { fromMs, toMs }: Range,
+  isShown: (recent: RecentRequest) => boolean,
+  order: (a: RequestRow, b: RequestRow) => number,
+): RequestRow[] {
+  return agent.recent
+    .filter(({ request: { timeMs } }) => timeMs >= fromMs && timeMs < toMs)
+    .filter(isShown)
+    .map(({ request, errorType, path }) => ({
+      traceId: request.traceId,
+      timeMs: request.timeMs,
+      program: request.program,
+      latencyMs: request.latencyMs,
+      tokens: request.tokens,
+      costUsd: request.costUsd,
+      cache: request.cache,
+      errorClass: request.errorClass,
+      errorType,
+      path,
+    }))
+    .sort(order)
+    .slice(0, REQUESTS_MAX);
+}
+
+function platform(monitor: Monitor, endpoint: string): AgentView["platform"] {
+  const samples = monitor.state.platform.get(endpoint);
+  if (!samples) return null;
+  return [...samples.values()].map(({ name, value, timeMs }) => ({
+    name,
+    value,
+    unit: unitIn(name),
+    timeMs,
+  }));
+}
+
+function unitIn(metricName: string): string {
+  if (metricName.includes("percentage")) return "percent";
+  return metricName.includes("_ms") ? "ms" : "";
+}

@@ -1,0 +1,175 @@
+/** Rows of the JSON API that both views show, read from the monitor's state. */
+import type { Agent, ErrorGroup } from "../../live/agents.ts";
+import type { Tally } from "../../live/tally.ts";
+import type { Monitor } from "../../monitor.ts";
+import type { Change, Component, KeptNotification } from "../../monitor-state.ts";
+import { unitOf } from "../../rules/evaluate.ts";
+import type { AlertState } from "../../rules/step-alerts.ts";
+import type {
+  AgentRow,
+  AlertRow,
+  ChangeRow,
+  ComponentRow,
+  ErrorGroupRow,
+  NotificationRow,
+  Status,
+} from "../../web/api.ts";
+import type { Range } from "./range.ts";
+
+/** Rows of one kind that an answer holds at most. */
+export const ROWS_MAX = 50;
+
+export function agentRow(monitor: Monitor, agent: Agent, range: Range): AgentRow {
+  const { fromMs, toMs, nowMs, stepMs, steps } = range;
+  const tally = agent.slices.over(fromMs, toMs, nowMs);
+  const health = monitor.healthOf(agent.endpoint);
+  const observedSeconds = Math.max(
+    1,
+    Math.min((toMs - fromMs) / 1000, (nowMs - monitor.startedMs) / 1000),
+  );
+  return {
+    endpoint: agent.endpoint,
+    ...stateOf(monitor, agent, tally),
+    modelVersion: agent.modelVersion,
+    conventions: [...agent.conventions],
+    requests: tally.calls,
+    failed: tally.failed,
+    requestsPerSecond: tally.calls / observedSeconds,
+    errorRatePercent: errorRatePercent(tally),
+    latencyMs: tally.latencyMs.percentiles(),
+    tokens: tally.tokens,
+    costUsd: tally.costUsd,
+    cacheHits: tally.cacheHits,
+    lastRequestMs: agent.lastRequestMs,
+    health: health && { status: health.status, state: health.state, message: health.message },
+    traffic: agent.slices.series(fromMs, stepMs, steps, nowMs).map((slice) => slice?.calls ?? 0),
+  };
+}
+
+export function errorRatePercent({ calls, failed }: Tally): number | null {
+  return calls === 0 ? null : (failed / calls) * 100;
+}
+
+const wordOf = {
+  latency_p99: "slow",
+  error_rate: "failing",
+  endpoint_not_ready: "down",
+} as const;
+
+function stateOf(monitor: Monitor, agent: Agent, tally: Tally): { status: Status; word: string } {
+  const { breaches, health } = monitor.readingOf(agent);
+  const firing = breaches.filter(({ state }) => state === "firing");
+  const worst =
+    firing.find(({ rule }) => rule.kind === "endpoint_not_ready") ??
+    firing.find(({ rule }) => rule.kind === "error_rate") ??
+    firing[0];
+  if (worst) return { status: "critical", word: wordOf[worst.rule.kind] };
+  if (health?.status === "unhealthy") return { status: "critical", word: "down" };
+  const [pending] = breaches;
+  if (pending) return { status: "warning", word: wordOf[pending.rule.kind] };
+  if (health?.status === "degraded") return { status: "warning", word: health.state };
+  if (health?.state === "cold") return { status: "healthy", word: "cold" };
+  if (tally.calls === 0) {
+    return { status: health?.status === "healthy" ? "healthy" : "unknown", word: "quiet" };
+  }
+  return { status: "healthy", word: "healthy" };
+}
+
+const alertOrder = { firing: 0, pending: 1, resolved: 2, inactive: 3 };
+
+export function alertRows(monitor: Monitor, endpoint: string | null): AlertRow[] {
+  return [...monitor.state.alerts.values()]
+    .filter((alert) => endpoint === null || alert.endpoint === endpoint)
+    .filter(({ kind }) => kind !== "inactive")
+    .sort((a, b) => alertOrder[a.kind] - alertOrder[b.kind] || b.sinceMs - a.sinceMs)
+    .slice(0, ROWS_MAX)
+    .map((alert) => alertRow(monitor, alert));
+}
+
+function alertRow(monitor: Monitor, alert: AlertState): AlertRow {
+  const { ruleId, endpoint, sinceMs, value, threshold, reason } = alert;
+  const rule = monitor.rules.find(({ id }) => id === ruleId);
+  const state = alert.kind === "inactive" ? "resolved" : alert.kind;
+  const unit = rule ? unitOf[rule.kind] : "";
+  return { ruleId, endpoint, state, sinceMs, value, threshold, unit, reason };
+}
+
+export function changeRows(changes: readonly Change[], endpoint: string | null): ChangeRow[] {
+  return changes
+    .filter((change) => endpoint === null || change.endpoint === endpoint)
+    .slice(-ROWS_MAX)
+    .reverse()
+    .map(({ timeMs, kind, endpoint, to, text }) => ({ timeMs, kind, endpoint, to, text }));
+}
+
+export function notificationRows(
+  notifications: Iterable<KeptNotification>,
+  endpoint: string | null,
+): NotificationRow[] {
+  return [...notifications]
+    .filter(({ notification }) => endpoint === null || notification.endpoint === endpoint)
+    .slice(-ROWS_MAX)
+    .reverse()
+    .map(({ notification, state, attempts, problem }) => ({
+      id: notification.id,
+      timeMs: notification.timeMs,
+      channel: notification.channel,
+      endpoint: notification.endpoint,
+      state,
+      attempts,
+      text: notification.text,
+      problem,
+    }));
+}
+
+export function errorGroupRows(agents: readonly Agent[], range: Range): ErrorGroupRow[] {
+  return agents
+    .flatMap((agent) => [...agent.groups.values()])
+    .map((group) => errorGroupRow(group, range))
+    .filter(({ count }) => count > 0)
+    .sort((a, b) => b.count - b.handled - (a.count - a.handled) || b.count - a.count)
+    .slice(0, ROWS_MAX);
+}
+
+function errorGroupRow(group: ErrorGroup, range: Range): ErrorGroupRow {
+  const { fromMs, toMs, nowMs, stepMs, steps } = range;
+  const { count, handled } = group.slices.over(fromMs, toMs, nowMs);
+  const { endpoint, errorClass, type, path, message } = group.last;
+  return {
+    group: group.group,
+    endpoint,
+    errorClass,
+    type,
+    path,
+    message,
+    count,
+    handled,
+    firstMs: group.firstMs,
+    lastMs: group.lastMs,
+    trend: group.slices.series(fromMs, stepMs, steps, nowMs).map((slice) => slice?.count ?? 0),
+  };
+}
+
+const healthOrder = { unhealthy: 0, degraded: 1, unknown: 2, healthy: 3 };
+
+export function componentRows(
+  components: Iterable<Component>,
+  endpoint: string | null,
+): ComponentRow[] {
+  return [...components]
+    .filter((component) => endpoint === null || component.endpoint === endpoint)
+    .sort(
+      (a, b) =>
+        healthOrder[a.status] - healthOrder[b.status] || a.component.localeCompare(b.component),
+    )
+    .map(({ component, endpoint, status, state, message, latencyMs, sinceMs, timeMs }) => ({
+      component,
+      endpoint,
+      status,
+      state,
+      message,
+      latencyMs,
+      sinceMs,
+      checkedMs: timeMs,
+    }));
+}

@@ -1,0 +1,210 @@
+/** The monitor's own `/metrics` in Prometheus text 0.0.4: what it saw of the agents, and how it fares itself. */
+import type { Agent } from "../live/agents.ts";
+import type { Tally } from "../live/tally.ts";
+import type { Monitor } from "../monitor.ts";
+import type { Refusals } from "./otlp.ts";
+
+export const METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
+
+/** Latency quantiles are of the last minute. */
+const QUANTILE_WINDOW_MS = 60_000;
+
+type Labels = Readonly<Record<string, string>>;
+type Value = { readonly suffix?: string; readonly labels: Labels; readonly value: number };
+type Family = {
+  readonly name: string;
+  readonly type: "counter" | "gauge" | "summary";
+  readonly help: string;
+  readonly values: readonly Value[];
+};
+
+export function metricsText(monitor: Monitor, refusals: Refusals): string {
+  return [...agentFamilies(monitor), ...ownFamilies(monitor, refusals)].map(render).join("");
+}
+
+function agentFamilies(monitor: Monitor): Family[] {
+  const agents = monitor.state.agents.all();
+  const nowMs = monitor.now();
+  const perAgent = (read: (agent: Agent) => readonly Value[]) => agents.flatMap(read);
+  const places = agents.flatMap((agent) =>
+    agent.placesInOrder.map((place) => ({
+      ...place,
+      labels: { endpoint: agent.endpoint, path: place.path, kind: place.kind },
+    })),
+  );
+  return [
+    {
+      name: "dspy_requests_total",
+      type: "counter",
+      help: "Calls of an agent, since the monitor was started.",
+      values: perAgent(({ endpoint, run }) => [{ labels: { endpoint }, value: run.calls }]),
+    },
+    {
+      name: "dspy_request_failures_total",
+      type: "counter",
+      help: "Calls of an agent that failed, by error class.",
+      values: perAgent(({ endpoint, run }) =>
+        [...run.failedByClass].map(([error_class, value]) => ({
+          labels: { endpoint, error_class },
+          value,
+        })),
+      ),
+    },
+    {
+      name: "dspy_request_duration_seconds",
+      type: "summary",
+      help: "Latency of the calls of an agent; quantiles over the last minute.",
+      values: perAgent((agent) =>
+        summary(
+          { endpoint: agent.endpoint },
+          agent.run,
+          agent.slices.over(nowMs - QUANTILE_WINDOW_MS, nowMs, nowMs),
+        ),
+      ),
+    },
+    {
+      name: "dspy_tokens_total",
+      type: "counter",
+      help: "Tokens that models read (input) and wrote (output), where telemetry tells.",
+      values: perAgent(({ endpoint, run: { tokens } }) =>
+        tokens === null
+          ? []
+          : [
+              { labels: { endpoint, direction: "input" }, value: tokens.input },
+              { labels: { endpoint, direction: "output" }, value: tokens.output },
+            ],
+      ),
+    },
+    {
+      name: "dspy_cost_usd_total",
+      type: "counter",
+      help: "Cost of the model calls in US dollars, where telemetry tells.",
+      values: perAgent(({ endpoint, run }) => known({ endpoint }, run.costUsd)),
+    },
+    {
+      name: "dspy_cache_hits_total",
+      type: "counter",
+      help: "Model calls that the cache of DSPy answered, where telemetry tells.",
+      values: perAgent(({ endpoint, run }) => known({ endpoint }, run.cacheHits)),
+    },
+    {
+      name: "dspy_module_calls_total",
+      type: "counter",
+      help: "Calls of a DSPy module, tool or retriever.",
+      values: places.map(({ labels, run }) => ({ labels, value: run.calls })),
+    },
+    {
+      name: "dspy_module_failures_total",
+      type: "counter",
+      help: "Calls of a DSPy module, tool or retriever that failed.",
+      values: places.map(({ labels, run }) => ({ labels, value: run.failed })),
+    },
+    {
+      name: "dspy_module_duration_seconds",
+      type: "summary",
+      help: "Latency of the calls of a DSPy module, tool or retriever; quantiles over the last minute.",
+      values: places.flatMap(({ labels, run, slices }) =>
+        summary(labels, run, slices.over(nowMs - QUANTILE_WINDOW_MS, nowMs, nowMs)),
+      ),
+    },
+  ];
+}
+
+function ownFamilies(monitor: Monitor, refusals: Refusals): Family[] {
+  const { state } = monitor;
+  return [
+    {
+      name: "dspy_alert_firing",
+      type: "gauge",
+      help: "1 while an alert is firing, 0 while it is pending or resolved.",
+      values: [...state.alerts.values()].map(({ ruleId, endpoint, kind }) => ({
+        labels: { rule: ruleId, endpoint },
+        value: kind === "firing" ? 1 : 0,
+      })),
+    },
+    {
+      name: "dspy_endpoint_healthy",
+      type: "gauge",
+      help: "1 when the last check found the component healthy, 0 when not; absent while unknown.",
+      values: [...state.components.values()]
+        .filter(({ status }) => status !== "unknown")
+        .map(({ component, status }) => ({
+          labels: { component },
+          value: status === "healthy" ? 1 : 0,
+        })),
+    },
+    {
+      name: "dspy_telemetry_spans_total",
+      type: "counter",
+      help: "Spans taken into the journal.",
+      values: [{ labels: {}, value: state.spansTaken }],
+    },
+    {
+      name: "dspy_telemetry_dropped_total",
+      type: "counter",
+      help: "Spans and values that were left out, by reason.",
+      values: [...state.dropped].map(([reason, value]) => ({ labels: { reason }, value })),
+    },
+    {
+      name: "dspy_telemetry_refused_total",
+      type: "counter",
+      help: "OTLP bodies that were refused as a whole, by reason, since the monitor was started.",
+      values: [...refusals].map(([reason, value]) => ({ labels: { reason }, value })),
+    },
+    {
+      name: "dspy_orphan_spans_total",
+      type: "counter",
+      help: "Spans whose parent never came although the root of their trace did.",
+      values: [{ labels: {}, value: state.orphanSpans }],
+    },
+    {
+      name: "dspy_open_traces",
+      type: "gauge",
+      help: "Traces that are still arriving.",
+      values: [{ labels: {}, value: state.openTraces.traceCount }],
+    },
+    {
+      name: "dspy_alerts_dropped_total",
+      type: "counter",
+      help: "Breaches that no alert was made for, because there were too many alerts.",
+      values: [{ labels: {}, value: monitor.alertsDropped }],
+    },
+  ];
+}
+
+function known(labels: Labels, value: number | null): Value[] {
+  return value === null ? [] : [{ labels, value }];
+}
+
+function summary(labels: Labels, run: Tally, lastMinute: Tally): Value[] {
+  const percentiles = lastMinute.latencyMs.percentiles();
+  const quantiles = percentiles
+    ? ([
+        ["0.5", percentiles.p50],
+        ["0.95", percentiles.p95],
+        ["0.99", percentiles.p99],
+      ] as const)
+    : [];
+  return [
+    ...quantiles.map(([quantile, ms]) => ({ labels: { ...labels, quantile }, value: ms / 1000 })),
+    { suffix: "_sum", labels, value: run.latencyMs.sum / 1000 },
+    { suffix: "_count", labels, value: run.latencyMs.count },
+  ];
+}
+
+function render({ name, type, help, values }: Family): string {
+  if (values.length === 0) return "";
+  const lines = values.map(
+    ({ suffix = "", labels, value }) => `${name}${suffix}${renderLabels(labels)} ${value}\n`,
+  );
+  return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join("")}`;
+}
+
+function renderLabels(labels: Labels): string {
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${escaped(value)}"`);
+  return pairs.length === 0 ? "" : `{${pairs.join(",")}}`;
+}
+
+function escaped(value: string): string {
+  return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
+}
