@@ -30,8 +30,8 @@ export type OtlpSpan = {
   readonly kind: number;
   /**
    * Unix milliseconds with their fraction: the double nearest to the
-   * nanoseconds sent, less than 0.13 µs off until the year 2248. There is no
-   * nanosecond field, since nothing we show needs more.
+   * nanoseconds sent, at most 0.13 µs off until the year 2039 and 0.5 µs until
+   * 2248. There is no nanosecond field, since nothing we show needs more.
    */
   readonly startMs: number;
   readonly endMs: number;
