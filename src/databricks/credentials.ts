@@ -170,7 +170,7 @@ function signInFrom(
   if (authType && !AUTH_TYPES.includes(authType)) {
     throw new MonitorError(
       "CREDENTIALS_MISSING",
-      `no usable credentials for ${host}: ${names.authType} asks for a way to sign in that is not supported here`,
+      `no usable credentials for ${host}: ${names.authType} is ${quoteAuthType(authType)}, which is not supported here`,
       { hint: waysToSignIn(names) },
     );
   }
@@ -196,6 +196,11 @@ function signInFrom(
       : `no credentials for ${host}: ${names.host} is set, but ${names.token} is not`,
     { hint: waysToSignIn(names) },
   );
+}
+
+/** Quoted when it looks like a name, since a credential may stand there by mistake. */
+function quoteAuthType(authType: string): string {
+  return /^[a-z-]{1,30}$/.test(authType) ? `"${authType}"` : "a way to sign in";
 }
 
 function waysToSignIn(names: Names): string {

@@ -41,13 +41,13 @@ const SECRET_LENGTH_MIN = 4;
 
 /** Takes the secrets out of text or JSON that came from elsewhere and may repeat them. */
 export function withoutSecrets(text: string, secrets: readonly Secret[]): string {
+  const forms = secrets
+    .map((secret) => secret.reveal())
+    .filter((raw) => raw.length >= SECRET_LENGTH_MIN)
+    .flatMap((raw) => [raw, encodeURIComponent(raw), Buffer.from(raw).toString("base64")])
+    // The longest first: one secret may be the end of another.
+    .sort((a, b) => b.length - a.length);
   let clean = text;
-  for (const secret of secrets) {
-    const raw = secret.reveal();
-    if (raw.length < SECRET_LENGTH_MIN) continue;
-    for (const form of [raw, encodeURIComponent(raw), Buffer.from(raw).toString("base64")]) {
-      clean = clean.replaceAll(form, MASK);
-    }
-  }
+  for (const form of forms) clean = clean.replaceAll(form, MASK);
   return clean;
 }
