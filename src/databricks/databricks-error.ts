@@ -44,8 +44,7 @@ const FOREIGN_TEXT_MAX_CHARS = 500;
 export function foreignText(text: string, secrets: readonly Secret[]): string {
   // Masked before it is cut: half a token would not be recognised.
   const line = withoutSecrets(text, secrets)
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it removes.
-    .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g, " ")
+    .replace(/[\s\p{Cc}\p{Cf}]+/gu, " ")
     .trim();
   return line.length > FOREIGN_TEXT_MAX_CHARS ? `${line.slice(0, FOREIGN_TEXT_MAX_CHARS)}…` : line;
 }

@@ -130,14 +130,16 @@ function entitySentence(entity: EntityState): string {
 }
 
 const TEXT_MAX_CHARS = 300;
+/** Far more than is kept, so that no secret is cut before it is recognised. */
+const SCRUBBED_MAX_CHARS = 16_384;
 
 /**
  * Databricks' text as part of one line: no secrets (it repeats what an agent printed
  * as it failed), no control characters, no final stop, bounded.
  */
 function plain(text: string): string {
-  const line = scrub(text)
-    .replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, " ")
+  const line = scrub(text.slice(0, SCRUBBED_MAX_CHARS))
+    .replace(/[\s\p{Cc}\p{Cf}]+/gu, " ")
     .trim()
     .replace(/\.$/, "");
   return line.length > TEXT_MAX_CHARS ? `${line.slice(0, TEXT_MAX_CHARS)}…` : line;
