@@ -232,6 +232,16 @@ for (const [what, startAnswer] of [
   });
 }
 
+test("an answer that does not come in time is asked for again", async () => {
+  let advance = async () => {};
+  const hang: RequestListener = () => void advance();
+  await withServer([hang, ok], async ({ client, clock, seen }) => {
+    advance = () => clock.advance(TIMEOUT_MS);
+    await list(client);
+    assert.equal(seen.length, 2);
+  });
+});
+
 test("a caller can stop a call", () =>
   withServer([() => controller.abort(new Error("stopped"))], async ({ client }) => {
     await assert.rejects(

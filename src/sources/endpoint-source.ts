@@ -232,7 +232,11 @@ export function startEndpointSource(options: EndpointSourceOptions): EndpointSou
 
   async function pollMetrics(signal: AbortSignal): Promise<void> {
     const startedMs = clock.now();
-    const due = watched.filter(({ name }) => stateOf(name).nextAtMs <= startedMs);
+    // Those that failed before come last, so that they never keep others from being asked.
+    const due = watched
+      .filter(({ name }) => stateOf(name).nextAtMs <= startedMs)
+      .toSorted((a, b) => stateOf(a.name).failures - stateOf(b.name).failures);
+    if (due.length === 0 && watched.length > 0) return;
     let failuresInARow = 0;
     let firstDenied: DatabricksError | null = null;
     let lastFailure: unknown = null;
@@ -241,6 +245,7 @@ export function startEndpointSource(options: EndpointSourceOptions): EndpointSou
     await forEachBounded(due, {
       concurrency: CONCURRENT_CALLS_MAX,
       async work({ name }) {
+        if (failuresInARow >= SWEEP_FAILURES_MAX) return;
         const state = stateOf(name);
         let text: string;
         try {
@@ -254,7 +259,7 @@ export function startEndpointSource(options: EndpointSourceOptions): EndpointSou
             if (error.code === "DATABRICKS_FORBIDDEN" && !state.problem) firstDenied ??= error;
           } else {
             lastFailure = error;
-            if (++failuresInARow >= SWEEP_FAILURES_MAX) throw error;
+            failuresInARow++;
           }
           metricsStates.set(name, afterFailure(state, { error, isRefused }));
           return;
