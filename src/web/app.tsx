@@ -1,7 +1,7 @@
 /** The page: reads the address, asks the API for what it names, and shows it inside the frame. */
 import { useCallback, useEffect, useState } from "preact/hooks";
 import { AgentPage } from "./agent/agent.tsx";
-import type { AgentView, Overview } from "./api.ts";
+import type { AgentView, Overview, Source } from "./api.ts";
 import { Empty } from "./elements/empty.tsx";
 import { Help } from "./frame/help.tsx";
 import { NeverAnswered, NoAnswerBanner } from "./frame/no-answer.tsx";
@@ -29,15 +29,21 @@ export function App() {
 
   const answer = useAnswer(route);
   const { live } = answer;
+  const source = useLastSource(live);
   useTitle(live.data?.sentence.headline);
 
   return (
     <>
-      <TopBar route={route} source={live.data?.source ?? null} pulse={pulseOf(live)} />
-      <main class="page" data-view={route.view} aria-busy={live.data === null}>
-        <NoAnswerBanner live={live} />
+      <TopBar route={route} source={source} pulse={pulseOf(live)} />
+      <main
+        class="page"
+        data-view={route.view}
+        data-stale={(live.data && live.failure?.kind === "no answer") || undefined}
+        aria-busy={live.data === null}
+      >
         <View answer={answer} route={route} />
       </main>
+      <NoAnswerBanner live={live} />
       <footer class="foot">
         <button type="button" class="button" onClick={showHelp}>
           <kbd>?</kbd> Keyboard
@@ -91,6 +97,16 @@ function useRoute(): Route {
     if (place !== null) scrollTo(0, 0);
   }, [place]);
   return route;
+}
+
+/** Between two views nothing is known of the next one yet, but the source is the same. */
+function useLastSource(live: Live<{ readonly source: Source }>): Source | null {
+  const [last, setLast] = useState<Source | null>(null);
+  const source = live.data?.source;
+  useEffect(() => {
+    if (source) setLast(source);
+  }, [source]);
+  return source ?? last;
 }
 
 /** The tab says what is wrong even while another one is in front. */

@@ -92,7 +92,7 @@ function Details({ view, range }: { view: AgentView; range: Range }) {
           <NotificationList notifications={view.notifications} nowMs={nowMs} />
         </Panel>
         {view.platform && (
-          <Panel id="platform" title="Endpoint metrics" aside={<span>last minute</span>}>
+          <Panel id="platform" title="Endpoint metrics" aside="last minute">
             <PlatformMetrics platform={view.platform} nowMs={nowMs} />
           </Panel>
         )}

@@ -12,6 +12,7 @@ export function Numbers({ view, range }: { view: AgentView | null; range: Range 
   const p95Ms = agent?.latencyMs?.p95 ?? null;
   const errorLimit = view?.thresholds.errorRatePercent ?? null;
   const errorRate = agent?.errorRatePercent ?? null;
+  const isAbove = errorLimit !== null && errorRate !== null && errorRate > errorLimit;
 
   return (
     <dl class="numbers" aria-label={`The last ${rangeWords(range)}`}>
@@ -37,8 +38,10 @@ export function Numbers({ view, range }: { view: AgentView | null; range: Range 
       </Tile>
       <Tile
         label="Error rate"
-        beside={errorLimit !== null && `limit ${formatPercent(errorLimit)}`}
-        above={errorLimit !== null && errorRate !== null && errorRate > errorLimit}
+        beside={
+          errorLimit !== null && `${isAbove ? "above" : "limit"} ${formatPercent(errorLimit)}`
+        }
+        isAbove={isAbove}
         trend={pointsTrend(errorRate, before?.errorRatePercent ?? null)}
         was={before?.errorRatePercent != null && formatPercent(before.errorRatePercent)}
       >
@@ -63,23 +66,24 @@ function costEach({ costUsd, requests }: AgentView["agent"]): string {
 type TileProps = {
   label: string;
   beside: string | false | null | undefined;
-  above?: boolean;
+  /** Over its limit, which then stands beside it. */
+  isAbove?: boolean;
   trend: Trend;
   was: string | false | null;
   children: ComponentChildren;
 };
 
-function Tile({ label, beside, above, trend, was, children }: TileProps) {
+function Tile({ label, beside, isAbove = false, trend, was, children }: TileProps) {
   return (
     <div class="tile">
       <dt>{label}</dt>
-      <dd class="tile-value" data-above={above ? "limit" : undefined}>
+      <dd class="tile-value" data-above={isAbove || undefined}>
         {children ?? "–"}
-        {beside && <span class="tile-beside">{above ? `above ${beside}` : beside}</span>}
+        {beside && <span class="tile-beside">{beside}</span>}
       </dd>
       <dd class="tile-trend">
         <TrendMark trend={trend} />
-        {was && <span class="quiet">before: {was}</span>}
+        {was && <span class="quiet">was {was}</span>}
       </dd>
     </div>
   );

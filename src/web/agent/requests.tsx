@@ -16,7 +16,8 @@ export function Requests({ label, requests, nowMs }: Props) {
       class="requests"
       columns={columnsOf(nowMs)}
       rows={requests}
-      keyOf={(request) => request.traceId}
+      // A trace whose parents were lost is told as several requests.
+      keyOf={({ traceId, timeMs, program }) => `${traceId} ${timeMs} ${program}`}
       rowAttributes={(request) => ({ "data-testid": "request-row", "data-trace": request.traceId })}
     />
   );

@@ -44,7 +44,7 @@ export function chartsOf(view: AgentView): ChartSpec[] {
       .filter((change) => change.kind === "deployment")
       .map((change) => ({ timeMs: change.timeMs, label: change.to })),
   };
-  const per = `per ${formatSpan(base.sliceMs)}`;
+  const per = `per ${formatSpan(base.sliceMs).replace(/^1\s/, "")}`;
   const counted = { ...base, kind: "parts", per, wholeSteps: true, format: formatCount } as const;
 
   return [

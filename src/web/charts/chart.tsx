@@ -29,7 +29,7 @@ export function Chart({ spec }: { spec: ChartSpec }) {
       <figcaption class="chart-head">
         <h3>{spec.title}</h3>
         {spec.per && <span class="quiet">{spec.per}</span>}
-        <Readout spec={spec} cursor={cursor} />
+        {hasValues(spec) && <Readout spec={spec} cursor={cursor} />}
       </figcaption>
       {hasValues(spec) ? (
         <Drawing
@@ -42,7 +42,7 @@ export function Chart({ spec }: { spec: ChartSpec }) {
           {spec.id === "errors" ? "No errors in this range" : "Not told by this telemetry"}
         </div>
       )}
-      <FiguresOf spec={spec} />
+      {hasValues(spec) && <FiguresOf spec={spec} />}
     </figure>
   );
 }
@@ -158,7 +158,7 @@ function plotOptions(
   width: number,
   onCursor: (at: number | null) => void,
 ): uPlot.Options {
-  const { kind, lines, sliceMs } = current.current;
+  const { kind, lines } = current.current;
   const drawn = kind === "parts" ? [...lines].reverse() : lines;
   const quiet = () => readColour("--ink-3");
   const grid = { stroke: () => readColour("--line"), width: 1 };
@@ -178,7 +178,7 @@ function plotOptions(
           : { size: 6, fill: (_, index) => readColour(drawn[index - 1]?.colour ?? "--ink") },
     },
     scales: {
-      x: { time: true, range: (_, first, last) => [first, last + sliceMs] },
+      x: { time: true, range: (_, first, last) => [first, last + current.current.sliceMs] },
       y: {
         range: () => [0, axisTop(highestOf(current.current), current.current.limit?.value ?? null)],
       },
@@ -281,7 +281,8 @@ function drawLimit(plot: uPlot, spec: ChartSpec): void {
   const { ctx, bbox } = plot;
   const shown = isLimitShown(highestOf(spec), limit.value);
   const top = shown ? Math.round(plot.valToPos(limit.value, "y", true)) : bbox.top;
-  withText(plot, "--critical", () => {
+  const isPassed = (lastValue(spec.lines[0]?.values ?? []) ?? 0) > limit.value;
+  withText(plot, isPassed ? "--critical" : "--ink-3", () => {
     if (shown) {
       ctx.lineWidth = uPlot.pxRatio;
       ctx.setLineDash([4 * uPlot.pxRatio, 3 * uPlot.pxRatio]);
@@ -291,7 +292,7 @@ function drawLimit(plot: uPlot, spec: ChartSpec): void {
       ctx.stroke();
     }
     ctx.textBaseline = "bottom";
-    const label = shown ? limit.label : `${limit.label}, above`;
+    const label = shown ? limit.label : `↑ ${limit.label}`;
     ctx.fillText(label, bbox.left + 2 * uPlot.pxRatio, top - 2 * uPlot.pxRatio);
   });
 }

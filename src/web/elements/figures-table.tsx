@@ -22,6 +22,8 @@ type Props<Row> = {
   rows: readonly Row[];
   keyOf(row: Row): string;
   rowAttributes?(row: Row): Record<`data-${string}`, string>;
+  /** A click anywhere in the row; its link is what keyboards and screen readers use. */
+  onOpen?(row: Row): void;
 };
 
 /** Cards change `display`, which would take the table away from screen readers. */
@@ -48,7 +50,14 @@ export function FiguresTable<Row>(props: Props<Row>) {
         </thead>
         <tbody {...ROLE.group}>
           {rows.map((row) => (
-            <tr key={props.keyOf(row)} {...ROLE.row} {...props.rowAttributes?.(row)}>
+            <tr
+              key={props.keyOf(row)}
+              {...ROLE.row}
+              {...props.rowAttributes?.(row)}
+              onClick={(event) => {
+                if (isPlainClick(event)) props.onOpen?.(row);
+              }}
+            >
               {columns.map((column, index) => (
                 <td
                   key={column.id}
@@ -66,6 +75,13 @@ export function FiguresTable<Row>(props: Props<Row>) {
       </table>
     </div>
   );
+}
+
+/** Not one that selects text, opens a tab, or belongs to a link. */
+function isPlainClick(event: MouseEvent): boolean {
+  const isOnLink = event.target instanceof Element && event.target.closest("a") !== null;
+  const isModified = event.ctrlKey || event.metaKey || event.shiftKey;
+  return !isOnLink && !isModified && getSelection()?.isCollapsed !== false;
 }
 
 function cellClass(column: { id: string; text?: true }): string {

@@ -15,7 +15,7 @@ export function Panel({ id, title, count, aside, children }: Props) {
       <header class="panel-head">
         <h2 id={`panel-${id}`}>{title}</h2>
         {count !== undefined && <span class="count">{count}</span>}
-        {aside}
+        {aside && <div class="aside">{aside}</div>}
       </header>
       {children}
     </section>

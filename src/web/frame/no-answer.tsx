@@ -7,7 +7,7 @@ import type { Live } from "../live.ts";
 export function NoAnswerBanner({ live }: { live: Live<unknown> }) {
   const failing = live.failure?.kind === "no answer" ? live.failure : null;
   return (
-    <div class="banner-place" role="status">
+    <div role="status">
       {failing && live.answeredMs !== null && (
         <p class="banner" data-testid="no-answer">
           <b>The monitor has not answered since {formatClockSeconds(failing.sinceMs)}.</b> These are

@@ -19,7 +19,7 @@ export function TopBar({ route, source, pulse }: Props) {
           </svg>
           dspy-databricks
         </a>
-        <span class="source">{source ? sourceWords(source) : ""}</span>
+        <SourceWords source={source} />
         <RangeSwitch route={route} />
         <ThemeSwitch />
         <span class="pulse" data-pulse={pulse} data-testid="pulse">
@@ -27,17 +27,26 @@ export function TopBar({ route, source, pulse }: Props) {
           {pulse}
         </span>
       </div>
-      {source?.telemetry === "recorded" && (
-        <p class="telemetry-note" data-testid="telemetry-note">
-          Example telemetry: real DSPy programs made it, it was recorded, and it is sent again with
-          present times.
-        </p>
-      )}
     </header>
   );
 }
 
-function sourceWords(source: Source): string {
+/** Its place is kept while the source is not known yet. */
+function SourceWords({ source }: { source: Source | null }) {
+  return (
+    <div class="source">
+      {source && <p class="source-name">{sourceName(source)}</p>}
+      {source?.telemetry === "recorded" && (
+        <p class="telemetry-note" data-testid="telemetry-note">
+          Real DSPy programs made this telemetry; it was recorded and is sent again with present
+          times.
+        </p>
+      )}
+    </div>
+  );
+}
+
+function sourceName(source: Source): string {
   switch (source.kind) {
     case "local":
       return "local example workspace";

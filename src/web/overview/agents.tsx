@@ -53,6 +53,9 @@ export function Agents({ agents, source, nowMs, range }: Props) {
             "data-endpoint": agent.endpoint,
             "data-status": agent.status,
           })}
+          onOpen={(agent) => {
+            location.hash = agentHref(agent.endpoint, range);
+          }}
         />
       )}
     </Panel>

@@ -25,7 +25,7 @@ export function AlertList({ alerts, sentence, nowMs, range, showAgent }: Props) 
     <ul class="alerts" aria-label="Alerts">
       {sortAlerts(alerts).map((alert) => (
         <li
-          key={`${alert.ruleId} ${alert.endpoint}`}
+          key={`${alert.ruleId} ${alert.endpoint} ${alert.sinceMs}`}
           class="alert"
           data-testid="alert"
           data-state={alert.state}

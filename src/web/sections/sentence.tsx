@@ -13,23 +13,25 @@ export function SentenceBlock({ sentence }: { sentence: Sentence | null }) {
       </div>
     );
   }
-  const ended = /[.:!?]$/.test(sentence.headline);
+  const isEnded = /[.:!?]$/.test(sentence.headline);
   return (
-    <div class="sentence" data-testid="sentence" data-status={sentence.status}>
-      <StateShape status={sentence.status} size={20} />
-      <p>
-        <strong>
-          <SentenceText text={sentence.headline} />
-          {!ended && (sentence.detail ? ":" : ".")}
-        </strong>{" "}
-        <SentenceText text={sentence.detail} />
-      </p>
-      {/* Spoken when the state turns, not whenever a figure in the sentence moves. */}
+    <>
+      <div class="sentence" data-testid="sentence" data-status={sentence.status}>
+        <StateShape status={sentence.status} size={20} />
+        <p>
+          <strong>
+            <SentenceText text={sentence.headline} />
+            {!isEnded && (sentence.detail ? ":" : ".")}
+          </strong>{" "}
+          <SentenceText text={sentence.detail} />
+        </p>
+      </div>
       <SpokenHeadline key={sentence.status} headline={sentence.headline} />
-    </div>
+    </>
   );
 }
 
+/** Spoken when the state turns, not whenever a figure in the sentence moves. */
 function SpokenHeadline({ headline }: { headline: string }) {
   const [first] = useState(headline);
   return (
