@@ -5,6 +5,7 @@
  */
 import { readdirSync, statSync } from "node:fs";
 import path from "node:path";
+import { stripVTControlCharacters } from "node:util";
 
 const ROOT = path.resolve(import.meta.dirname, "..");
 const PAGE = path.join(ROOT, "dist/web/index.html");
@@ -15,10 +16,19 @@ if (!isFresh()) {
     const { build } = await import("vite");
     await build({ configFile: path.join(ROOT, "vite.config.ts"), logLevel: "silent" });
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    process.stderr.write(`The page was not built: ${reason.split("\n", 1)[0]}\n`);
+    process.stderr.write(`The page was not built: ${inOneLine(error)}\n`);
     process.exitCode = 1;
   }
+}
+
+/** The bundler draws a picture of the place; its first lines hold what happened and where. */
+function inOneLine(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const lines = stripVTControlCharacters(message)
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "");
+  return lines.slice(0, 3).join(" ");
 }
 
 function isFresh(): boolean {
