@@ -197,7 +197,7 @@ const readers: Record<Convention, (span: OtlpSpan) => Told> = {
   genai({ name, attributes }) {
     const tokens = genAiTokens(attributes);
     const model = modelName(attributes.get("gen_ai.request.model"));
-    const program = text(attributes.get("gen_ai.agent.name")) ?? className(name);
+    const program = className(text(attributes.get("gen_ai.agent.name")) ?? name);
     switch (text(attributes.get("gen_ai.operation.name"))) {
       case "generate_content":
         // MLflow calls a dspy.Predict so, without a model.

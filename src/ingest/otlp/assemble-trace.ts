@@ -24,7 +24,7 @@ export function assembleTrace(spans: readonly AgentSpan[]): ClosedTrace {
   const moduleCalls: ModuleCall[] = [];
   const errors: ErrorEvent[] = [];
   for (const tree of trees) {
-    const program = programOf(tree);
+    const program = programOf(tree, incomplete);
     const failures = tree.flatMap((top) => failuresOf(top));
     const calls = tree.flatMap((top) => callsOf(top, program));
     if (incomplete || isProgram(tree)) {
@@ -34,7 +34,7 @@ export function assembleTrace(spans: readonly AgentSpan[]): ClosedTrace {
     errors.push(...failures.map((failure) => errorEventOf(failure, program)));
   }
   for (const orphan of orphans) {
-    const program = programOf([orphan]);
+    const program = programOf([orphan], true);
     moduleCalls.push(...callsOf(orphan, program));
     errors.push(...failuresOf(orphan).map((failure) => errorEventOf(failure, program)));
   }
@@ -152,13 +152,15 @@ function isProgram(tree: readonly Node[]): boolean {
   return tree.some(({ span }) => span.kind === "module" || span.kind === "server");
 }
 
-function programOf(tree: readonly Node[]): string {
+/** Without its root only telemetry that names the program on every span tells which it was. */
+function programOf(tree: readonly Node[], rootIsMissing: boolean): string {
   for (const top of tree) {
     for (const { node } of walk(top)) {
-      if (node.span.kind === "module") return node.span.program ?? node.span.name;
+      const { kind, path, program } = node.span;
+      if (kind === "module" && (!rootIsMissing || path !== null)) return program ?? node.span.name;
     }
   }
-  return tree[0]?.span.name ?? "unknown";
+  return rootIsMissing ? "unknown" : (tree[0]?.span.name ?? "unknown");
 }
 
 // ─── The request ────────────────────────────────────────────────────────────

@@ -1,0 +1,25 @@
+/** Exit codes, the same for every command. */
+import type { ErrorCode, MonitorError } from "../monitor-error.ts";
+
+export const EXIT = { done: 0, failed: 1, usage: 2, refused: 3, interrupted: 130 } as const;
+
+const byCode: Readonly<Record<ErrorCode, number>> = {
+  USAGE_INVALID: EXIT.usage,
+  CONFIG_INVALID: EXIT.usage,
+  CREDENTIALS_MISSING: EXIT.refused,
+  DATABRICKS_UNAUTHENTICATED: EXIT.refused,
+  DATABRICKS_FORBIDDEN: EXIT.refused,
+  DATABRICKS_UNREACHABLE: EXIT.refused,
+  DATABRICKS_FAILED: EXIT.failed,
+  PORT_IN_USE: EXIT.failed,
+  DATA_DIR_LOCKED: EXIT.failed,
+  DATA_DIR_UNWRITABLE: EXIT.failed,
+  STORE_FULL: EXIT.failed,
+  STORE_DAMAGED: EXIT.failed,
+  TELEMETRY_INVALID: EXIT.failed,
+  TELEMETRY_TOO_LARGE: EXIT.failed,
+};
+
+export function exitCodeOf(error: MonitorError): number {
+  return byCode[error.code];
+}

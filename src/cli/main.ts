@@ -1,0 +1,33 @@
+/** The command `dspy-databricks`: parses, calls, prints, and owns the exit codes. */
+import { Command, CommanderError } from "commander";
+import { MonitorError } from "../monitor-error.ts";
+import { EXIT, exitCodeOf } from "./exit-code.ts";
+import { monitorCommand } from "./monitor/command.ts";
+import { version } from "./version.ts";
+
+const program = new Command("dspy-databricks")
+  .description(
+    "Production monitoring, and deployment with monitoring, for DSPy agents on Databricks.",
+  )
+  .version(version)
+  .showHelpAfterError("(see dspy-databricks --help)")
+  .exitOverride()
+  .addCommand(monitorCommand().exitOverride());
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = report(error);
+}
+
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  if (error instanceof MonitorError) {
+    process.stderr.write(`${error.code}: ${error.message}\n  Hint: ${error.hint}\n`);
+    return exitCodeOf(error);
+  }
+  process.stderr.write(
+    `This is a bug of dspy-databricks: ${error instanceof Error ? error.stack : error}\n`,
+  );
+  return EXIT.failed;
+}

@@ -1,0 +1,50 @@
+/** `dspy-databricks monitor`: starts the monitor, watches until it is stopped, and reports. */
+import { Command } from "commander";
+import { EXIT } from "../exit-code.ts";
+import { checkOptions, defaults, type RawOptions } from "./options.ts";
+import { report } from "./report.ts";
+import { reportText } from "./report-text.ts";
+import { run } from "./run.ts";
+
+const examples = `
+Examples:
+  $ dspy-databricks monitor                        the workspace of DATABRICKS_HOST, or the local one
+  $ dspy-databricks monitor --profile prod         a workspace of ~/.databrickscfg, reading only
+  $ dspy-databricks monitor --no-workspace         receive OTLP from agents anywhere on this machine
+  $ dspy-databricks monitor --local --for 90s      the example agents, then a report
+  $ dspy-databricks monitor --slack-webhook env:SLACK_WEBHOOK_URL
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 refused or unreachable, 130 interrupted.`;
+
+export function monitorCommand(): Command {
+  return new Command("monitor")
+    .description(
+      "Watch DSPy agents: receive their telemetry, evaluate alerts, serve the page and /metrics.\n" +
+        "Without an option it watches the workspace that the credentials name, reading only,\n" +
+        "and without credentials a workspace on this machine with three example agents in it.",
+    )
+    .option("--local", "watch the workspace on this machine with the example agents")
+    .option("--no-workspace", "watch no workspace: only receive telemetry")
+    .option("--profile <name>", "watch the workspace of this profile of ~/.databrickscfg")
+    .option(
+      "--port <number>",
+      "where to serve the page and receive OTLP; 0: any free port",
+      defaults.port,
+    )
+    .option("--data-dir <directory>", "where to keep what was seen (default: .dspy-databricks/…)")
+    .option("--slack-webhook <reference>", "tell Slack: env:NAME or file:PATH that holds the URL")
+    .option("--for <duration>", "stop by itself after this long, such as 90s, and report")
+    .option("--output <format>", "format of the final report: text or json", defaults.output)
+    .addHelpText("after", examples)
+    .action(async (raw: RawOptions) => {
+      const options = checkOptions(raw);
+      const { monitor, page, telemetry, interrupted } = await run(options);
+      if (options.forMs !== null || options.output === "json") {
+        const told = report(monitor, { page, telemetry });
+        process.stdout.write(
+          options.output === "json" ? `${JSON.stringify(told, null, 2)}\n` : reportText(told),
+        );
+      }
+      process.exitCode = interrupted ? EXIT.interrupted : EXIT.done;
+    });
+}

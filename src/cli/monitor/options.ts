@@ -1,0 +1,70 @@
+/** What `dspy-databricks monitor` was asked to do: its options, checked against each other. */
+
+import { MonitorError } from "../../monitor-error.ts";
+import { DEFAULT_PORT } from "../../server/server.ts";
+import { parseDurationMs } from "../duration.ts";
+
+/** As commander reads them. */
+export type RawOptions = {
+  readonly local?: boolean;
+  /** `false` after `--no-workspace`. */
+  readonly workspace: boolean;
+  readonly profile?: string;
+  readonly port: string;
+  readonly dataDir?: string;
+  readonly for?: string;
+  readonly output: string;
+  readonly slackWebhook?: string;
+};
+
+export type MonitorCommandOptions = {
+  /** `credentials`: the workspace that they name, and without any the local one. */
+  readonly watch: "credentials" | "local" | "nothing";
+  readonly profile: string | undefined;
+  readonly port: number;
+  readonly dataDirectory: string | undefined;
+  /** `null`: until it is stopped. */
+  readonly forMs: number | null;
+  readonly output: "text" | "json";
+  /** `env:NAME` or `file:PATH`. */
+  readonly slackWebhook: string | undefined;
+};
+
+export const defaults = { port: String(DEFAULT_PORT), output: "text" } as const;
+
+/** @throws MonitorError `USAGE_INVALID`. */
+export function checkOptions(raw: RawOptions): MonitorCommandOptions {
+  if (raw.local && !raw.workspace) throw conflict("--local", "--no-workspace");
+  if (raw.local && raw.profile !== undefined) throw conflict("--local", "--profile");
+  if (!raw.workspace && raw.profile !== undefined) throw conflict("--no-workspace", "--profile");
+  return {
+    watch: raw.local ? "local" : raw.workspace ? "credentials" : "nothing",
+    profile: raw.profile,
+    port: parsePort(raw.port),
+    dataDirectory: raw.dataDir,
+    forMs: raw.for === undefined ? null : parseDurationMs(raw.for),
+    output: parseOutput(raw.output),
+    slackWebhook: raw.slackWebhook,
+  };
+}
+
+function conflict(one: string, other: string): MonitorError {
+  return new MonitorError("USAGE_INVALID", `${one} and ${other} exclude each other`, {
+    hint: "give one of them: they choose what is watched",
+  });
+}
+
+function parsePort(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (port >= 0 && port <= 65_535) return port;
+  throw new MonitorError("USAGE_INVALID", `"${text}" is not a port`, {
+    hint: "give a number from 1 to 65535, or 0 for any that is free",
+  });
+}
+
+function parseOutput(text: string): "text" | "json" {
+  if (text === "text" || text === "json") return text;
+  throw new MonitorError("USAGE_INVALID", `"${text}" is not an output format`, {
+    hint: "give --output text or --output json",
+  });
+}

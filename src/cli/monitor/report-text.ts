@@ -1,0 +1,77 @@
+/** The final report for people: one table of agents, one of errors, then alerts. */
+import { formatDurationMs } from "../../rules/format-quantity.ts";
+import type { Report } from "./report.ts";
+
+export function reportText(report: Report): string {
+  const sections = [
+    table(
+      [
+        "AGENT",
+        "REQUESTS",
+        "FAILED",
+        "P50",
+        "P95",
+        "P99",
+        "TOKENS IN",
+        "OUT",
+        "COST",
+        "CACHE HITS",
+      ],
+      report.agents.map(({ endpoint, requests, failed, latencyMs, tokens, costUsd, cacheHits }) => [
+        endpoint,
+        String(requests),
+        String(failed),
+        ...(["p50", "p95", "p99"] as const).map((p) =>
+          latencyMs ? formatDurationMs(latencyMs[p]) : "–",
+        ),
+        tokens ? String(tokens.input) : "–",
+        tokens ? String(tokens.output) : "–",
+        costUsd === null ? "–" : `$${costUsd.toPrecision(3)}`,
+        cacheHits === null ? "–" : String(cacheHits),
+      ]),
+    ),
+    table(
+      ["ERROR", "CLASS", "IN", "AGENT", "COUNT", "HANDLED"],
+      report.errorGroups.map(({ type, errorClass, path, endpoint, count, handled }) => [
+        type,
+        errorClass,
+        path,
+        endpoint,
+        String(count),
+        String(handled),
+      ]),
+    ),
+    report.alerts.map(({ from, to, reason }) => `${from} → ${to}: ${reason}\n`).join(""),
+    `${report.notifications} notifications sent. ${droppedText(report)}\n`,
+  ];
+  return sections.filter((section) => section !== "").join("\n");
+}
+
+function droppedText({ dropped, telemetry }: Report): string {
+  const reasons = Object.entries(dropped).map(([reason, count]) => `${count} ${reason}`);
+  const what = reasons.length === 0 ? "Nothing was dropped." : `Dropped: ${reasons.join(", ")}.`;
+  return telemetry === "recorded"
+    ? `${what} Telemetry: recorded from real DSPy programs, sent again with present times.`
+    : what;
+}
+
+/** The first column to the left, numbers to the right. Empty without rows. */
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  if (rows.length === 0) return "";
+  const lines = [head, ...rows];
+  const widths = head.map((_, column) =>
+    Math.max(...lines.map((line) => (line[column] ?? "").length)),
+  );
+  const isNumber = head.map((_, column) => rows.every((row) => /^[–$\d]/.test(row[column] ?? "")));
+  return lines
+    .map((line) =>
+      line
+        .map((cell, column) =>
+          isNumber[column] ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0),
+        )
+        .join("  ")
+        .trimEnd(),
+    )
+    .map((line) => `${line}\n`)
+    .join("");
+}

@@ -1,0 +1,126 @@
+/** What `dspy-databricks monitor --for …` says at its end, over everything received during the run. */
+import type { Agent, Place } from "../../live/agents.ts";
+import type { Tally } from "../../live/tally.ts";
+import type { Monitor } from "../../monitor.ts";
+import type { AlertStateName } from "../../signals/alert.ts";
+import type { Percentiles } from "../../signals/distribution.ts";
+import type { Tokens } from "../../signals/request.ts";
+
+/** What is not known is `null`, never 0. */
+export type Report = {
+  readonly page: string;
+  readonly telemetry: "recorded" | "live";
+  readonly agents: readonly AgentReport[];
+  readonly errorGroups: readonly {
+    readonly endpoint: string;
+    readonly errorClass: string;
+    readonly type: string;
+    readonly path: string;
+    readonly count: number;
+    /** Of these, the failures that the request survived. */
+    readonly handled: number;
+  }[];
+  readonly health: readonly {
+    readonly component: string;
+    readonly status: string;
+    readonly state: string;
+  }[];
+  readonly alerts: readonly {
+    readonly rule: string;
+    readonly endpoint: string;
+    readonly from: AlertStateName;
+    readonly to: AlertStateName;
+    readonly timeMs: number;
+    readonly value: number | null;
+    readonly reason: string;
+  }[];
+  /** Messages that a channel took. */
+  readonly notifications: number;
+  readonly dropped: Readonly<Record<string, number>>;
+};
+
+type Figures = {
+  readonly latencyMs: Percentiles | null;
+  readonly tokens: Tokens | null;
+  readonly costUsd: number | null;
+  readonly cacheHits: number | null;
+};
+
+export type AgentReport = Figures & {
+  readonly endpoint: string;
+  readonly requests: number;
+  readonly failed: number;
+  readonly errorRatePercent: number | null;
+  readonly modules: readonly (Figures & {
+    readonly path: string;
+    readonly pathSource: "attribute" | "span";
+    readonly kind: Place["kind"];
+    readonly calls: number;
+    readonly errors: number;
+  })[];
+};
+
+export function report(
+  monitor: Monitor,
+  { page, telemetry }: Pick<Report, "page" | "telemetry">,
+): Report {
+  const { state } = monitor;
+  const agents = [...state.agents.all()].sort((a, b) => a.endpoint.localeCompare(b.endpoint));
+  return {
+    page,
+    telemetry,
+    agents: agents.map(agentReport),
+    errorGroups: agents
+      .flatMap(({ groups }) => [...groups.values()])
+      .filter(({ run }) => run.count > 0)
+      .map(({ last: { endpoint, errorClass, type, path }, run: { count, handled } }) => ({
+        endpoint,
+        errorClass,
+        type,
+        path,
+        count,
+        handled,
+      }))
+      .sort((a, b) => b.count - a.count),
+    health: [...state.components.values()].map(({ component, status, state }) => ({
+      component,
+      status,
+      state,
+    })),
+    alerts: state.run.alertChanges.map(({ ruleId, endpoint, from, to, timeMs, value, reason }) => ({
+      rule: ruleId,
+      endpoint,
+      from,
+      to,
+      timeMs,
+      value,
+      reason,
+    })),
+    notifications: state.run.notificationsSent,
+    dropped: Object.fromEntries(state.run.dropped),
+  };
+}
+
+function agentReport({ endpoint, run, placesInOrder }: Agent): AgentReport {
+  return {
+    endpoint,
+    requests: run.calls,
+    failed: run.failed,
+    errorRatePercent: run.calls === 0 ? null : (run.failed / run.calls) * 100,
+    ...figures(run),
+    modules: placesInOrder
+      .filter((place) => place.run.calls > 0)
+      .map(({ path, pathSource, kind, run: { calls, failed }, run }) => ({
+        path,
+        pathSource,
+        kind,
+        calls,
+        errors: failed,
+        ...figures(run),
+      })),
+  };
+}
+
+function figures({ latencyMs, tokens, costUsd, cacheHits }: Tally): Figures {
+  return { latencyMs: latencyMs.percentiles(), tokens, costUsd, cacheHits };
+}

@@ -1,0 +1,231 @@
+/**
+ * One run of the monitor: starts its parts in order, waits for the end, and stops
+ * them in the opposite order, so that nothing that was acknowledged is lost.
+ */
+import { readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { type Clock, systemClock } from "../../clock.ts";
+import { createDatabricksClient, type DatabricksClient } from "../../databricks/client.ts";
+import { resolveCredentials } from "../../databricks/credentials.ts";
+import { listServingEndpoints } from "../../databricks/serving-endpoints.ts";
+import { Monitor } from "../../monitor.ts";
+import { MonitorError } from "../../monitor-error.ts";
+import type { Channel } from "../../notify/channel.ts";
+import { readSecret } from "../../notify/read-secret.ts";
+import { createSlackChannel } from "../../notify/slack/slack-channel.ts";
+import { defaultRules, exampleRules } from "../../rules/built-in-rules.ts";
+import { type MonitorServer, startServer } from "../../server/server.ts";
+import { type EndpointSource, startEndpointSource } from "../../sources/endpoint-source.ts";
+import type { MonitorCommandOptions } from "./options.ts";
+
+/** How often the states of a workspace's endpoints are asked for; its metrics change once a minute. */
+const polling = {
+  workspace: { intervalMs: 30_000, metricsIntervalMs: 60_000 },
+  local: { intervalMs: 2_000, metricsIntervalMs: 10_000 },
+} as const;
+
+const CHANNEL_TIMEOUT_MS = 10_000;
+
+export type Run = {
+  readonly monitor: Monitor;
+  readonly page: string;
+  readonly telemetry: "recorded" | "live";
+  readonly interrupted: boolean;
+};
+
+/** What is watched, decided before anything is started. */
+type Watched =
+  | { readonly kind: "local" }
+  | { readonly kind: "workspace"; readonly client: DatabricksClient }
+  | { readonly kind: "receiver" };
+
+/** @throws MonitorError when the run can't start; nothing is left running then. */
+export async function run(options: MonitorCommandOptions): Promise<Run> {
+  const clock = systemClock;
+  const watched = await decide(options, clock);
+  const started: { close(): Promise<void> }[] = [];
+  const stopAll = async () => {
+    for (let part = started.pop(); part; part = started.pop()) await part.close();
+  };
+  const keep = <T extends { close(): Promise<void> }>(part: T): T => {
+    started.push(part);
+    return part;
+  };
+
+  try {
+    const channel = await channelOf(options, watched, keep);
+    let page = "";
+    const monitor = keep(
+      await Monitor.start({
+        dataDirectory: options.dataDirectory ?? defaultDataDirectory(watched),
+        clock,
+        random: Math.random,
+        rules: watched.kind === "local" ? exampleRules : defaultRules,
+        channel,
+        pageUrl: (endpoint) => `${page}/#/agents/${encodeURIComponent(endpoint)}`,
+        formatTime,
+        onNotice: say,
+      }),
+    );
+    let source: EndpointSource | null = null;
+    const server = keep(
+      await startServer({
+        monitor,
+        port: options.port,
+        surroundings: {
+          source: {
+            kind: watched.kind,
+            host: watched.kind === "workspace" ? watched.client.host : null,
+            telemetry: watched.kind === "local" ? "recorded" : "live",
+          },
+          sources: () => source?.status().map(sourceRow) ?? [],
+        },
+      }),
+    );
+    page = server.url;
+    const client =
+      watched.kind === "local" ? await startLocal(server, clock, keep) : watchedClient(watched);
+    if (client) {
+      source = keep(
+        startEndpointSource({
+          client,
+          clock,
+          ...polling[watched.kind === "local" ? "local" : "workspace"],
+          onBatch: (batch) => monitor.observe(batch),
+          onProblem: ({ source: name, error }) => say(problemText(name, error)),
+        }),
+      );
+    }
+    sayStarted(watched, page);
+    const interrupted = await untilStopped(options.forMs, clock);
+    if (interrupted) say("Stopping. Once more to stop at once.");
+    await stopAll();
+    const telemetry = watched.kind === "local" ? "recorded" : "live";
+    return { monitor, page, telemetry, interrupted };
+  } catch (error) {
+    await stopAll();
+    throw error;
+  }
+}
+
+async function decide(options: MonitorCommandOptions, clock: Clock): Promise<Watched> {
+  if (options.watch === "local") return { kind: "local" };
+  if (options.watch === "nothing") return { kind: "receiver" };
+  const credentials = resolveCredentials({
+    env: process.env,
+    profile: options.profile,
+    readFile: (path) => readFileSync(path, "utf8"),
+    homeDirectory: homedir(),
+  });
+  if (!credentials) return { kind: "local" };
+  const client = createDatabricksClient({ credentials, fetch, clock, random: Math.random });
+  // A wrong token or host is told now, not by a page that stays empty.
+  await listServingEndpoints(client);
+  return { kind: "workspace", client };
+}
+
+type Keep = <T extends { close(): Promise<void> }>(part: T) => T;
+
+async function channelOf(
+  { slackWebhook }: MonitorCommandOptions,
+  watched: Watched,
+  keep: Keep,
+): Promise<Channel | null> {
+  let webhookUrl: string | null = null;
+  if (slackWebhook !== undefined) {
+    webhookUrl = await readSecret(slackWebhook, {
+      env: process.env,
+      readFile: (path) => readFile(path, "utf8"),
+    });
+  } else if (watched.kind === "local") {
+    const { startSlackReceiver } = await import("../../local-workspace/slack-receiver.ts");
+    webhookUrl = keep(await startSlackReceiver({})).url;
+  }
+  return webhookUrl === null
+    ? null
+    : createSlackChannel({ webhookUrl, fetch, timeoutMs: CHANNEL_TIMEOUT_MS });
+}
+
+/** The local workspace with its agents, and callers of them. */
+async function startLocal(
+  server: MonitorServer,
+  clock: Clock,
+  keep: Keep,
+): Promise<DatabricksClient> {
+  // Loaded only here: a monitor of a real workspace carries none of it.
+  const { startLocalWorkspace } = await import("../../local-workspace/workspace.ts");
+  const { startTraffic } = await import("../../local-workspace/traffic.ts");
+  const workspace = keep(await startLocalWorkspace({ otlpUrl: server.url, clock }));
+  const { url, token } = workspace;
+  keep(startTraffic({ url, token, clock, random: Math.random }));
+  const credentials = resolveCredentials({
+    env: { DATABRICKS_HOST: url, DATABRICKS_TOKEN: token },
+    readFile: () => "",
+    homeDirectory: "",
+  });
+  if (!credentials) throw new Error("the local workspace has credentials");
+  return createDatabricksClient({ credentials, fetch, clock, random: Math.random });
+}
+
+function watchedClient(watched: Watched): DatabricksClient | null {
+  return watched.kind === "workspace" ? watched.client : null;
+}
+
+function defaultDataDirectory(watched: Watched): string {
+  const name = watched.kind === "workspace" ? new URL(watched.client.host).host : watched.kind;
+  return join(".dspy-databricks", name.replace(/[^\w.-]/g, "_"));
+}
+
+/** Resolves after `forMs` with false, or on SIGINT or SIGTERM with whether a person asked. */
+function untilStopped(forMs: number | null, clock: Clock): Promise<boolean> {
+  return new Promise((resolve) => {
+    const cancel = forMs === null ? () => {} : clock.after(forMs, () => resolve(false));
+    const stop = (signal: NodeJS.Signals) => {
+      cancel();
+      process.once(signal, () => process.exit(130));
+      resolve(signal === "SIGINT");
+    };
+    process.once("SIGINT", stop);
+    process.once("SIGTERM", stop);
+  });
+}
+
+// ─── Words ──────────────────────────────────────────────────────────────────
+
+function say(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+function sayStarted(watched: Watched, page: string): void {
+  const what = {
+    local: "three example agents on this machine, their telemetry recorded from real DSPy programs",
+    workspace: watched.kind === "workspace" ? `${watched.client.host}, reading only` : "",
+    receiver: "whatever sends telemetry here",
+  }[watched.kind];
+  say(`Watching ${what}.`);
+  say(`  Page     ${page}`);
+  say(`  OTLP     ${page}/v1/traces`);
+  say(`  Metrics  ${page}/metrics`);
+  say("Press Ctrl+C to stop.");
+}
+
+const sourceNames = {
+  endpoints: "Endpoint state",
+  "endpoint-metrics": "Endpoint metrics",
+} as const;
+
+function sourceRow({ name, state, asOfMs, message }: ReturnType<EndpointSource["status"]>[number]) {
+  return { name: sourceNames[name], state, asOfMs, message };
+}
+
+function problemText(name: keyof typeof sourceNames, error: unknown): string {
+  const what =
+    error instanceof MonitorError ? `${error.message}\n  Hint: ${error.hint}` : "unknown";
+  return `${sourceNames[name]} can't be read: ${what}`;
+}
+
+function formatTime(timeMs: number): string {
+  return new Date(timeMs).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+}
