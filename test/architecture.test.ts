@@ -1,0 +1,93 @@
+/**
+ * The architecture as a table: every folder of `src/`, and what it may import.
+ * `ARCHITECTURE.md` says why; this test keeps it true.
+ */
+import assert from "node:assert/strict";
+import { existsSync, globSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { test } from "node:test";
+
+const mayImport: Readonly<Record<string, readonly string[]>> = {
+  signals: [],
+  databricks: [],
+  ingest: ["signals"],
+  store: ["signals"],
+  live: ["signals"],
+  rules: ["signals"],
+  notify: ["signals"],
+  sources: ["signals", "ingest", "databricks", "store"],
+  "monitor-state.ts": ["signals", "ingest", "live", "rules", "notify"],
+  "monitor.ts": ["signals", "ingest", "live", "rules", "notify", "store", "monitor-state.ts"],
+  // Of the page, the server imports only the types of the JSON API.
+  server: ["signals", "live", "rules", "monitor.ts", "monitor-state.ts", "web/api.ts"],
+  web: [],
+  "local-workspace": [],
+  cli: [
+    "signals",
+    "databricks",
+    "live",
+    "rules",
+    "notify",
+    "sources",
+    "server",
+    "local-workspace",
+    "monitor.ts",
+  ],
+};
+
+/** Open to every part but the two that import nothing of ours. */
+const open = ["monitor-error.ts", "clock.ts"];
+const closed = ["web", "local-workspace"];
+
+/** `src/rules/evaluate.ts` → `rules`; `src/monitor.ts` → `monitor.ts`. */
+const partOf = (path: string) => path.split("/")[1] ?? "";
+
+export function violations(file: string, text: string): string[] {
+  const part = partOf(file);
+  if (open.includes(part)) return [];
+  const allowed = mayImport[part];
+  if (!allowed) return [`src/${part} is new: add it to the table in test/architecture.test.ts.`];
+
+  return Array.from(
+    text.matchAll(/\b(?:from|import)\s*\(?\s*"(\.[^"]+)"/g),
+    (match) => match[1] ?? "",
+  )
+    .filter((specifier) => {
+      const target = join(dirname(file), specifier);
+      const isOwn = partOf(target) === part;
+      const isOpen = open.includes(partOf(target)) && !closed.includes(part);
+      const isAllowed = allowed.some((name) => target === `src/${name}` || partOf(target) === name);
+      return !isOwn && !isOpen && !isAllowed;
+    })
+    .map(
+      (specifier) =>
+        `${file} imports ${specifier}, but ${part} may import only: ${allowed.join(", ") || "nothing"}.`,
+    );
+}
+
+for (const file of globSync("src/**/*.{ts,tsx}").filter((path) => !/\.test\.ts$/.test(path))) {
+  test(file, () => {
+    const text = readFileSync(file, "utf8");
+    assert.deepEqual(violations(file, text), []);
+    assert.match(text, /^(?:\/\/ biome-ignore[^\n]*\n+)?\/\*\*?\s/, `${file} does not say in its first lines what it is for`);
+  });
+}
+
+test("every part of the table is there", () => {
+  assert.deepEqual(
+    Object.keys(mayImport).filter((part) => !existsSync(join("src", part))),
+    [],
+  );
+});
+
+test("sees static, type-only, re-exported and dynamic imports", () => {
+  const text = [
+    'import { startServer } from "../server/server.ts";',
+    'import type { Journal } from "../store/journal.ts";',
+    'export { x } from "../cli/x.ts";',
+    'import "../web/page.ts";',
+    'await import("../notify/slack/slack-channel.ts");',
+    'import type { AlertState } from "../signals/alert.ts";',
+  ].join("\n");
+  assert.equal(violations("src/rules/example.ts", text).length, 5);
+});
