@@ -1,4 +1,5 @@
 /** One agent: why is it slow, failing or expensive, down to the module, the model and the request. */
+import { agentAbout } from "../agent-about.ts";
 import type { AgentView } from "../api.ts";
 import { Chart } from "../charts/chart.tsx";
 import { chartsOf } from "../charts/chart-spec.ts";
@@ -27,7 +28,7 @@ export function AgentPage({ endpoint, view, range }: Props) {
         <a href={overviewHref(range)}>Overview</a>
         <span aria-hidden="true">/</span>
         <h1>{endpoint}</h1>
-        {view && <span class="quiet crumbs-about">{aboutOf(view)}</span>}
+        {view && <span class="quiet crumbs-about">{agentAbout(view.agent).join(" · ")}</span>}
       </nav>
       <SentenceBlock sentence={view?.sentence ?? null} />
       {view && alerts.length > 0 && (
@@ -103,9 +104,4 @@ function Details({ view, range }: { view: AgentView; range: Range }) {
       </div>
     </div>
   );
-}
-
-function aboutOf({ agent }: AgentView): string {
-  const version = agent.modelVersion ? [`v${agent.modelVersion.replace(/^v/, "")}`] : [];
-  return [...version, ...agent.conventions].join(" · ");
 }

@@ -92,7 +92,7 @@ function Tile({ label, beside, isAbove = false, trend, was, children }: TileProp
 function TrendMark({ trend }: { trend: Trend }) {
   switch (trend.kind) {
     case "unknown":
-      return <span class="quiet">no time before to compare</span>;
+      return <span class="quiet">nothing to compare with</span>;
     case "same":
       return <span>about the same</span>;
     case "up":

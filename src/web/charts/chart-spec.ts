@@ -28,6 +28,8 @@ export type ChartSpec = {
   readonly sliceMs: number;
   readonly lines: readonly ChartLine[];
   readonly limit: { readonly value: number; readonly label: string } | null;
+  /** Said in place of a drawing without values. */
+  readonly whenEmpty: string;
   readonly marks: readonly { readonly timeMs: number; readonly label: string }[];
 };
 
@@ -36,10 +38,12 @@ const ERROR_CLASSES_MAX = 4;
 
 export function chartsOf(view: AgentView): ChartSpec[] {
   const { series, thresholds } = view;
+  const total = sum(series.succeeded) + sum(series.failed);
   const base = {
     timesMs: series.timesMs,
     sliceMs: view.sliceSeconds * 1000,
     limit: null,
+    whenEmpty: total === 0 ? "No requests in this range" : "Not told by this telemetry",
     marks: view.changes
       .filter((change) => change.kind === "deployment")
       .map((change) => ({ timeMs: change.timeMs, label: change.to })),
@@ -78,7 +82,13 @@ export function chartsOf(view: AgentView): ChartSpec[] {
         { label: "failed", colour: "--chart-failed", values: series.failed },
       ],
     },
-    { ...counted, id: "errors", title: "Errors by class", lines: errorLines(series.errorsByClass) },
+    {
+      ...counted,
+      id: "errors",
+      title: "Errors by class",
+      lines: errorLines(series.errorsByClass),
+      whenEmpty: "No errors in this range",
+    },
     {
       ...counted,
       id: "tokens",

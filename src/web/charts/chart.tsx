@@ -38,9 +38,7 @@ export function Chart({ spec }: { spec: ChartSpec }) {
           onCursor={setCursor}
         />
       ) : (
-        <div class="chart-plot chart-empty">
-          {spec.id === "errors" ? "No errors in this range" : "Not told by this telemetry"}
-        </div>
+        <div class="chart-plot chart-empty">{spec.whenEmpty}</div>
       )}
       {hasValues(spec) && <FiguresOf spec={spec} />}
     </figure>

@@ -1,5 +1,6 @@
 /** One row per agent, in the order in which the monitor tells them, so that nothing moves while one looks. */
 import { useState } from "preact/hooks";
+import { agentAbout } from "../agent-about.ts";
 import { filterAgents } from "../agent-filter.ts";
 import type { AgentRow, Source } from "../api.ts";
 import { Figure, TokensFigure, Unknown } from "../elements/figure.tsx";
@@ -171,14 +172,13 @@ function columnsOf({ nowMs, range }: { nowMs: number; range: Range }): Column<Ag
   ];
 }
 
-/** The version, who made the telemetry, and how long ago the last request was if that is long. */
+/** How long ago the last request was stands there only if none came in the range. */
 function aboutOf(agent: AgentRow, nowMs: number): string {
-  const version = agent.modelVersion ? [`v${agent.modelVersion.replace(/^v/, "")}`] : [];
   const last =
     agent.lastRequestMs === null
       ? ["no request yet"]
       : agent.requests === 0
         ? [`last request ${formatAgo(agent.lastRequestMs, nowMs)}`]
         : [];
-  return [...version, ...agent.conventions, ...last].join(" · ");
+  return [...agentAbout(agent), ...last].join(" · ");
 }
