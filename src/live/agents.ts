@@ -283,10 +283,12 @@ function placeOf(
     run: new Tally(),
   };
   agent.places.set(key, place);
-  // Below the call before it, and below everything that stands inside that.
+  // Behind everything that stands inside the call before it, or, as the first in its caller, inside that.
   const ordered = agent.placesInOrder;
+  const isFirst = previous !== null && previous.depth < depth;
+  const innerDepth = isFirst ? depth : depth + 1;
   let index = previous ? ordered.indexOf(previous) + 1 : ordered.length;
-  while (index < ordered.length && (ordered[index]?.depth ?? 0) > depth) index++;
+  while (index < ordered.length && (ordered[index]?.depth ?? 0) >= innerDepth) index++;
   ordered.splice(index, 0, place);
   return place;
 }

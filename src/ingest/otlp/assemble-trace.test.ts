@@ -1,0 +1,246 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { assembleTrace } from "./assemble-trace.ts";
+import { type Branch, failure, spansOf } from "./span-for-test.ts";
+
+/** `!` failed the request, `~` was survived. */
+function errors(name: string, tree: Branch, expected: string[]) {
+  test(name, () => {
+    const told = assembleTrace(spansOf(tree)).errors.map(
+      ({ handled, type, path, errorClass }) =>
+        `${handled ? "~" : "!"}${type} ${errorClass} in ${path}`,
+    );
+    assert.deepEqual(told, expected);
+  });
+}
+
+const lm = { kind: "lm", name: "LM.__call__", model: "gpt" } as const;
+const predict = { name: "Predict.forward" } as const;
+const tool = { kind: "tool", name: "lookup_order" } as const;
+
+errors("nothing failed", { inside: [{ ...predict, inside: [lm] }] }, []);
+
+errors(
+  "one failure on all its callers is told once, at the deepest",
+  {
+    ...failure("LMServerError"),
+    inside: [
+      { ...predict, ...failure("LMServerError"), inside: [{ ...lm, ...failure("LMServerError") }] },
+    ],
+  },
+  ["!LMServerError lm_provider in Predict.forward"],
+);
+
+errors(
+  "a tool that failed while the agent went on is survived",
+  { name: "ReAct.forward", inside: [{ ...tool, ...failure("ConnectionError") }, predict] },
+  ["~ConnectionError tool in lookup_order"],
+);
+
+errors(
+  "a swallowed tool failure stays apart from the failure that came after it",
+  {
+    name: "ReAct.forward",
+    ...failure("LMRateLimitError"),
+    inside: [
+      { ...tool, ...failure("ConnectionError"), startMs: 1_100, endMs: 1_200 },
+      {
+        ...predict,
+        ...failure("LMRateLimitError"),
+        startMs: 1_300,
+        inside: [{ ...lm, ...failure("LMRateLimitError"), startMs: 1_300 }],
+      },
+    ],
+  },
+  ["!LMRateLimitError lm_provider in Predict.forward", "~ConnectionError tool in lookup_order"],
+);
+
+errors(
+  "a failure of the program's own code after a swallowed tool failure is the program's",
+  {
+    name: "ReAct.forward",
+    ...failure("ValueError"),
+    inside: [{ ...tool, ...failure("ConnectionError") }],
+  },
+  ["!ValueError unknown in ReAct.forward", "~ConnectionError tool in lookup_order"],
+);
+
+errors(
+  "a tool whose failure ended the request is its cause",
+  {
+    name: "ReAct.forward",
+    ...failure("ConnectionError"),
+    inside: [{ ...tool, ...failure("ConnectionError") }],
+  },
+  ["!ConnectionError tool in lookup_order"],
+);
+
+errors(
+  "an adapter that fell back and worked is survived",
+  {
+    inside: [
+      {
+        ...predict,
+        inside: [
+          { kind: "adapter", name: "ChatAdapter.parse", ...failure("AdapterParseError") },
+          { kind: "adapter", name: "JSONAdapter.parse" },
+        ],
+      },
+    ],
+  },
+  ["~AdapterParseError adapter_parse in Predict.forward"],
+);
+
+errors(
+  "a fallback that failed too is one failure",
+  {
+    ...failure("AdapterParseError"),
+    inside: [
+      {
+        ...predict,
+        ...failure("AdapterParseError"),
+        inside: [
+          {
+            kind: "adapter",
+            name: "ChatAdapter.parse",
+            ...failure("AdapterParseError"),
+            endMs: 1_200,
+          },
+          {
+            kind: "adapter",
+            name: "JSONAdapter.parse",
+            ...failure("AdapterParseError"),
+            startMs: 1_300,
+          },
+        ],
+      },
+    ],
+  },
+  ["!AdapterParseError adapter_parse in Predict.forward"],
+);
+
+errors(
+  "a failed attempt that was repeated with success is survived",
+  {
+    inside: [
+      {
+        ...lm,
+        inside: [
+          { ...lm, name: "completion", ...failure("RateLimitError"), endMs: 1_300 },
+          { ...lm, name: "completion", startMs: 1_400 },
+        ],
+      },
+    ],
+  },
+  ["~RateLimitError lm_provider in RagQA.forward"],
+);
+
+errors(
+  "a time-out is told by the message where the exception does not",
+  { inside: [{ ...lm, ...failure("LMTransportError"), errorMessage: "[m] read timed out" }] },
+  ["~LMTransportError timeout in RagQA.forward"],
+);
+
+test("tokens of attempts and of totals are counted once", () => {
+  const attempt = { ...lm, name: "completion", tokens: { input: 10, output: 2 } };
+  const tree: Branch = {
+    totalTokens: { input: 999, output: 999 },
+    inside: [
+      {
+        ...predict,
+        totalTokens: { input: 99, output: 99 },
+        inside: [{ ...lm, inside: [attempt] }],
+      },
+    ],
+  };
+  assert.deepEqual(assembleTrace(spansOf(tree)).requests[0]?.tokens, { input: 10, output: 2 });
+});
+
+test("without tokens on calls the topmost total counts, and only that", () => {
+  const tree: Branch = {
+    totalTokens: { input: 7, output: 3 },
+    inside: [{ ...predict, totalTokens: { input: 7, output: 3 }, inside: [lm] }],
+  };
+  assert.deepEqual(assembleTrace(spansOf(tree)).requests[0]?.tokens, { input: 7, output: 3 });
+});
+
+test("own time leaves out the time in which calls inside run, also where they overlap", () => {
+  const tree: Branch = {
+    startMs: 0,
+    endMs: 1_000,
+    inside: [
+      { ...predict, startMs: 100, endMs: 500 },
+      { ...predict, startMs: 300, endMs: 700 },
+    ],
+  };
+  const [program] = assembleTrace(spansOf(tree)).moduleCalls;
+  assert.equal(program?.selfMs, 400);
+});
+
+test("the first token counts from the start of the request", () => {
+  const tree: Branch = { startMs: 1_000, inside: [{ ...lm, startMs: 1_200, firstTokenMs: 50 }] };
+  assert.equal(assembleTrace(spansOf(tree)).requests[0]?.firstTokenMs, 250);
+});
+
+for (const kind of ["embedding", "adapter", "tool", "retriever", "lm", "other"] as const) {
+  test(`a lone ${kind} is no request`, () => {
+    assert.deepEqual(assembleTrace(spansOf({ kind })).requests, []);
+  });
+}
+
+test("without its root a trace is an incomplete request", () => {
+  const [, ...rest] = spansOf({ inside: [{ ...predict, inside: [lm] }] });
+  const [request] = assembleTrace(rest).requests;
+  assert.deepEqual(
+    { incomplete: request?.incomplete, program: request?.program, failed: request?.errorClass },
+    { incomplete: true, program: "unknown", failed: null },
+  );
+});
+
+test("a subtree whose parent never came is counted as orphaned, and is no request of its own", () => {
+  const [program, , inner] = spansOf({ inside: [{ ...predict, inside: [lm] }] });
+  assert.ok(program && inner);
+  const trace = assembleTrace([program, inner]);
+  assert.deepEqual([trace.requests.length, trace.orphanSpans, trace.moduleCalls.length], [1, 1, 2]);
+});
+
+test("parents in a circle neither hang nor lose a span", () => {
+  const spans = spansOf({ inside: [{ ...predict, inside: [lm] }] });
+  const [first, second, third] = spans;
+  assert.ok(first && second && third);
+  const circle = [{ ...first, parentSpanId: third.spanId }, second, third];
+  assert.equal(assembleTrace(circle).moduleCalls.length, 3);
+  assert.equal(assembleTrace([{ ...first, parentSpanId: first.spanId }]).requests.length, 1);
+});
+
+test("a chain of ten thousand calls is read at once", () => {
+  let tree: Branch = lm;
+  for (let depth = 0; depth < 3_000; depth++) tree = { ...predict, inside: [tree] };
+  const spans = spansOf(tree);
+  const started = performance.now();
+  assert.equal(assembleTrace(spans).moduleCalls.length, spans.length);
+  assert.ok(performance.now() - started < 1_000);
+});
+
+test("the order in which spans come changes nothing", () => {
+  const spans = spansOf({
+    ...failure("ValueError"),
+    inside: [
+      {
+        ...predict,
+        startMs: 1_100,
+        inside: [{ ...lm, startMs: 1_150, tokens: { input: 3, output: 4 } }],
+      },
+      { ...tool, startMs: 1_500, ...failure("ConnectionError") },
+      { ...predict, startMs: 1_600, ...failure("ValueError") },
+    ],
+  });
+  const expected = assembleTrace(spans);
+  fc.assert(
+    fc.property(fc.shuffledSubarray(spans, { minLength: spans.length }), (shuffled) => {
+      assert.deepEqual(assembleTrace(shuffled), expected);
+    }),
+    { numRuns: 100 },
+  );
+});

@@ -1,0 +1,125 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { assembleTrace } from "../ingest/otlp/assemble-trace.ts";
+import { type Branch, failure, spansOf } from "../ingest/otlp/span-for-test.ts";
+import { Agents, PLACES_MAX } from "./agents.ts";
+
+const nowMs = 1_800_000_000_000;
+
+/** An agent after these requests, each ending at `nowMs`. */
+function agentAfter(...trees: Branch[]) {
+  const agents = new Agents();
+  trees.forEach((tree, index) => {
+    const spans = spansOf(tree, index * 1_000 + 1).map((span) => ({
+      ...span,
+      startMs: span.startMs - 2_000 + nowMs,
+      endMs: span.endMs - 2_000 + nowMs,
+    }));
+    agents.add(assembleTrace(spans), nowMs);
+  });
+  const agent = agents.get("support-rag");
+  assert.ok(agent);
+  return agent;
+}
+
+const lm = {
+  kind: "lm",
+  model: "gpt",
+  tokens: { input: 263, output: 57 },
+  costUsd: 0.01,
+  cacheHit: false,
+} as const;
+const told: Branch = {
+  path: "self",
+  inside: [{ path: "self.generate", inside: [{ path: "self.generate.predict", inside: [lm] }] }],
+};
+
+function modules(...trees: Branch[]) {
+  return agentAfter(...trees).placesInOrder.map(
+    ({ path, depth, run: { calls, tokens } }) =>
+      `${"  ".repeat(depth)}${path} ×${calls} ${tokens ? `${tokens.input}/${tokens.output}` : "?"}`,
+  );
+}
+
+test("tokens stand where the model was called, so that rows add up", () => {
+  assert.deepEqual(modules(told, told), [
+    "self ×2 0/0",
+    "  self.generate ×2 0/0",
+    "    self.generate.predict ×2 526/114",
+  ]);
+});
+
+test("tokens that telemetry does not tell are unknown everywhere", () => {
+  const silent = { ...lm, tokens: null, costUsd: null, cacheHit: null };
+  assert.deepEqual(
+    modules({ path: "self", inside: [{ path: "self.generate", inside: [silent] }] }),
+    ["self ×1 ?", "  self.generate ×1 ?"],
+  );
+});
+
+test("a place that is first seen later stands below its caller", () => {
+  const first: Branch = {
+    path: "self",
+    inside: [{ path: "self.a", inside: [{ path: "self.a.b" }] }, { path: "self.d" }],
+  };
+  const second: Branch = {
+    path: "self",
+    inside: [{ path: "self.a", inside: [{ path: "self.a.c" }] }],
+  };
+  assert.deepEqual(
+    modules(first, second).map((line) => line.split(" ×")[0]),
+    ["self", "  self.a", "    self.a.b", "    self.a.c", "  self.d"],
+  );
+});
+
+test("own time of all places is the time of the requests", () => {
+  const agent = agentAfter(told, told);
+  const ownMs = agent.placesInOrder.reduce((sum, { run }) => sum + run.ownMs, 0);
+  assert.equal(ownMs, agent.run.latencyMs.sum);
+});
+
+test("a cache hit is a hit and costs nothing", () => {
+  const hit = { ...lm, tokens: { input: 0, output: 0 }, costUsd: 0, cacheHit: true };
+  const { run } = agentAfter({ path: "self", inside: [hit] });
+  assert.deepEqual([run.cacheHits, run.tokens, run.costUsd], [1, { input: 0, output: 0 }, 0]);
+});
+
+test("failures count by class, and in groups by cause", () => {
+  const failing: Branch = {
+    ...failure("LMServerError"),
+    inside: [{ ...lm, ...failure("LMServerError") }],
+  };
+  const { run, groups } = agentAfter(failing, failing, told);
+  assert.deepEqual([run.calls, run.failed, [...run.failedByClass]], [3, 2, [["lm_provider", 2]]]);
+  assert.deepEqual(
+    [...groups.values()].map(({ run }) => run.count),
+    [2],
+  );
+});
+
+test("the places of an agent are bounded", () => {
+  const many = Array.from(
+    { length: PLACES_MAX + 50 },
+    (_, index): Branch => ({ path: `self.m${index}` }),
+  );
+  const agent = agentAfter(...many);
+  assert.equal(agent.placesInOrder.length, PLACES_MAX + 1);
+  assert.equal(agent.places.get("module other")?.run.calls, 50);
+});
+
+test("telemetry of yesterday counts in the run and in no window", () => {
+  const agents = new Agents();
+  agents.add(assembleTrace(spansOf(told)), nowMs);
+  const agent = agents.get("support-rag");
+  assert.equal(agent?.run.calls, 1);
+  assert.equal(agent?.slices.over(0, nowMs, nowMs).calls, 0);
+});
+
+test("telemetry with a clock that is ahead is in no window", () => {
+  const agents = new Agents();
+  const ahead = spansOf({ startMs: nowMs + 3_600_000, endMs: nowMs + 3_600_100 });
+  agents.add(assembleTrace(ahead), nowMs);
+  const agent = agents.get("support-rag");
+  assert.equal(agent?.run.calls, 1);
+  assert.equal(agent?.slices.over(nowMs - 60_000, nowMs + 7_200_000, nowMs).calls, 0);
+});
