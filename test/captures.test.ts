@@ -3,20 +3,12 @@
  * gives what `captures.expected.ts` says of it.
  */
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { test } from "node:test";
 import { systemClock } from "../src/clock.ts";
 import type { Agent, ErrorGroup, Place } from "../src/live/agents.ts";
-import { Monitor } from "../src/monitor.ts";
-import { startServer } from "../src/server/server.ts";
+import type { Monitor } from "../src/monitor.ts";
 import { type ExpectedTotals, expectedCaptures, sequences } from "./captures.expected.ts";
-
-const captures = new URL("../fixtures/telemetry/captures/", import.meta.url);
-const recorded: Record<string, { headers: [string, string][] }> = JSON.parse(
-  readFileSync(new URL("headers.json", captures), "utf8"),
-);
+import { sendCapture, startMonitor } from "./start-monitor.ts";
 
 for (const { file, ...expected } of expectedCaptures) {
   test(file, async () => assert.deepEqual(await seen([file]), expected));
@@ -31,44 +23,21 @@ for (const { files, ...expected } of sequences) {
 
 /** Sends the bodies to a fresh monitor, stops it, and tells what it saw. */
 async function seen(files: readonly string[]): Promise<ExpectedTotals> {
-  const dataDirectory = mkdtempSync(join(tmpdir(), "captures-"));
-  try {
-    const monitor = await Monitor.start({
-      dataDirectory,
-      clock: { ...systemClock, every: () => () => {} },
-      random: () => 0,
-      rules: [],
-      channel: null,
-      pageUrl: () => null,
-      formatTime: String,
-      onNotice: assert.fail,
-    });
-    const source = { kind: "receiver", host: null, telemetry: "live" } as const;
-    const surroundings = { source, sources: () => [] };
-    const server = await startServer({ monitor, surroundings, port: 0 });
-    for (const file of files) await send(server.url, file);
-    await server.close();
-    await monitor.close();
-    assert.deepEqual(
-      [...monitor.state.dropped.keys()].filter((reason) => reason !== "duplicate_span"),
-      [],
-    );
-    return totals(monitor);
-  } finally {
-    rmSync(dataDirectory, { recursive: true, force: true });
-  }
-}
-
-async function send(url: string, file: string): Promise<void> {
-  const sent = new Set(["content-type", "content-encoding"]);
-  const headers = recorded[file]?.headers.filter(([name]) => sent.has(name.toLowerCase()));
-  const body = readFileSync(new URL(file, captures));
-  const response = await fetch(`${url}/v1/traces`, {
-    method: "POST",
-    headers: headers ?? [],
-    body,
+  // Without timers, so that no trace closes before the last body was sent.
+  const { monitor, url, close } = await startMonitor({
+    clock: { ...systemClock, every: () => () => {} },
   });
-  assert.equal(response.status, 200, await response.text());
+  for (const file of files) {
+    const response = await sendCapture(url, file);
+    assert.equal(response.status, 200, await response.text());
+  }
+  await close();
+  const dropped = [...monitor.state.dropped.keys()];
+  assert.deepEqual(
+    dropped.filter((reason) => reason !== "duplicate_span"),
+    [],
+  );
+  return totals(monitor);
 }
 
 function totals({ state }: Monitor): ExpectedTotals {
