@@ -1,0 +1,65 @@
+/** What the docs show is true: their commands run, their links lead somewhere, their pictures are there. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { test } from "node:test";
+
+const scripts: Record<string, string> = JSON.parse(readFileSync("package.json", "utf8")).scripts;
+
+for (const doc of globSync(["*.md", "docs/**/*.md", "fixtures/telemetry/*.md"])) {
+  const text = readFileSync(doc, "utf8");
+  const prose = text.replaceAll(/^```[\s\S]*?^```/gm, "");
+
+  for (const [, target = ""] of prose.matchAll(/\]\(([^)\s]+)\)/g)) {
+    if (/^https?:/.test(target)) continue;
+    test(`${doc}: ${target} is there`, () => {
+      const [path = "", anchor] = target.split("#");
+      const file = path === "" ? doc : join(dirname(doc), path);
+      assert.ok(existsSync(file), file);
+      if (anchor) assert.ok(anchors(readFileSync(file, "utf8")).includes(anchor), `no heading ${anchor}`);
+    });
+  }
+
+  for (const [, language = "", block = ""] of text.matchAll(/^```(\w*)\n([\s\S]*?)^```/gm)) {
+    if (language === "") continue;
+    test(`${doc}: the ${language} block "${block.split("\n")[0]}" runs`, () => {
+      assert.ok(language === "sh", `say in test/docs.test.ts how to run ${language}`);
+      for (const command of block.trim().split(/\n| && /)) runsCommand(command);
+    });
+  }
+}
+
+function runsCommand(command: string): void {
+  if (/^export \w+=/.test(command)) return;
+  if (/^npm (install|install-test)$/.test(command)) return; // how this test came to run
+  const script = /^npm (?:run )?([\w:]+)/.exec(command)?.[1];
+  if (script) return assert.ok(scripts[script], `there is no script ${script}`);
+  const args = /^npx dspy-databricks (.*)$/.exec(command)?.[1]?.split(" ");
+  assert.ok(args, `say in test/docs.test.ts how to run "${command}"`);
+  runsCli(args);
+}
+
+/** Runs it as it stands there, but briefly, on a free port, in a directory of its own, without credentials. */
+function runsCli(args: readonly string[]): void {
+  const directory = mkdtempSync(join(tmpdir(), "docs-"));
+  const briefly = args.includes("--help")
+    ? []
+    : ["--port", "0", "--for", "1s", "--data-dir", join(directory, "data")];
+  const { DATABRICKS_HOST: _host, DATABRICKS_CONFIG_PROFILE: _profile, ...env } = process.env;
+  const { status, stderr } = spawnSync(process.execPath, ["bin/dspy-databricks.js", ...args, ...briefly], {
+    encoding: "utf8",
+    timeout: 30_000,
+    env: { ...env, SLACK_WEBHOOK_URL: "http://127.0.0.1:9/services/T0/B0/x" },
+  });
+  rmSync(directory, { recursive: true, force: true });
+  assert.equal(status, 0, stderr);
+}
+
+/** The anchors that GitHub gives headings. */
+function anchors(markdown: string): string[] {
+  return Array.from(markdown.matchAll(/^#+ (.*)$/gm), ([, heading = ""]) =>
+    heading.toLowerCase().replaceAll(/[^\w\- ]/g, "").replaceAll(" ", "-"),
+  );
+}
