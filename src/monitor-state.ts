@@ -207,7 +207,8 @@ export class MonitorState {
     if (state === "waiting") return;
     if (state === "sent") this.run.notificationsSent++;
     const { channel, endpoint } = kept.notification;
-    const text = state === "sent" ? `Told ${channel}` : `Could not tell ${channel}: ${problem}`;
+    const name = channelNames[channel];
+    const text = state === "sent" ? `Told ${name}` : `Could not tell ${name}: ${problem}`;
     this.#changed({ timeMs, kind: "notification", endpoint, to: state, text });
   }
 
@@ -224,6 +225,8 @@ export class MonitorState {
     if (this.changes.length > CHANGES_MAX) this.changes.shift();
   }
 }
+
+const channelNames = { slack: "Slack" } as const;
 
 function newRun(): RunLog {
   return { alertChanges: [], notificationsSent: 0, dropped: new Map() };

@@ -157,10 +157,8 @@ export function readEndpointMetrics({
     remembered.set(name, { histogram, minuteMs, span });
 
     const minute = lastMinute(span, { previous, current: histogram });
-    if (!minute) {
-      drop("histogram_span_unknown");
-      continue;
-    }
+    // Not lost, only not understood yet: the next minutes tell what it counts.
+    if (!minute) continue;
     const told: Told = { minuteMs, kind: "gauge" };
     tell(`${name}_count`, minute.count, told);
     tell(`${name}_sum`, minute.sumMs, told);

@@ -64,8 +64,8 @@ export function agentView(
   };
 }
 
-function before(agent: Agent, { fromMs, toMs, nowMs }: Range): AgentView["before"] {
-  const tally = agent.slices.over(fromMs - (toMs - fromMs), fromMs, nowMs);
+function before(agent: Agent, { seconds, fromMs, nowMs }: Range): AgentView["before"] {
+  const tally = agent.slices.over(fromMs - seconds * 1000, fromMs, nowMs);
   if (tally.calls === 0) return null;
   return {
     requests: tally.calls,
@@ -75,14 +75,14 @@ function before(agent: Agent, { fromMs, toMs, nowMs }: Range): AgentView["before
   };
 }
 
-function series(agent: Agent, { fromMs, stepMs, steps, nowMs }: Range): AgentView["series"] {
-  const slices = agent.slices.series(fromMs, stepMs, steps, nowMs);
+function series(agent: Agent, { chartFromMs, stepMs, steps, nowMs }: Range): AgentView["series"] {
+  const slices = agent.slices.series(chartFromMs, stepMs, steps, nowMs);
   const percentiles = slices.map((slice) => slice?.latencyMs.percentiles() ?? null);
   const classes = new Set(slices.flatMap((slice) => [...(slice?.failedByClass.keys() ?? [])]));
   const each = <T>(read: (tally: Tally) => T, empty: T) =>
     slices.map((slice) => (slice ? read(slice) : empty));
   return {
-    timesMs: slices.map((_, index) => fromMs + index * stepMs),
+    timesMs: slices.map((_, index) => chartFromMs + index * stepMs),
     succeeded: each(({ calls, failed }) => calls - failed, 0),
     failed: each(({ failed }) => failed, 0),
     p50Ms: percentiles.map((told) => told?.p50 ?? null),

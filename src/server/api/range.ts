@@ -1,13 +1,20 @@
-/** The stretch of time that a view shows, cut into steps for its charts. */
+/** The stretch of time that a view shows, and the steps of its charts. */
 export type Range = {
   readonly seconds: number;
-  /** Aligned to whole steps, so that a chart's past does not change while it moves on. */
   readonly fromMs: number;
   readonly toMs: number;
+  readonly nowMs: number;
+  /** Aligned to whole steps, so that a chart's past does not change while it moves on. */
+  readonly chartFromMs: number;
   readonly stepMs: number;
   readonly steps: number;
-  readonly nowMs: number;
 };
+
+/**
+ * Charts end this long ago, in milliseconds: a trace is counted a little after it
+ * ended, and a step that is still filling would look like a drop.
+ */
+export const SETTLE_MS = 3_000;
 
 /** Length and step of each range, in seconds. Steps are whole slices of what is kept. */
 export const ranges: Readonly<
@@ -24,14 +31,17 @@ export const ranges: Readonly<
 export function rangeOf(name: string, nowMs: number): Range | null {
   const range = Object.hasOwn(ranges, name) ? ranges[name] : undefined;
   if (!range) return null;
-  const stepMs = range.stepSeconds * 1000;
-  const toMs = Math.ceil(nowMs / stepMs) * stepMs;
+  const { seconds, stepSeconds } = range;
+  const stepMs = stepSeconds * 1000;
+  const chartToMs = Math.floor((nowMs - SETTLE_MS) / stepMs) * stepMs;
   return {
-    seconds: range.seconds,
-    fromMs: toMs - range.seconds * 1000,
-    toMs,
-    stepMs,
-    steps: range.seconds / range.stepSeconds,
+    seconds,
+    fromMs: nowMs - seconds * 1000,
+    // Clocks differ a little: what ended a moment ahead of us belongs to now.
+    toMs: nowMs + 1_000,
     nowMs,
+    chartFromMs: chartToMs - seconds * 1000,
+    stepMs,
+    steps: seconds / stepSeconds,
   };
 }

@@ -20,13 +20,10 @@ import type { Range } from "./range.ts";
 export const ROWS_MAX = 50;
 
 export function agentRow(monitor: Monitor, agent: Agent, range: Range): AgentRow {
-  const { fromMs, toMs, nowMs, stepMs, steps } = range;
+  const { fromMs, toMs, nowMs, chartFromMs, stepMs, steps } = range;
   const tally = agent.slices.over(fromMs, toMs, nowMs);
   const health = monitor.healthOf(agent.endpoint);
-  const observedSeconds = Math.max(
-    1,
-    Math.min((toMs - fromMs) / 1000, (nowMs - monitor.startedMs) / 1000),
-  );
+  const observedSeconds = Math.max(1, Math.min(range.seconds, (nowMs - monitor.startedMs) / 1000));
   return {
     endpoint: agent.endpoint,
     ...stateOf(monitor, agent, tally),
@@ -42,7 +39,9 @@ export function agentRow(monitor: Monitor, agent: Agent, range: Range): AgentRow
     cacheHits: tally.cacheHits,
     lastRequestMs: agent.lastRequestMs,
     health: health && { status: health.status, state: health.state, message: health.message },
-    traffic: agent.slices.series(fromMs, stepMs, steps, nowMs).map((slice) => slice?.calls ?? 0),
+    traffic: agent.slices
+      .series(chartFromMs, stepMs, steps, nowMs)
+      .map((slice) => slice?.calls ?? 0),
   };
 }
 
@@ -132,7 +131,7 @@ export function errorGroupRows(agents: readonly Agent[], range: Range): ErrorGro
 }
 
 function errorGroupRow(group: ErrorGroup, range: Range): ErrorGroupRow {
-  const { fromMs, toMs, nowMs, stepMs, steps } = range;
+  const { fromMs, toMs, nowMs, chartFromMs, stepMs, steps } = range;
   const { count, handled } = group.slices.over(fromMs, toMs, nowMs);
   const { endpoint, errorClass, type, path, message } = group.last;
   return {
@@ -146,7 +145,7 @@ function errorGroupRow(group: ErrorGroup, range: Range): ErrorGroupRow {
     handled,
     firstMs: group.firstMs,
     lastMs: group.lastMs,
-    trend: group.slices.series(fromMs, stepMs, steps, nowMs).map((slice) => slice?.count ?? 0),
+    trend: group.slices.series(chartFromMs, stepMs, steps, nowMs).map((slice) => slice?.count ?? 0),
   };
 }
 

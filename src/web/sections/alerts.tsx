@@ -34,7 +34,7 @@ export function AlertList({ alerts, sentence, nowMs, range, showAgent }: Props) 
           <State status={STATUS[alert.state]} word={alert.state} />
           <span class="alert-what">
             {showAgent && <a href={agentHref(alert.endpoint, range)}>{alert.endpoint}</a>}{" "}
-            <span class="alert-rule">{alert.ruleId}</span>
+            <span class="alert-rule">{ruleName(alert.ruleId)}</span>
           </span>
           <span class="alert-measure">{measureOf(alert)}</span>
           <span class="alert-since">
@@ -50,6 +50,17 @@ export function AlertList({ alerts, sentence, nowMs, range, showAgent }: Props) 
       ))}
     </ul>
   );
+}
+
+/** The built-in rules in words; a rule of one's own by its id. */
+const RULE_NAMES: Readonly<Record<string, string>> = {
+  latency_p99: "p99 latency",
+  error_rate: "error rate",
+  endpoint_not_ready: "readiness",
+};
+
+function ruleName(ruleId: string): string {
+  return RULE_NAMES[ruleId] ?? ruleId;
 }
 
 function measureOf({ value, threshold, unit }: AlertRow): string {
