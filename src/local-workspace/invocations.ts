@@ -25,6 +25,8 @@ export type InvocationOptions = {
   readonly sendTelemetry: (body: Uint8Array) => void;
 };
 
+const NS_PER_MS = 1_000_000n;
+
 /** Answers one request; `body` is what was posted. */
 export async function invoke(body: unknown, options: InvocationOptions): Promise<Response> {
   const { agent, metrics, clock, sendTelemetry } = options;
@@ -47,7 +49,8 @@ export async function invoke(body: unknown, options: InvocationOptions): Promise
   agent.remember(recording);
   const response = answerOf(recording, { agent, shape: input.shape, requestId });
   metrics.count({ status: response.status, latencyMs: clock.now() - startedMs });
-  sendTelemetry(replayBody(recording.otlp, { serviceName: agent.agent, startedMs, randomBytes }));
+  const startedNs = BigInt(Math.floor(startedMs)) * NS_PER_MS;
+  sendTelemetry(replayBody(recording.otlp, { serviceName: agent.agent, startedNs, randomBytes }));
   return response;
 }
 

@@ -73,6 +73,7 @@ export function createOtlpSender(options: OtlpSenderOptions): OtlpSender {
       const answer = await postOnce(body);
       if (answer.kind !== "again" || tries === TRIES_MAX || isClosed) return answer;
       await wait(Math.min(RETRY_MAX_MS, answer.afterMs ?? RETRY_FIRST_MS * 2 ** (tries - 1)));
+      if (isClosed) return answer;
     }
   }
 

@@ -12,15 +12,15 @@ import { editMessage, type FieldEdits, readFields } from "./protobuf-edit.ts";
 export type Replay = {
   /** The resource attribute `service.name`. */
   readonly serviceName: string;
-  /** When the request began, in Unix milliseconds: the earliest span starts then. */
-  readonly startedMs: number;
+  /** When the request began, in Unix nanoseconds: the earliest span starts then. */
+  readonly startedNs: bigint;
   /** Must not return only zeros: such an id is invalid. */
   readonly randomBytes: (size: number) => Uint8Array;
 };
 
 /** @throws Error when `body` is no OTLP trace export, or has a resource without `service.name`. */
 export function replayBody(body: Uint8Array, replay: Replay): Uint8Array {
-  const shiftNs = BigInt(Math.round(replay.startedMs)) * NS_PER_MS - earliestStartNs(body);
+  const shiftNs = replay.startedNs - earliestStartNs(body);
   const ids = freshIds(replay.randomBytes);
   const later: FieldEdits = { [TIME_NS]: (time) => shifted(time, shiftNs) };
 
@@ -57,8 +57,6 @@ export function replayBody(body: Uint8Array, replay: Replay): Uint8Array {
       }),
   });
 }
-
-const NS_PER_MS = 1_000_000n;
 
 // Field numbers. ExportTraceServiceRequest, ResourceSpans, Resource, ScopeSpans:
 const RESOURCE_SPANS = 1;

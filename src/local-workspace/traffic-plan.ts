@@ -31,7 +31,7 @@ const TURNS = ["support-rag", "order-agent", "support-rag", "triage-pipeline"];
 const SLOW_SHARE = 0.75;
 /** The share of questions that are asked again, of those for which a repetition was recorded. */
 const REPEATED_SHARE = 0.35;
-/** One in so many requests to an agent is an unusual one. */
+/** After an unusual request to an agent, the next one is so many later: none come in a heap. */
 const UNUSUAL_EVERY = 10;
 const UNUSUAL_EVERY_IN_SPELL = 4;
 
@@ -74,14 +74,18 @@ function createCaller(questions: Questions, random: () => number): (mood: Mood) 
   const slow = deckOf(questions.slow, random);
   const unusual = deckOf(questions.unusual, random);
   const failing = deckOf(questions.failing, random);
-  let asked = 0;
+  let sinceUnusual = 0;
   let last = "";
 
   return (mood) => {
-    asked += 1;
     if (mood === "slow" && random() < SLOW_SHARE) return slow();
-    if (mood === "failing" && asked % UNUSUAL_EVERY_IN_SPELL === 0) return failing();
-    if (mood === "ordinary" && asked % UNUSUAL_EVERY === 0) return unusual();
+
+    sinceUnusual += 1;
+    const everyUnusual = mood === "failing" ? UNUSUAL_EVERY_IN_SPELL : UNUSUAL_EVERY;
+    if (mood !== "slow" && sinceUnusual >= everyUnusual) {
+      sinceUnusual = 0;
+      return mood === "failing" ? failing() : unusual();
+    }
     if (questions.repeated.has(last) && random() < REPEATED_SHARE) return last;
     last = ordinary();
     return last;
