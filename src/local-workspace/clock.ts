@@ -1,4 +1,7 @@
-/** Time, as the local workspace takes it from whoever starts it. It imports nothing of the product, so it says here what it needs. */
+/**
+ * Time, as the local workspace takes it from whoever starts it. It imports
+ * nothing of the product, so it says here what it needs.
+ */
 export type Clock = {
   /** Unix milliseconds. */
   now(): number;

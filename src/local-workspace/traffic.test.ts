@@ -15,7 +15,7 @@ function start(answer: (signal: AbortSignal | null | undefined) => Promise<Respo
     clock,
     random: () => 0.5,
     fetch: async (url, init) => {
-      const body: unknown = JSON.parse(String(init?.body));
+      const body = String(init?.body);
       calls.push({ url: String(url), headers: new Headers(init?.headers), body });
       return answer(init?.signal);
     },
@@ -44,7 +44,7 @@ test("two to three requests a second, to all agents, with the token", async () =
   );
   for (const { headers, body } of calls) {
     assert.equal(headers.get("authorization"), "Bearer secret");
-    assert.deepEqual(Object.keys(body as object), ["inputs"]);
+    assert.match(body, /^\{"inputs":\{"question":"[^"]+"\}\}$/);
   }
   assert.equal(traffic.counts().answered, calls.length);
 });

@@ -39,6 +39,7 @@ test("an agent answers its caller, and reports to the monitor", async () => {
     reported.resolve({ path: request.url, body: Buffer.concat(parts) });
   });
   await new Promise<void>((resolve) => monitor.listen(0, "127.0.0.1", resolve));
+  // The address of a server that listens on TCP is an AddressInfo.
   const otlpUrl = `http://127.0.0.1:${(monitor.address() as AddressInfo).port}`;
   const workspace = await startLocalWorkspace({ otlpUrl, clock: hurried });
   try {
