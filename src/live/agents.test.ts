@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { assembleTrace } from "../ingest/otlp/assemble-trace.ts";
-import { type Branch, failure, spansOf } from "../ingest/otlp/span-for-test.ts";
+import { type Branch, failure, spansOf } from "../ingest/otlp/test-spans.ts";
 import { Agents, PLACES_MAX } from "./agents.ts";
 
 const nowMs = 1_800_000_000_000;

@@ -16,6 +16,7 @@ import type { Channel } from "../../notify/channel.ts";
 import { readSecret } from "../../notify/read-secret.ts";
 import { createSlackChannel } from "../../notify/slack/slack-channel.ts";
 import { defaultRules, exampleRules } from "../../rules/built-in-rules.ts";
+import { formatElapsedMs } from "../../rules/format-quantity.ts";
 import { type MonitorServer, startServer } from "../../server/server.ts";
 import { type EndpointSource, startEndpointSource } from "../../sources/endpoint-source.ts";
 import type { MonitorCommandOptions } from "./options.ts";
@@ -98,7 +99,7 @@ export async function run(options: MonitorCommandOptions): Promise<Run> {
         }),
       );
     }
-    sayStarted(watched, page);
+    sayStarted(watched, page, options.forMs);
     const interrupted = await untilStopped(options.forMs, clock);
     if (interrupted) say("Stopping. Once more to stop at once.");
     await stopAll();
@@ -198,7 +199,7 @@ function say(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
-function sayStarted(watched: Watched, page: string): void {
+function sayStarted(watched: Watched, page: string, forMs: number | null): void {
   const what = {
     local: "three example agents on this machine, their telemetry recorded from real DSPy programs",
     workspace: watched.kind === "workspace" ? `${watched.client.host}, reading only` : "",
@@ -208,7 +209,8 @@ function sayStarted(watched: Watched, page: string): void {
   say(`  Page     ${page}`);
   say(`  OTLP     ${page}/v1/traces`);
   say(`  Metrics  ${page}/metrics`);
-  say("Press Ctrl+C to stop.");
+  const ends = forMs === null ? "" : `It stops by itself after ${formatElapsedMs(forMs)}. `;
+  say(`${ends}Press Ctrl+C to stop.`);
 }
 
 const sourceNames = {

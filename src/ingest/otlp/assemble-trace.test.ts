@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { assembleTrace } from "./assemble-trace.ts";
-import { type Branch, failure, spansOf } from "./span-for-test.ts";
+import { type Branch, failure, spansOf } from "./test-spans.ts";
 
 /** `!` failed the request, `~` was survived. */
 function errors(name: string, tree: Branch, expected: string[]) {

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { AgentSpan } from "../../signals/span.ts";
 import { CLOSE_AFTER_MS, CLOSE_WITHOUT_ROOT_AFTER_MS, OpenTraces } from "./open-traces.ts";
-import { spansOf, traceId } from "./span-for-test.ts";
+import { spansOf, traceId } from "./test-spans.ts";
 
 const spans = spansOf({ inside: [{ name: "Predict.forward", inside: [{ kind: "lm" }] }] });
 const [root, ...children] = spans as [AgentSpan, ...AgentSpan[]];
