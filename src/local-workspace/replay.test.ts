@@ -145,6 +145,17 @@ test("a damaged recording is refused, and nothing is read beyond its end", () =>
   );
 });
 
+test("a time that is not known stays unknown", () => {
+  // One span that starts at 5 ns and has not ended.
+  const span = "390500000000000000410000000000000000";
+  const resource = `0a140a120a0c${hexOf(Buffer.from("service.name"))}12020a00`;
+  const scopeSpans = `12141212${span}`;
+  const body = Buffer.from(`0a2c${resource}${scopeSpans}`, "hex");
+  const replay = { serviceName: "x", startedNs: 7n, randomBytes: countingBytes() };
+  const replayed = hexOf(replayBody(body, replay));
+  assert.ok(replayed.endsWith(span.replace("3905", "3907")), replayed);
+});
+
 test("a body without a span, and one without service.name, is no recording", () => {
   const replay = { serviceName: "x", startedNs: 1n, randomBytes: countingBytes() };
   assert.throws(() => replayBody(new Uint8Array(), replay), /no span/);

@@ -28,7 +28,11 @@ test("the second time, it is answered from the cache", () =>
   check([first, second, first, first], ["ordinary", "ordinary", "cached", "cached"]));
 test("after three others it is forgotten", () =>
   check([first, second, third, fourth, first], new Array(5).fill("ordinary")));
-test("a failure is not cached", () => check([limited, limited], ["rate-limited", "rate-limited"]));
+test("a failure is not cached, and takes no other answer's place", () =>
+  check(
+    [first, second, third, limited, limited, first],
+    ["ordinary", "ordinary", "ordinary", "rate-limited", "rate-limited", "cached"],
+  ));
 test("a question without a recording has no answer", () => check(["Who is there?"], [null]));
 
 test("until it is answered, a question is not in the cache", () => {

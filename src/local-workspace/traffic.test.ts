@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { createTestClock } from "./test-clock.ts";
 import { startTraffic } from "./traffic.ts";
 
-type Call = { readonly url: string; readonly headers: Headers; readonly body: unknown };
+type Call = { readonly url: string; readonly headers: Headers; readonly body: string };
 
 function start(answer: (signal: AbortSignal | null | undefined) => Promise<Response>) {
   const clock = createTestClock();
