@@ -69,7 +69,11 @@ for (const file of globSync("src/**/*.{ts,tsx}").filter((path) => !/\.test\.ts$/
   test(file, () => {
     const text = readFileSync(file, "utf8");
     assert.deepEqual(violations(file, text), []);
-    assert.match(text, /^(?:\/\/ biome-ignore[^\n]*\n+)?\/\*\*?\s/, `${file} does not say in its first lines what it is for`);
+    assert.match(
+      text,
+      /^(?:\/\/ biome-ignore[^\n]*\n+)?\/\*\*?\s/,
+      `${file} does not say in its first lines what it is for`,
+    );
   });
 }
 

@@ -18,7 +18,8 @@ for (const doc of globSync(["*.md", "docs/**/*.md", "fixtures/telemetry/*.md"]))
       const [path = "", anchor] = target.split("#");
       const file = path === "" ? doc : join(dirname(doc), path);
       assert.ok(existsSync(file), file);
-      if (anchor) assert.ok(anchors(readFileSync(file, "utf8")).includes(anchor), `no heading ${anchor}`);
+      if (anchor)
+        assert.ok(anchors(readFileSync(file, "utf8")).includes(anchor), `no heading ${anchor}`);
     });
   }
 
@@ -35,7 +36,10 @@ function runsCommand(command: string): void {
   if (/^export \w+=/.test(command)) return;
   if (/^npm (install|install-test)$/.test(command)) return; // how this test came to run
   const script = /^npm (?:run )?([\w:]+)/.exec(command)?.[1];
-  if (script) return assert.ok(scripts[script], `there is no script ${script}`);
+  if (script) {
+    assert.ok(scripts[script], `there is no script ${script}`);
+    return;
+  }
   const args = /^npx dspy-databricks (.*)$/.exec(command)?.[1]?.split(" ");
   assert.ok(args, `say in test/docs.test.ts how to run "${command}"`);
   runsCli(args);
@@ -48,11 +52,15 @@ function runsCli(args: readonly string[]): void {
     ? []
     : ["--port", "0", "--for", "1s", "--data-dir", join(directory, "data")];
   const { DATABRICKS_HOST: _host, DATABRICKS_CONFIG_PROFILE: _profile, ...env } = process.env;
-  const { status, stderr } = spawnSync(process.execPath, ["bin/dspy-databricks.js", ...args, ...briefly], {
-    encoding: "utf8",
-    timeout: 30_000,
-    env: { ...env, SLACK_WEBHOOK_URL: "http://127.0.0.1:9/services/T0/B0/x" },
-  });
+  const { status, stderr } = spawnSync(
+    process.execPath,
+    ["bin/dspy-databricks.js", ...args, ...briefly],
+    {
+      encoding: "utf8",
+      timeout: 30_000,
+      env: { ...env, SLACK_WEBHOOK_URL: "http://127.0.0.1:9/services/T0/B0/x" },
+    },
+  );
   rmSync(directory, { recursive: true, force: true });
   assert.equal(status, 0, stderr);
 }
@@ -60,6 +68,9 @@ function runsCli(args: readonly string[]): void {
 /** The anchors that GitHub gives headings. */
 function anchors(markdown: string): string[] {
   return Array.from(markdown.matchAll(/^#+ (.*)$/gm), ([, heading = ""]) =>
-    heading.toLowerCase().replaceAll(/[^\w\- ]/g, "").replaceAll(" ", "-"),
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\w\- ]/g, "")
+      .replaceAll(" ", "-"),
   );
 }
