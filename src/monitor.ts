@@ -32,6 +32,8 @@ const CLOSE_INTERVAL_MS = 250;
 const RULES_INTERVAL_MS = 1_000;
 /** How often the journal sheds what is too old. */
 const PRUNE_INTERVAL_MS = 60 * 60_000;
+/** A wait after which a person wants to know what is being waited for. */
+const NOTICEABLE_MS = 1_000;
 /** A baseline is this many times as long as the window that it is compared with. */
 const BASELINE_WINDOWS = 6;
 
@@ -93,9 +95,13 @@ export class Monitor {
       );
     }
     const state = new MonitorState();
+    const stopWaiting = options.clock.after(NOTICEABLE_MS, () =>
+      options.onNotice("Restoring what was seen before …"),
+    );
     const { damaged } = await journal.replay(({ body, timeMs }) =>
       state.apply(JSON.parse(body) as JournalEntry, timeMs),
     );
+    stopWaiting();
     if (damaged > 0) options.onNotice(`${damaged} damaged journal entries were left out.`);
     state.beginRun();
 
@@ -153,7 +159,7 @@ export class Monitor {
   /** What `diagnose` reads of an agent, over the window of its worst alert or the last minute. */
   readingOf(agent: Agent): AgentReading {
     const nowMs = this.now();
-    const breaches = this.#breachesOf(agent.endpoint);
+    const breaches = this.breachesOf(agent.endpoint);
     const [worst] = breaches;
     const windowMs = (worst?.rule.windowSeconds ?? 60) * 1000;
     return { ...this.#comparison(agent, windowMs, worst?.sinceMs ?? nowMs), breaches };
@@ -265,17 +271,19 @@ export class Monitor {
   #comparison(agent: Agent, windowMs: number, sinceMs: number): Omit<AgentReading, "breaches"> {
     const nowMs = this.now();
     const beforeEndMs = Math.min(sinceMs, nowMs) - windowMs;
-    const before = windowOf(agent, beforeEndMs - BASELINE_WINDOWS * windowMs, beforeEndMs, nowMs);
+    const beforeStartMs = beforeEndMs - BASELINE_WINDOWS * windowMs;
+    const before = windowOf(agent, { fromMs: beforeStartMs, toMs: beforeEndMs }, nowMs);
     return {
       endpoint: agent.endpoint,
       health: this.healthOf(agent.endpoint),
-      now: windowOf(agent, nowMs - windowMs, nowMs, nowMs),
+      now: windowOf(agent, { fromMs: nowMs - windowMs, toMs: nowMs }, nowMs),
       before: before.requests > 0 ? before : null,
       lastRequestMs: agent.lastRequestMs,
     };
   }
 
-  #breachesOf(endpoint: string): Breach[] {
+  /** What is breached now, firing before pending. */
+  breachesOf(endpoint: string): Breach[] {
     const rank = (alert: AlertState) => (alert.kind === "firing" ? 0 : 1);
     return [...this.state.alerts.values()]
       .filter((alert) => alert.endpoint === endpoint)

@@ -72,6 +72,20 @@ test("a place that is first seen later stands below its caller", () => {
   );
 });
 
+test("a place stands inside its caller, also where a name recurs", () => {
+  const predict: Branch = { name: "Predict.forward" };
+  const agentic: Branch = {
+    name: "ReAct.forward",
+    inside: [predict, { kind: "tool", name: "look_up" }],
+  };
+  assert.deepEqual(
+    modules({ name: "Pipeline.forward", inside: [predict, agentic] }).map(
+      (line) => line.split(" ×")[0],
+    ),
+    ["Pipeline.forward", "  Predict.forward", "  ReAct.forward", "    look_up"],
+  );
+});
+
 test("own time of all places is the time of the requests", () => {
   const agent = agentAfter(told, told);
   const ownMs = agent.placesInOrder.reduce((sum, { run }) => sum + run.ownMs, 0);

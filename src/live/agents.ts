@@ -7,7 +7,7 @@
 import type { ClosedTrace } from "../signals/closed-trace.ts";
 import type { ErrorEvent } from "../signals/error-event.ts";
 import type { ModuleCall, PathSource, Request } from "../signals/request.ts";
-import { Sliced, type Slicing } from "./sliced.ts";
+import { FINE_RETAINED_MS, Sliced, type Slicing } from "./sliced.ts";
 import { Tally } from "./tally.ts";
 
 /** Agents beyond this are counted together as `other`. */
@@ -24,7 +24,16 @@ export const RECENT_MAX = 1_000;
 export const CLOCK_AHEAD_MAX_MS = 60_000;
 
 const agentSlicing: Slicing = { fineSliceMs: 1_000, coarseSliceMs: 60_000 };
+/** There are many more places than agents, so their slices are longer. */
 const placeSlicing: Slicing = { fineSliceMs: 5_000, coarseSliceMs: 300_000 };
+
+/**
+ * Stretches of time that begin and end at whole multiples of this hold the same
+ * calls for an agent and for its places.
+ */
+export function alignmentMs(fromMs: number, nowMs: number): number {
+  return nowMs - fromMs <= FINE_RETAINED_MS ? placeSlicing.fineSliceMs : placeSlicing.coarseSliceMs;
+}
 
 export type PlaceKind = "module" | "tool" | "retriever";
 
@@ -196,7 +205,6 @@ function addCalls(agent: Agent, calls: readonly ModuleCall[], nowMs: number): vo
     cacheHits: cacheTold ? 0 : null,
   };
   const places = new Map<string, Place>();
-  let previous: Place | null = null;
   for (const call of calls) {
     const above = places.get(call.parentSpanId ?? "");
     if (!isPlace(call.kind)) {
@@ -207,13 +215,7 @@ function addCalls(agent: Agent, calls: readonly ModuleCall[], nowMs: number): vo
       if (call.kind === "lm") addLmCall(agent, call, nowMs);
       continue;
     }
-    const place: Place = placeOf(
-      agent,
-      { ...call, kind: call.kind },
-      (above?.depth ?? -1) + 1,
-      previous,
-    );
-    previous = place;
+    const place = placeOf(agent, { ...call, kind: call.kind }, above);
     places.set(call.spanId, place);
     count(place, call.timeMs, nowMs, (tally) => {
       tally.calls++;
@@ -265,30 +267,27 @@ function addLmCall(agent: Agent, call: ModuleCall, nowMs: number): void {
 function placeOf(
   agent: Agent,
   call: Pick<ModuleCall, "path" | "pathSource"> & { readonly kind: PlaceKind },
-  depth: number,
-  previous: Place | null,
+  above: Place | undefined,
 ): Place {
   const key = `${call.kind} ${call.path}`;
   const known = agent.places.get(key);
   if (known) return known;
   if (agent.places.size >= PLACES_MAX && call.path !== "other") {
-    return placeOf(agent, { path: "other", pathSource: "span", kind: "module" }, 0, null);
+    return placeOf(agent, { path: "other", pathSource: "span", kind: "module" }, undefined);
   }
   const place: Place = {
     path: call.path,
     pathSource: call.pathSource,
     kind: call.kind,
-    depth,
+    depth: above ? above.depth + 1 : 0,
     slices: new Sliced(() => new Tally(), placeSlicing),
     run: new Tally(),
   };
   agent.places.set(key, place);
-  // Behind everything that stands inside the call before it, or, as the first in its caller, inside that.
+  // The last inside its caller; without one, the last of all.
   const ordered = agent.placesInOrder;
-  const isFirst = previous !== null && previous.depth < depth;
-  const innerDepth = isFirst ? depth : depth + 1;
-  let index = previous ? ordered.indexOf(previous) + 1 : ordered.length;
-  while (index < ordered.length && (ordered[index]?.depth ?? 0) >= innerDepth) index++;
+  let index = above ? ordered.indexOf(above) + 1 : ordered.length;
+  while (index < ordered.length && above && (ordered[index]?.depth ?? 0) > above.depth) index++;
   ordered.splice(index, 0, place);
   return place;
 }

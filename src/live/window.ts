@@ -1,5 +1,5 @@
 /** The figures of one agent over a stretch of time, in the shape that a diagnosis reads. */
-import type { Agent } from "./agents.ts";
+import { type Agent, alignmentMs } from "./agents.ts";
 
 export type AgentWindow = {
   readonly requests: number;
@@ -22,7 +22,20 @@ export type AgentWindow = {
   }[];
 };
 
-export function windowOf(agent: Agent, fromMs: number, toMs: number, nowMs: number): AgentWindow {
+/**
+ * The window is widened or, at an end in the past, cut to where requests and
+ * modules can be compared: a module is not called more often than it was.
+ */
+export function windowOf(
+  agent: Agent,
+  wanted: { readonly fromMs: number; readonly toMs: number },
+  nowMs: number,
+): AgentWindow {
+  // A slice may begin before what is still kept of the short ones.
+  const unit = alignmentMs(wanted.fromMs - alignmentMs(wanted.fromMs, nowMs), nowMs);
+  const align = (timeMs: number) => Math.floor(timeMs / unit) * unit;
+  const fromMs = align(wanted.fromMs);
+  const toMs = wanted.toMs >= nowMs ? nowMs + unit : align(wanted.toMs);
   const requests = agent.slices.over(fromMs, toMs, nowMs);
   const percentiles = requests.latencyMs.percentiles();
   return {

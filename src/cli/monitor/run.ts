@@ -16,7 +16,6 @@ import type { Channel } from "../../notify/channel.ts";
 import { readSecret } from "../../notify/read-secret.ts";
 import { createSlackChannel } from "../../notify/slack/slack-channel.ts";
 import { defaultRules, exampleRules } from "../../rules/built-in-rules.ts";
-import { formatElapsedMs } from "../../rules/format-quantity.ts";
 import { type MonitorServer, startServer } from "../../server/server.ts";
 import { type EndpointSource, startEndpointSource } from "../../sources/endpoint-source.ts";
 import type { MonitorCommandOptions } from "./options.ts";
@@ -209,7 +208,7 @@ function sayStarted(watched: Watched, page: string, forMs: number | null): void 
   say(`  Page     ${page}`);
   say(`  OTLP     ${page}/v1/traces`);
   say(`  Metrics  ${page}/metrics`);
-  const ends = forMs === null ? "" : `It stops by itself after ${formatElapsedMs(forMs)}. `;
+  const ends = forMs === null ? "" : `It stops by itself after ${forMs / 1000} s. `;
   say(`${ends}Press Ctrl+C to stop.`);
 }
 

@@ -1,6 +1,9 @@
 /** The stretch of time that a view shows, and the steps of its charts. */
+import { alignmentMs } from "../../live/agents.ts";
+
 export type Range = {
   readonly seconds: number;
+  /** Aligned so that requests and module calls of the range are the same ones. */
   readonly fromMs: number;
   readonly toMs: number;
   readonly nowMs: number;
@@ -33,10 +36,12 @@ export function rangeOf(name: string, nowMs: number): Range | null {
   if (!range) return null;
   const { seconds, stepSeconds } = range;
   const stepMs = stepSeconds * 1000;
+  const startMs = nowMs - seconds * 1000;
+  const unitMs = alignmentMs(startMs - stepMs, nowMs);
   const chartToMs = Math.floor((nowMs - SETTLE_MS) / stepMs) * stepMs;
   return {
     seconds,
-    fromMs: nowMs - seconds * 1000,
+    fromMs: Math.floor(startMs / unitMs) * unitMs,
     // Clocks differ a little: what ended a moment ahead of us belongs to now.
     toMs: nowMs + 1_000,
     nowMs,

@@ -56,7 +56,8 @@ const wordOf = {
 } as const;
 
 function stateOf(monitor: Monitor, agent: Agent, tally: Tally): { status: Status; word: string } {
-  const { breaches, health } = monitor.readingOf(agent);
+  const breaches = monitor.breachesOf(agent.endpoint);
+  const health = monitor.healthOf(agent.endpoint);
   const firing = breaches.filter(({ state }) => state === "firing");
   const worst =
     firing.find(({ rule }) => rule.kind === "endpoint_not_ready") ??

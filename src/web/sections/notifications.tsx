@@ -53,7 +53,10 @@ export function NotificationList({ notifications, nowMs }: Props) {
   );
 }
 
-function fateOf({ state, channel, attempts }: NotificationRow): string {
+const CHANNEL_NAMES: Readonly<Record<string, string>> = { slack: "Slack" };
+
+function fateOf({ state, channel: kind, attempts }: NotificationRow): string {
+  const channel = CHANNEL_NAMES[kind] ?? kind;
   const tries = attempts === 1 ? "" : `, ${attempts} attempts`;
   switch (state) {
     case "sent":
