@@ -104,6 +104,7 @@ export class Monitor {
     stopWaiting();
     if (damaged > 0) options.onNotice(`${damaged} damaged journal entries were left out.`);
     state.beginRun();
+    state.openTraces.waitAnew(options.clock.now());
 
     const monitor = new Monitor(options, journal, state);
     monitor.#startTimers();

@@ -45,6 +45,15 @@ check(
   CLOSE_AFTER_MS,
 );
 
+test("time during which the monitor was down is no quiet time", () => {
+  const traces = new OpenTraces();
+  traces.add(spans, 0);
+  const backMs = 60_000;
+  traces.waitAnew(backMs);
+  assert.deepEqual(traces.due(backMs + CLOSE_AFTER_MS - 1), []);
+  assert.deepEqual(traces.due(backMs + CLOSE_AFTER_MS), [traceId]);
+});
+
 function dropped(name: string, after: AgentSpan[], expected: Record<string, number>) {
   test(name, () => {
     const traces = new OpenTraces();

@@ -88,6 +88,11 @@ export class OpenTraces {
     return due;
   }
 
+  /** While the monitor was down nothing could arrive: the quiet time of what is open begins now. */
+  waitAnew(nowMs: number): void {
+    for (const trace of this.#open.values()) trace.lastArrivalMs = nowMs;
+  }
+
   /** Every open trace, for a clean stop. */
   all(): string[] {
     return [...this.#open.keys()];
