@@ -108,6 +108,8 @@ export class Monitor {
 
     const monitor = new Monitor(options, journal, state);
     monitor.#startTimers();
+    // The first answer should not show what alerts measured at their last change.
+    await monitor.#stepAlerts();
     monitor.#resumeNotifications();
     return monitor;
   }
