@@ -6,14 +6,16 @@ import type { Refusals } from "./otlp.ts";
 
 export const METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
-/** Latency quantiles are of the last minute. */
-const QUANTILE_WINDOW_MS = 60_000;
+/** Upper bounds of the latency histograms, in seconds: from a cache hit to a long agent run. */
+const LATENCY_BOUNDS_SECONDS = [
+  0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 7.5, 10, 20, 30, 60, 120, 300,
+];
 
 type Labels = Readonly<Record<string, string>>;
 type Value = { readonly suffix?: string; readonly labels: Labels; readonly value: number };
 type Family = {
   readonly name: string;
-  readonly type: "counter" | "gauge" | "summary";
+  readonly type: "counter" | "gauge" | "histogram";
   readonly help: string;
   readonly values: readonly Value[];
 };
@@ -24,7 +26,6 @@ export function metricsText(monitor: Monitor, refusals: Refusals): string {
 
 function agentFamilies(monitor: Monitor): Family[] {
   const agents = monitor.state.agents.all();
-  const nowMs = monitor.now();
   const perAgent = (read: (agent: Agent) => readonly Value[]) => agents.flatMap(read);
   const places = agents.flatMap((agent) =>
     agent.placesInOrder.map((place) => ({
@@ -34,7 +35,7 @@ function agentFamilies(monitor: Monitor): Family[] {
   );
   return [
     {
-      name: "dspy_requests_total",
+      name: "dspy_request_total",
       type: "counter",
       help: "Calls of an agent, since the monitor was started.",
       values: perAgent(({ endpoint, run }) => [{ labels: { endpoint }, value: run.calls }]),
@@ -51,19 +52,13 @@ function agentFamilies(monitor: Monitor): Family[] {
       ),
     },
     {
-      name: "dspy_request_duration_seconds",
-      type: "summary",
-      help: "Latency of the calls of an agent; quantiles over the last minute.",
-      values: perAgent((agent) =>
-        summary(
-          { endpoint: agent.endpoint },
-          agent.run,
-          agent.slices.over(nowMs - QUANTILE_WINDOW_MS, nowMs, nowMs),
-        ),
-      ),
+      name: "dspy_request_latency_seconds",
+      type: "histogram",
+      help: "Latency of the calls of an agent.",
+      values: perAgent(({ endpoint, run }) => histogram({ endpoint }, run)),
     },
     {
-      name: "dspy_tokens_total",
+      name: "dspy_token_total",
       type: "counter",
       help: "Tokens that models read (input) and wrote (output), where telemetry tells.",
       values: perAgent(({ endpoint, run: { tokens } }) =>
@@ -100,12 +95,10 @@ function agentFamilies(monitor: Monitor): Family[] {
       values: places.map(({ labels, run }) => ({ labels, value: run.failed })),
     },
     {
-      name: "dspy_module_duration_seconds",
-      type: "summary",
-      help: "Latency of the calls of a DSPy module, tool or retriever; quantiles over the last minute.",
-      values: places.flatMap(({ labels, run, slices }) =>
-        summary(labels, run, slices.over(nowMs - QUANTILE_WINDOW_MS, nowMs, nowMs)),
-      ),
+      name: "dspy_module_latency_seconds",
+      type: "histogram",
+      help: "Latency of the calls of a DSPy module, tool or retriever.",
+      values: places.flatMap(({ labels, run }) => histogram(labels, run)),
     },
   ];
 }
@@ -176,19 +169,18 @@ function known(labels: Labels, value: number | null): Value[] {
   return value === null ? [] : [{ labels, value }];
 }
 
-function summary(labels: Labels, run: Tally, lastMinute: Tally): Value[] {
-  const percentiles = lastMinute.latencyMs.percentiles();
-  const quantiles = percentiles
-    ? ([
-        ["0.5", percentiles.p50],
-        ["0.95", percentiles.p95],
-        ["0.99", percentiles.p99],
-      ] as const)
-    : [];
+function histogram(labels: Labels, { latencyMs }: Tally): Value[] {
+  const counts = latencyMs.countsUpTo(LATENCY_BOUNDS_SECONDS.map((seconds) => seconds * 1000));
+  const buckets = LATENCY_BOUNDS_SECONDS.map((bound, index) => ({
+    suffix: "_bucket",
+    labels: { ...labels, le: String(bound) },
+    value: counts[index] ?? 0,
+  }));
   return [
-    ...quantiles.map(([quantile, ms]) => ({ labels: { ...labels, quantile }, value: ms / 1000 })),
-    { suffix: "_sum", labels, value: run.latencyMs.sum / 1000 },
-    { suffix: "_count", labels, value: run.latencyMs.count },
+    ...buckets,
+    { suffix: "_bucket", labels: { ...labels, le: "+Inf" }, value: latencyMs.count },
+    { suffix: "_sum", labels, value: latencyMs.sum / 1000 },
+    { suffix: "_count", labels, value: latencyMs.count },
   ];
 }
 

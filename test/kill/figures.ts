@@ -114,13 +114,13 @@ export async function scrapedFigures(url: string): Promise<Record<string, Partia
       const [, at, path, kind] = /endpoint="(.*)",path="(.*)",kind="(.*)"/.exec(labels) ?? [];
       if (at === endpoint && value > 0) calls[`${kind} ${path}`] = value;
     }
-    const requests = sum("dspy_requests_total");
+    const requests = sum("dspy_request_total");
     if (requests === 0) continue; // known from before, not called since
     byAgent[endpoint] = {
       requests,
       failed: sum("dspy_request_failures_total"),
-      inputTokens: sum("dspy_tokens_total", 'direction="input"'),
-      outputTokens: sum("dspy_tokens_total", 'direction="output"'),
+      inputTokens: sum("dspy_token_total", 'direction="input"'),
+      outputTokens: sum("dspy_token_total", 'direction="output"'),
       cacheHits: sum("dspy_cache_hits_total"),
       calls,
     };

@@ -41,7 +41,7 @@ after(() => started.close());
 
 test("promtool check metrics accepts it", async () => {
   const input = await (await fetch(`${started.url}/metrics`)).text();
-  assert.match(input, /dspy_requests_total\{endpoint="support-agent"\} 5/);
+  assert.match(input, /dspy_request_total\{endpoint="support-agent"\} 5/);
   assert.deepEqual(await runProgram("promtool", ["check", "metrics"], { input }), {
     code: 0,
     output: "",
@@ -73,11 +73,15 @@ test("a real Prometheus scrapes it and gives the same figures back", async () =>
       };
       return data.result.length === 0 ? null : data.result;
     };
-    const [requests] = await until("the first scrape", () => ask("dspy_requests_total"));
+    const [requests] = await until("the first scrape", () => ask("dspy_request_total"));
     assert.equal(requests?.metric.endpoint, "support-agent");
     assert.equal(requests?.value[1], "5");
+    const p95 = await ask(
+      "histogram_quantile(0.95, sum by (le) (dspy_request_latency_seconds_bucket))",
+    );
+    assert.ok(Number(p95?.[0]?.value[1]) > 0);
     assert.equal((await ask("up"))?.[0]?.value[1], "1");
-    const input = await ask('dspy_tokens_total{direction="input"}');
+    const input = await ask('dspy_token_total{direction="input"}');
     assert.equal(
       Number(input?.[0]?.value[1]),
       started.monitor.state.agents.get("support-agent")?.run.tokens?.input,
