@@ -50,7 +50,6 @@ export function refusal(caller: Caller, port: number): string | null {
 
 export function guard(port: () => number): MiddlewareHandler {
   return async (context, next) => {
-    for (const [name, value] of Object.entries(securityHeaders)) context.header(name, value);
     const { req } = context;
     const refused = refusal(
       {
@@ -63,7 +62,9 @@ export function guard(port: () => number): MiddlewareHandler {
       },
       port(),
     );
-    if (refused !== null) return context.json({ error: { message: refused } }, 403);
-    return next();
+    if (refused === null) await next();
+    else context.res = context.json({ error: { message: refused } }, 403);
+    // Afterwards: a route that makes its own Response drops what was set before it.
+    for (const [name, value] of Object.entries(securityHeaders)) context.header(name, value);
   };
 }
