@@ -27,6 +27,8 @@ const CONNECTIONS_MAX = 512;
 const HEADERS_TIMEOUT_MS = 10_000;
 /** Time to send a whole request, in milliseconds. */
 const REQUEST_TIMEOUT_MS = 30_000;
+/** How often both are enforced, in milliseconds; Node's own 30 s would let slow senders stay longer. */
+const TIMEOUTS_CHECKED_EVERY_MS = 5_000;
 /** How long a stop waits for requests under way, in milliseconds. */
 const CLOSE_GRACE_MS = 3_000;
 
@@ -55,7 +57,11 @@ export async function startServer({
   const serving = { port, stopping: false };
   const app = createApp(monitor, surroundings, serving);
   const server = createServer(
-    { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS },
+    {
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      connectionsCheckingInterval: TIMEOUTS_CHECKED_EVERY_MS,
+    },
     getRequestListener(app.fetch),
   );
   server.maxConnections = CONNECTIONS_MAX;
