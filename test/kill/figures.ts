@@ -140,9 +140,11 @@ export function scrapedPart(byAgent: FiguresByAgent): Record<string, Partial<Fig
   );
 }
 
-/** One sample of `/metrics` without labels, or the sum over its labels; 0 when it is absent. */
-export async function scrapedValue(url: string, name: string): Promise<number> {
-  return samplesOf(await textOf(`${url}/metrics`), name).reduce((sum, { value }) => sum + value, 0);
+/** The sum of the samples of `/metrics` whose labels hold `label`; 0 when there is none. */
+export async function scrapedValue(url: string, name: string, label = ""): Promise<number> {
+  return samplesOf(await textOf(`${url}/metrics`), name)
+    .filter(({ labels }) => labels.includes(label))
+    .reduce((sum, { value }) => sum + value, 0);
 }
 
 /** What was left out, by reason. */
