@@ -1,7 +1,8 @@
 /** How an endpoint is, from what Databricks reports of it: the sentences as people read them. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type EndpointState, type EntityState, healthOfEndpoint } from "./endpoint-state.ts";
+import type { EndpointState, EntityState } from "../../signals/endpoint-health.ts";
+import { healthOfEndpoint } from "./endpoint-state.ts";
 
 function entity(deployment: string | null, message: string | null = null): EntityState {
   return {
