@@ -6,12 +6,15 @@ const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h
 /** Longest duration that a timer can wait. */
 const DURATION_MAX_MS = 2 ** 31 - 1;
 
-/** @throws MonitorError `USAGE_INVALID`. */
-export function parseDurationMs(text: string): number {
+/**
+ * @param option where the duration was given, such as `--for`.
+ * @throws MonitorError `USAGE_INVALID`.
+ */
+export function parseDurationMs(option: string, text: string): number {
   const [, amount, unit] = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h)$/.exec(text) ?? [];
   const durationMs = Number(amount) * (unitMs[unit ?? ""] ?? Number.NaN);
   if (durationMs > 0 && durationMs <= DURATION_MAX_MS) return durationMs;
-  throw new MonitorError("USAGE_INVALID", `"${text}" is not a duration`, {
-    hint: "write a number and a unit, such as 90s, 5m or 2h; 24 days are the longest",
+  throw new MonitorError("USAGE_INVALID", `${option} "${text}" is not a duration`, {
+    hint: "give a number above 0 and its unit, such as 90s, 5m or 2h; 24 days are the longest",
   });
 }

@@ -3,16 +3,15 @@ import { Command, CommanderError } from "commander";
 import { MonitorError } from "../monitor-error.ts";
 import { EXIT, exitCodeOf } from "./exit-code.ts";
 import { monitorCommand } from "./monitor/command.ts";
+import { speakAlike } from "./speak-alike.ts";
 import { version } from "./version.ts";
 
-const program = new Command("dspy-databricks")
+const program = speakAlike(new Command("dspy-databricks"), "dspy-databricks")
   .description(
     "Production monitoring, and deployment with monitoring, for DSPy agents on Databricks.",
   )
   .version(version)
-  .showHelpAfterError("(see dspy-databricks --help)")
-  .exitOverride()
-  .addCommand(monitorCommand().exitOverride());
+  .addCommand(speakAlike(monitorCommand(), "dspy-databricks monitor"));
 
 try {
   await program.parseAsync();

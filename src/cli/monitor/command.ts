@@ -18,10 +18,13 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 refused or unrea
 
 export function monitorCommand(): Command {
   return new Command("monitor")
+    .summary("watch DSPy agents: telemetry in; alerts, a page and /metrics out")
     .description(
-      "Watch DSPy agents: receive their telemetry, evaluate alerts, serve the page and /metrics.\n" +
-        "Without an option it watches the workspace that the credentials name, reading only,\n" +
-        "and without credentials a workspace on this machine with three example agents in it.",
+      "Watch DSPy agents: receive their telemetry, evaluate alerts, serve the page\n" +
+        "and /metrics.\n\n" +
+        "Without an option it watches the workspace that the credentials name, reading\n" +
+        "only, and without credentials a workspace on this machine with three example\n" +
+        "agents in it.",
     )
     .option("--local", "watch the workspace on this machine with the example agents")
     .option("--no-workspace", "watch no workspace: only receive telemetry")

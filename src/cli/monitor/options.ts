@@ -42,7 +42,7 @@ export function checkOptions(raw: RawOptions): MonitorCommandOptions {
     profile: raw.profile,
     port: parsePort(raw.port),
     dataDirectory: raw.dataDir,
-    forMs: raw.for === undefined ? null : parseDurationMs(raw.for),
+    forMs: raw.for === undefined ? null : parseDurationMs("--for", raw.for),
     output: parseOutput(raw.output),
     slackWebhook: raw.slackWebhook,
   };
@@ -57,14 +57,14 @@ function conflict(one: string, other: string): MonitorError {
 function parsePort(text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
   if (port >= 0 && port <= 65_535) return port;
-  throw new MonitorError("USAGE_INVALID", `"${text}" is not a port`, {
+  throw new MonitorError("USAGE_INVALID", `--port "${text}" is not a port`, {
     hint: "give a number from 1 to 65535, or 0 for any that is free",
   });
 }
 
 function parseOutput(text: string): "text" | "json" {
   if (text === "text" || text === "json") return text;
-  throw new MonitorError("USAGE_INVALID", `"${text}" is not an output format`, {
+  throw new MonitorError("USAGE_INVALID", `--output "${text}" is not a format`, {
     hint: "give --output text or --output json",
   });
 }

@@ -4,6 +4,7 @@ import type { Report } from "./report.ts";
 
 export function reportText(report: Report): string {
   const sections = [
+    report.agents.length === 0 ? "No agent sent telemetry.\n" : "",
     table(
       [
         "AGENT",
