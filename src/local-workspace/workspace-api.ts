@@ -20,6 +20,8 @@ import {
   PROVISIONED_CONCURRENCY,
   summarizeEndpoint,
 } from "./serving-endpoints.ts";
+import { unityCatalogModels } from "./unity-catalog-models.ts";
+import { vectorSearch } from "./vector-search.ts";
 
 export type WorkspaceApiOptions = {
   readonly token: string;
@@ -108,6 +110,12 @@ export function createWorkspaceApi(options: WorkspaceApiOptions): Hono {
       return invoke(body, { ...endpoint, clock, sendTelemetry });
     },
   );
+
+  api.route(
+    "/api/2.1/unity-catalog/models",
+    unityCatalogModels({ endpointNames: [...endpoints.keys()], createdMs }),
+  );
+  api.route("/api/2.0/vector-search", vectorSearch());
 
   api.notFound((c) =>
     databricksError(

@@ -1,0 +1,69 @@
+/** What is read from the answers about a vector search index, in the shapes seen so far. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { clientThatGets } from "./test-answering-client.ts";
+import { getVectorSearchIndex, type VectorSearchIndex } from "./vector-search-indexes.ts";
+
+const unsaid: VectorSearchIndex = {
+  name: "ml.docs.index",
+  endpointName: null,
+  indexType: null,
+  isReady: null,
+  detailedState: null,
+  indexedRows: null,
+  message: null,
+  sourceTable: null,
+};
+
+test("an index", async () => {
+  const { client, seen } = clientThatGets({
+    name: "ml.docs.index",
+    endpoint_name: "docs",
+    index_type: "DELTA_SYNC",
+    primary_key: "id",
+    delta_sync_index_spec: { source_table: "ml.docs.pages", pipeline_type: "TRIGGERED" },
+    status: {
+      ready: true,
+      detailed_state: "ONLINE_NO_PENDING_UPDATE",
+      indexed_row_count: 1200,
+      message: "Index is online.",
+    },
+  });
+  assert.deepEqual(await getVectorSearchIndex(client, "ml.docs.index"), {
+    name: "ml.docs.index",
+    endpointName: "docs",
+    indexType: "DELTA_SYNC",
+    isReady: true,
+    detailedState: "ONLINE_NO_PENDING_UPDATE",
+    indexedRows: 1200,
+    message: "Index is online.",
+    sourceTable: "ml.docs.pages",
+  });
+  assert.deepEqual(seen, ["GET /api/2.0/vector-search/indexes/ml.docs.index"]);
+});
+
+for (const [what, status, expected] of [
+  ["no status", undefined, {}],
+  ["a status of another type", "READY", {}],
+  ["readiness as text", { ready: "true" }, {}],
+  ["not ready", { ready: false }, { isReady: false }],
+  ["a count as text", { ready: true, indexed_row_count: "12" }, { isReady: true, indexedRows: 12 }],
+] as const) {
+  test(`what is not said is null: ${what}`, async () => {
+    const { client } = clientThatGets({ name: "ml.docs.index", status });
+    assert.deepEqual(await getVectorSearchIndex(client, "ml.docs.index"), {
+      ...unsaid,
+      ...expected,
+    });
+  });
+}
+
+for (const answer of [null, [], {}, { name: 7 }]) {
+  test(`not an index: ${JSON.stringify(answer)}`, async () => {
+    const { client } = clientThatGets(answer);
+    await assert.rejects(getVectorSearchIndex(client, "ml.docs.index"), {
+      code: "DATABRICKS_FAILED",
+      message: /cannot read vector search index "ml\.docs\.index".*is not a vector search index/,
+    });
+  });
+}

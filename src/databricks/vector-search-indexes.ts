@@ -1,0 +1,55 @@
+/**
+ * Vector search indexes, as far as watching needs them. Reads what is known of an
+ * index and never queries it. `detailed_state` is in no official type, but real
+ * workspaces were seen to send it; whether an index serves is told by `ready`.
+ *
+ * Source: databricks-sdk-py 0.156.0, `VectorSearchIndexesAPI.get_index`.
+ */
+import { apiPath } from "./api-path.ts";
+import type { DatabricksClient } from "./client.ts";
+import { integerOf, recordOf, textOf } from "./json-fields.ts";
+
+export type VectorSearchIndex = {
+  /** With catalog and schema, such as `ml.docs.index`. */
+  readonly name: string;
+  /** The vector search endpoint that serves it. */
+  readonly endpointName: string | null;
+  /** `DELTA_SYNC` or `DIRECT_ACCESS`. */
+  readonly indexType: string | null;
+  /** `null` when Databricks does not say. */
+  readonly isReady: boolean | null;
+  /** Such as `ONLINE_NO_PENDING_UPDATE`. */
+  readonly detailedState: string | null;
+  readonly indexedRows: number | null;
+  /** Databricks' own words. */
+  readonly message: string | null;
+  /** The table that it follows. */
+  readonly sourceTable: string | null;
+};
+
+export async function getVectorSearchIndex(
+  client: DatabricksClient,
+  name: string,
+  { signal }: { readonly signal?: AbortSignal | undefined } = {},
+): Promise<VectorSearchIndex> {
+  const answer = await client.getJson(apiPath`/api/2.0/vector-search/indexes/${name}`, {
+    purpose: `read vector search index "${name}"`,
+    permission: `Give the identity SELECT on index "${name}", and USE CATALOG and USE SCHEMA on what it is in.`,
+    signal,
+  });
+  const index = recordOf(answer.json);
+  const foundName = textOf(index?.name);
+  if (!index || !foundName) throw answer.unusable("is not a vector search index");
+
+  const status = recordOf(index.status);
+  return {
+    name: foundName,
+    endpointName: textOf(index.endpoint_name),
+    indexType: textOf(index.index_type),
+    isReady: typeof status?.ready === "boolean" ? status.ready : null,
+    detailedState: textOf(status?.detailed_state),
+    indexedRows: integerOf(status?.indexed_row_count),
+    message: textOf(status?.message),
+    sourceTable: textOf(recordOf(index.delta_sync_index_spec)?.source_table),
+  };
+}
