@@ -3,6 +3,7 @@
  * only way to change it and depends on nothing but the entry and its time, so
  * that replaying the journal after a restart gives the same figures again.
  */
+import { type MetricPoint, PushedSeries } from "./ingest/otlp/metric-samples.ts";
 import { OpenTraces } from "./ingest/otlp/open-traces.ts";
 import { Agents } from "./live/agents.ts";
 import type { Notification } from "./notify/notification.ts";
@@ -32,6 +33,14 @@ export type JournalEntry =
       readonly kind: "observed";
       readonly samples: readonly Sample[];
       readonly health: readonly HealthResult[];
+      readonly dropped: Readonly<Record<string, number>>;
+    }
+  | {
+      readonly kind: "metrics";
+      /** Points that say something new. */
+      readonly points: readonly MetricPoint[];
+      /** How many more points came that repeat a known value. */
+      readonly repeated: number;
       readonly dropped: Readonly<Record<string, number>>;
     }
   | {
@@ -87,11 +96,14 @@ export class MonitorState {
   readonly components = new Map<string, Component>();
   /** By endpoint and metric name: the newest value. */
   readonly platform = new Map<string, ReadonlyMap<string, Sample>>();
+  /** What services push about themselves: the newest of every series. */
+  readonly pushed = new PushedSeries();
   /** Newest last. */
   readonly changes: Change[] = [];
   /** Ever, by reason. */
   readonly dropped = new Map<string, number>();
   spansTaken = 0;
+  metricPointsTaken = 0;
   tracesClosed = 0;
   orphanSpans = 0;
   lastSpansMs: number | null = null;
@@ -116,6 +128,11 @@ export class MonitorState {
         this.#drop(Object.entries(entry.dropped));
         for (const sample of entry.samples) this.#takeSample(sample);
         for (const result of entry.health) this.#takeHealth(result);
+        break;
+      case "metrics":
+        this.metricPointsTaken += entry.points.length + entry.repeated;
+        this.#drop(Object.entries(entry.dropped));
+        this.#drop(this.pushed.add(entry.points, timeMs));
         break;
       case "alerts":
         this.#takeAlerts(entry);

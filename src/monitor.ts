@@ -6,7 +6,10 @@
 import type { Clock } from "./clock.ts";
 import { isWanted, toAgentSpan } from "./ingest/otlp/agent-span.ts";
 import { decodeTracesJson } from "./ingest/otlp/decode-json.ts";
+import { decodeMetricsJson } from "./ingest/otlp/decode-metrics-json.ts";
+import { decodeMetricsProtobuf } from "./ingest/otlp/decode-metrics-protobuf.ts";
 import { decodeTracesProtobuf } from "./ingest/otlp/decode-protobuf.ts";
+import { toMetricPoints } from "./ingest/otlp/metric-samples.ts";
 import type { Agent } from "./live/agents.ts";
 import { windowOf } from "./live/window.ts";
 import { type Change, type JournalEntry, MonitorState } from "./monitor-state.ts";
@@ -50,7 +53,7 @@ export type MonitorOptions = {
   readonly onNotice: (notice: string) => void;
 };
 
-export type TraceEncoding = "protobuf" | "json";
+export type OtlpEncoding = "protobuf" | "json";
 
 /** What one observation of the outside world brought. */
 export type Observation = {
@@ -120,7 +123,7 @@ export class Monitor {
    * @throws MonitorError `TELEMETRY_INVALID` when it can't be read; `STORE_FULL`
    * when it can't be kept now and may be sent again.
    */
-  async takeTraces(body: Uint8Array, encoding: TraceEncoding): Promise<void> {
+  async takeTraces(body: Uint8Array, encoding: OtlpEncoding): Promise<void> {
     const { spans, dropped } =
       encoding === "protobuf"
         ? decodeTracesProtobuf(body, { isWanted })
@@ -129,6 +132,28 @@ export class Monitor {
     await this.#record({
       kind: "spans",
       spans: spans.map(toAgentSpan),
+      dropped: Object.fromEntries(dropped),
+    });
+  }
+
+  /**
+   * Takes one OTLP body of metrics. Resolves once it is in the journal. A value
+   * that has not changed is only counted there, so that idle services fill no disk.
+   *
+   * @throws MonitorError as `takeTraces`.
+   */
+  async takeMetrics(body: Uint8Array, encoding: OtlpEncoding): Promise<void> {
+    const decoded =
+      encoding === "protobuf"
+        ? decodeMetricsProtobuf(body)
+        : decodeMetricsJson(new TextDecoder().decode(body));
+    const { points, dropped } = toMetricPoints(decoded, this.now());
+    if (points.length === 0 && dropped.size === 0) return;
+    const news = points.filter((point) => !this.state.pushed.isKnown(point));
+    await this.#record({
+      kind: "metrics",
+      points: news,
+      repeated: points.length - news.length,
       dropped: Object.fromEntries(dropped),
     });
   }

@@ -133,6 +133,18 @@ function ownFamilies(monitor: Monitor, refusals: Refusals): Family[] {
       values: [{ labels: {}, value: state.spansTaken }],
     },
     {
+      name: "dspy_telemetry_metric_points_total",
+      type: "counter",
+      help: "Data points of metrics that services pushed.",
+      values: [{ labels: {}, value: state.metricPointsTaken }],
+    },
+    {
+      name: "dspy_telemetry_series",
+      type: "gauge",
+      help: "Series of metrics that services push, of which the newest value is kept.",
+      values: [{ labels: {}, value: state.pushed.size }],
+    },
+    {
       name: "dspy_telemetry_dropped_total",
       type: "counter",
       help: "Spans and values that were left out, by reason.",

@@ -7,7 +7,7 @@
  */
 import type { HttpBindings } from "@hono/node-server";
 import type { Context } from "hono";
-import type { Monitor, TraceEncoding } from "../monitor.ts";
+import type { OtlpEncoding } from "../monitor.ts";
 import { MonitorError } from "../monitor-error.ts";
 import { isEncodingSupported, readBody } from "./read-body.ts";
 
@@ -17,7 +17,11 @@ const RETRY_AFTER_SECONDS = 5;
 /** Bodies that were refused, by reason, since the start. */
 export type Refusals = Map<string, number>;
 
-export function receiveTraces(monitor: Monitor, refusals: Refusals) {
+/** @param take resolves once the body is in the journal. */
+export function receiveOtlp(
+  refusals: Refusals,
+  take: (body: Uint8Array, encoding: OtlpEncoding) => Promise<void>,
+) {
   return async (context: Context<{ Bindings: HttpBindings }>): Promise<Response> => {
     const refuse = (status: number, reason: string, message: string) => {
       refusals.set(reason, (refusals.get(reason) ?? 0) + 1);
@@ -33,7 +37,7 @@ export function receiveTraces(monitor: Monitor, refusals: Refusals) {
     }
     try {
       const body = await readBody(context.env.incoming, { encoding: contentEncoding });
-      await monitor.takeTraces(body, encoding);
+      await take(body, encoding);
       return accepted(encoding);
     } catch (error) {
       if (!(error instanceof MonitorError)) throw error;
@@ -50,7 +54,7 @@ export function receiveTraces(monitor: Monitor, refusals: Refusals) {
   };
 }
 
-function encodingOf(contentType: string | undefined): TraceEncoding | null {
+function encodingOf(contentType: string | undefined): OtlpEncoding | null {
   switch (contentType?.split(";")[0]?.trim().toLowerCase()) {
     case "application/x-protobuf":
       return "protobuf";
@@ -61,8 +65,8 @@ function encodingOf(contentType: string | undefined): TraceEncoding | null {
   }
 }
 
-/** An empty ExportTraceServiceResponse. */
-function accepted(encoding: TraceEncoding): Response {
+/** An empty response message of whatever was sent. */
+function accepted(encoding: OtlpEncoding): Response {
   return encoding === "json"
     ? new Response("{}", { headers: { "content-type": "application/json" } })
     : new Response(new Uint8Array(0), { headers: { "content-type": "application/x-protobuf" } });
@@ -76,7 +80,7 @@ function refusalResponse({
 }: {
   status: number;
   message: string;
-  encoding: TraceEncoding;
+  encoding: OtlpEncoding;
 }): Response {
   const headers: Record<string, string> = { connection: "close" };
   if (status === 503) headers["retry-after"] = String(RETRY_AFTER_SECONDS);

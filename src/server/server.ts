@@ -15,7 +15,7 @@ import { overview, type Surroundings } from "./api/overview.ts";
 import { type Range, rangeOf, ranges } from "./api/range.ts";
 import { guard } from "./guard.ts";
 import { METRICS_CONTENT_TYPE, metricsText } from "./metrics-text.ts";
-import { type Refusals, receiveTraces } from "./otlp.ts";
+import { type Refusals, receiveOtlp } from "./otlp.ts";
 
 /** OTLP's own port, so that exporters find the monitor by themselves. */
 export const DEFAULT_PORT = 4318;
@@ -91,7 +91,14 @@ export function createApp(
   app.get("/metrics", (context) =>
     context.body(metricsText(monitor, refusals), 200, { "content-type": METRICS_CONTENT_TYPE }),
   );
-  app.post("/v1/traces", receiveTraces(monitor, refusals));
+  app.post(
+    "/v1/traces",
+    receiveOtlp(refusals, (body, encoding) => monitor.takeTraces(body, encoding)),
+  );
+  app.post(
+    "/v1/metrics",
+    receiveOtlp(refusals, (body, encoding) => monitor.takeMetrics(body, encoding)),
+  );
 
   app.get("/api/overview", (context) =>
     withRange(context, monitor, (range) => context.json(overview(monitor, surroundings, range))),

@@ -1,0 +1,357 @@
+/**
+ * Reads OTLP data points of any kind into points that the monitor keeps, and
+ * keeps the newest of every series. Points may come twice, late, or with totals
+ * that began anew; each counts once. Pure: the time is passed in.
+ */
+import type { Sample } from "../../signals/sample.ts";
+import { scrub } from "../../signals/scrub.ts";
+import {
+  countDropped,
+  type DecodedMetrics,
+  type MetricDropReason,
+  type OtlpMetricPoint,
+} from "./decode-metrics-point.ts";
+
+/** One data point as the journal keeps it. */
+export type MetricPoint = {
+  readonly endpoint: string;
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** What a new value does to the one before. Only a delta is added to it. */
+  readonly mode: "gauge" | "cumulative" | "delta";
+  readonly startMs: number;
+  readonly timeMs: number;
+  readonly values: readonly MetricValue[];
+};
+
+/** A histogram has several values: `_count`, `_sum`, `_p50`, … */
+export type MetricValue = {
+  readonly suffix: string;
+  readonly kind: Sample["kind"];
+  /** Of a gauge alone it may be no finite number; JSON knows no such number, hence the text. */
+  readonly value: number | "NaN" | "Infinity" | "-Infinity";
+};
+
+/** A point may be this much older than its arrival: what a collector in between held back. */
+export const METRIC_BEHIND_MAX_MS = 24 * 3_600_000;
+/** A point may be this much ahead of us: clocks differ. */
+export const METRIC_AHEAD_MAX_MS = 3_600_000;
+
+const TEMPORALITY_DELTA = 1;
+const TEMPORALITY_CUMULATIVE = 2;
+/** Longest name of an endpoint, in characters. */
+const ENDPOINT_LENGTH_MAX = 200;
+const QUANTILES = [
+  ["_p50", 0.5],
+  ["_p95", 0.95],
+  ["_p99", 0.99],
+] as const;
+
+export function toMetricPoints(
+  { points, dropped: before }: DecodedMetrics,
+  nowMs: number,
+): { readonly points: readonly MetricPoint[]; readonly dropped: ReadonlyMap<string, number> } {
+  const dropped = new Map(before);
+  const cleaned = new Map<string, string>();
+  const clean = (text: string) => {
+    let known = cleaned.get(text);
+    if (known === undefined) {
+      known = scrub(text).replaceAll(/\p{Cc}/gu, " ");
+      cleaned.set(text, known);
+    }
+    return known;
+  };
+  const kept = points.flatMap((point) => {
+    const read = toMetricPoint(point, { nowMs, clean });
+    if (typeof read !== "string") return [read];
+    countDropped(dropped, read);
+    return [];
+  });
+  return { points: kept, dropped };
+}
+
+function toMetricPoint(
+  { metric, resource, startMs, timeMs, labels, data }: OtlpMetricPoint,
+  { nowMs, clean }: { readonly nowMs: number; readonly clean: (text: string) => string },
+): MetricPoint | MetricDropReason {
+  const hasTime =
+    timeMs >= nowMs - METRIC_BEHIND_MAX_MS &&
+    timeMs <= nowMs + METRIC_AHEAD_MAX_MS &&
+    startMs >= 0 &&
+    startMs <= timeMs;
+  if (!hasTime) return "metric_time";
+  const mode = modeOf(data.kind, metric.temporality);
+  if (mode === null) return "metric_temporality";
+  const values = valuesOf(data, metric.isMonotonic);
+  if (typeof values === "string") return values;
+
+  const told = Object.entries(labels).map(([key, value]) => [clean(key), clean(value)] as const);
+  if (resource.instance !== null) told.push(["service.instance.id", clean(resource.instance)]);
+  const endpoint = resource.endpoint || resource.service || "unknown";
+  return {
+    endpoint: clean(endpoint).slice(0, ENDPOINT_LENGTH_MAX),
+    name: clean(metric.name),
+    labels: Object.fromEntries(told.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))),
+    mode,
+    startMs,
+    timeMs,
+    values,
+  };
+}
+
+function modeOf(
+  kind: OtlpMetricPoint["data"]["kind"],
+  temporality: number,
+): MetricPoint["mode"] | null {
+  if (kind === "gauge") return "gauge";
+  if (kind === "summary" || temporality === TEMPORALITY_CUMULATIVE) return "cumulative";
+  return temporality === TEMPORALITY_DELTA ? "delta" : null;
+}
+
+function valuesOf(
+  data: OtlpMetricPoint["data"],
+  isMonotonic: boolean,
+): readonly MetricValue[] | MetricDropReason {
+  switch (data.kind) {
+    case "gauge":
+      return [{ suffix: "", kind: "gauge", value: textIfNotFinite(data.value) }];
+    case "sum": {
+      const { value } = data;
+      if (!Number.isFinite(value) || (isMonotonic && value < 0)) return "metric_value";
+      return [{ suffix: "", kind: isMonotonic ? "counter" : "gauge", value }];
+    }
+    case "histogram": {
+      const totals = totalsOf(data);
+      if (totals === null) return "metric_value";
+      if (!fitsTogether(data)) return "metric_buckets";
+      if (data.count === 0 || data.bounds.length === 0) return totals;
+      const quantiles = QUANTILES.map(([suffix, quantile]): MetricValue => {
+        return { suffix, kind: "gauge", value: estimateQuantile(data, quantile) };
+      });
+      return [...totals, ...quantiles];
+    }
+    case "exponential_histogram":
+      return totalsOf(data) ?? "metric_value";
+    case "summary": {
+      const totals = totalsOf(data);
+      if (totals === null) return "metric_value";
+      // A summary without recent observations says NaN.
+      const quantiles = data.quantiles
+        .filter(([quantile, value]) => quantile >= 0 && quantile <= 1 && Number.isFinite(value))
+        .map(([quantile, value]): MetricValue => {
+          const suffix = `_p${Number((quantile * 100).toPrecision(6))}`;
+          return { suffix, kind: "gauge", value };
+        });
+      return [...totals, ...quantiles];
+    }
+  }
+}
+
+function textIfNotFinite(value: number): MetricValue["value"] {
+  if (Number.isFinite(value)) return value;
+  if (Number.isNaN(value)) return "NaN";
+  return value > 0 ? "Infinity" : "-Infinity";
+}
+
+function totalsOf({
+  count,
+  sum,
+}: {
+  readonly count: number;
+  readonly sum: number | null;
+}): readonly MetricValue[] | null {
+  if (!Number.isSafeInteger(count) || count < 0) return null;
+  const counted: MetricValue = { suffix: "_count", kind: "counter", value: count };
+  if (sum === null) return [counted];
+  return Number.isFinite(sum) ? [counted, { suffix: "_sum", kind: "counter", value: sum }] : null;
+}
+
+type Histogram = Extract<OtlpMetricPoint["data"], { readonly kind: "histogram" }>;
+
+function fitsTogether({ count, bounds, counts }: Histogram): boolean {
+  if (bounds.length === 0 && counts.length === 0) return true;
+  if (counts.length !== bounds.length + 1) return false;
+  const isAscending = bounds.every(
+    (bound, index) => Number.isFinite(bound) && bound > (bounds[index - 1] ?? -Infinity),
+  );
+  const areCounts = counts.every((one) => Number.isSafeInteger(one) && one >= 0);
+  return isAscending && areCounts && counts.reduce((sum, one) => sum + one, 0) === count;
+}
+
+/** Linear within the bucket of the nearest rank; of the last bucket, its lower bound. */
+function estimateQuantile({ count, bounds, counts }: Histogram, quantile: number): number {
+  const rank = Math.max(1, Math.ceil(quantile * count));
+  let below = 0;
+  for (const [index, inBucket] of counts.entries()) {
+    if (below + inBucket < rank) {
+      below += inBucket;
+      continue;
+    }
+    const upper = bounds[index];
+    if (upper === undefined) break;
+    const lower = bounds[index - 1] ?? Math.min(0, upper);
+    return lower + ((upper - lower) * (rank - below)) / inBucket;
+  }
+  return bounds.at(-1) ?? 0;
+}
+
+// ─── The newest of every series ─────────────────────────────────────────────
+
+/** Most series kept, over all endpoints. The rest counts as `series_limit`. */
+export const SERIES_MAX = 20_000;
+/** Most series kept of one endpoint, so that one service takes no place from the others. */
+export const SERIES_PER_ENDPOINT_MAX = 5_000;
+/** A series that was silent for so long gives its place to a new one, in milliseconds. */
+export const SERIES_STALE_MS = 15 * 60_000;
+/** A value that has not changed is taken anew after so long, so that its time stays about right. */
+export const SERIES_REPEAT_MS = 5 * 60_000;
+/** Stretches of time of a delta series that are remembered, so that each is added once. */
+const DELTAS_REMEMBERED = 16;
+
+type Series = {
+  readonly point: MetricPoint;
+  /** When it arrived. */
+  readonly takenMs: number;
+  /** `start time` of the deltas that were added last, the oldest first. */
+  readonly added: readonly string[];
+};
+
+/** Why a point changed nothing. */
+export type SeriesDropReason = "duplicate_metric" | "late_metric" | "series_limit";
+
+export class PushedSeries {
+  /** The one that was silent longest comes first. */
+  readonly #series = new Map<string, Series>();
+  readonly #perEndpoint = new Map<string, number>();
+
+  get size(): number {
+    return this.#series.size;
+  }
+
+  /** Whether a point says what is known already, only later. */
+  isKnown(point: MetricPoint): boolean {
+    const known = this.#series.get(keyOf(point))?.point;
+    return (
+      known !== undefined &&
+      point.mode !== "delta" &&
+      known.mode === point.mode &&
+      known.startMs === point.startMs &&
+      point.timeMs - known.timeMs < SERIES_REPEAT_MS &&
+      JSON.stringify(known.values) === JSON.stringify(point.values)
+    );
+  }
+
+  /** @returns what changed nothing, by reason. */
+  add(points: readonly MetricPoint[], takenMs: number): ReadonlyMap<SeriesDropReason, number> {
+    const dropped = new Map<SeriesDropReason, number>();
+    for (const point of points) {
+      const reason = this.#addOne(point, takenMs);
+      if (reason !== null) dropped.set(reason, (dropped.get(reason) ?? 0) + 1);
+    }
+    return dropped;
+  }
+
+  /** The newest finite value of every series, of one endpoint or of all. */
+  samples(endpoint: string | null = null): Sample[] {
+    return [...this.#series.values()].flatMap(({ point }) =>
+      endpoint === null || point.endpoint === endpoint ? samplesOf(point) : [],
+    );
+  }
+
+  #addOne(point: MetricPoint, takenMs: number): SeriesDropReason | null {
+    const key = keyOf(point);
+    const known = this.#series.get(key);
+    if (!known) {
+      if (!this.#makeRoom(point.endpoint, takenMs)) return "series_limit";
+      this.#perEndpoint.set(point.endpoint, (this.#perEndpoint.get(point.endpoint) ?? 0) + 1);
+      this.#series.set(key, { point, takenMs, added: [stretchOf(point)] });
+      return null;
+    }
+    const isStale = takenMs - known.takenMs > SERIES_STALE_MS;
+    const next =
+      point.mode === "delta" && known.point.mode === "delta"
+        ? addDelta(known, { point, takenMs })
+        : replace(known, { point, takenMs, isStale });
+    if (typeof next === "string") return next;
+    // Behind the others: it was heard last.
+    this.#series.delete(key);
+    this.#series.set(key, next);
+    return null;
+  }
+
+  #makeRoom(endpoint: string, takenMs: number): boolean {
+    const isFull =
+      this.#series.size >= SERIES_MAX ||
+      (this.#perEndpoint.get(endpoint) ?? 0) >= SERIES_PER_ENDPOINT_MAX;
+    if (!isFull) return true;
+    for (const [key, { point, takenMs: heardMs }] of this.#series) {
+      if (takenMs - heardMs <= SERIES_STALE_MS) break;
+      this.#series.delete(key);
+      const left = (this.#perEndpoint.get(point.endpoint) ?? 0) - 1;
+      if (left > 0) this.#perEndpoint.set(point.endpoint, left);
+      else this.#perEndpoint.delete(point.endpoint);
+    }
+    return (
+      this.#series.size < SERIES_MAX &&
+      (this.#perEndpoint.get(endpoint) ?? 0) < SERIES_PER_ENDPOINT_MAX
+    );
+  }
+}
+
+function keyOf({ endpoint, name, labels }: MetricPoint): string {
+  return JSON.stringify([endpoint, name, labels]);
+}
+
+function stretchOf({ startMs, timeMs }: MetricPoint): string {
+  return `${startMs} ${timeMs}`;
+}
+
+/** A total or gauge takes the place of an earlier one. Totals that begin anew are newer whatever their time. */
+function replace(
+  { point: known }: Series,
+  { point, takenMs, isStale }: { point: MetricPoint; takenMs: number; isStale: boolean },
+): Series | SeriesDropReason {
+  const isSame = point.timeMs === known.timeMs && point.startMs === known.startMs;
+  if (isSame && point.mode === known.mode) return "duplicate_metric";
+  const isRestart = point.mode !== "gauge" && point.startMs > known.startMs;
+  const hasSameStart = point.mode === "gauge" || point.startMs === known.startMs;
+  const isNewer = isRestart || (hasSameStart && point.timeMs > known.timeMs);
+  // After a long silence the sender's clock may have been set back.
+  if (!isNewer && !isStale && point.mode === known.mode) return "late_metric";
+  return { point, takenMs, added: [stretchOf(point)] };
+}
+
+/** Deltas are added in whatever order they come, each stretch of time once. */
+function addDelta(
+  { point: known, added }: Series,
+  { point, takenMs }: { point: MetricPoint; takenMs: number },
+): Series | SeriesDropReason {
+  const stretch = stretchOf(point);
+  if (added.includes(stretch)) return "duplicate_metric";
+  const oldestMs = Number(added[0]?.split(" ")[1]);
+  if (added.length === DELTAS_REMEMBERED && point.timeMs <= oldestMs) return "late_metric";
+  const newest = point.timeMs > known.timeMs ? point : known;
+  const values = newest.values.map((told): MetricValue => {
+    if (told.suffix.startsWith("_p")) return told;
+    const sum = (part: MetricPoint) =>
+      Number(part.values.find(({ suffix }) => suffix === told.suffix)?.value ?? 0);
+    return { ...told, value: sum(known) + sum(point) };
+  });
+  return {
+    point: { ...newest, startMs: Math.min(known.startMs, point.startMs), values },
+    takenMs,
+    added: [...added, stretch].sort(byEnd).slice(-DELTAS_REMEMBERED),
+  };
+}
+
+function byEnd(a: string, b: string): number {
+  return Number(a.split(" ")[1]) - Number(b.split(" ")[1]);
+}
+
+function samplesOf({ endpoint, name, labels, timeMs, values }: MetricPoint): Sample[] {
+  return values.flatMap(({ suffix, kind, value }) =>
+    typeof value === "number"
+      ? [{ name: `${name}${suffix}`, kind, endpoint, labels, value, timeMs }]
+      : [],
+  );
+}
