@@ -60,7 +60,8 @@ export function toAgentSpan(span: OtlpSpan): AgentSpan {
   return {
     traceId: span.traceId,
     spanId: span.spanId,
-    parentSpanId: span.parentSpanId,
+    // What called the agent is of another process, and mostly reports elsewhere.
+    parentSpanId: span.parentIsRemote ? null : span.parentSpanId,
     name: cut(span.name, NAME_LENGTH_MAX),
     convention,
     kind,

@@ -244,3 +244,85 @@ test("the order in which spans come changes nothing", () => {
     { numRuns: 100 },
   );
 });
+
+errors(
+  "a tool that failed before others succeeded is not why the program failed, though the type is the same",
+  {
+    ...failure("ValueError"),
+    errorMessage: "its own",
+    inside: [
+      {
+        ...tool,
+        ...failure("ValueError"),
+        errorMessage: "the tool's",
+        startMs: 1_100,
+        endMs: 1_200,
+      },
+      { ...predict, startMs: 1_300 },
+    ],
+  },
+  ["!ValueError unknown in RagQA.forward", "~ValueError tool in lookup_order"],
+);
+
+errors(
+  "a model that was replaced by another with success is not why the program failed",
+  {
+    ...failure("KeyError"),
+    inside: [
+      { name: "Primary.forward", ...failure("LMRateLimitError"), startMs: 1_100, endMs: 1_200 },
+      { name: "Fallback.forward", startMs: 1_300 },
+    ],
+  },
+  ["!KeyError unknown in RagQA.forward", "~LMRateLimitError lm_provider in Primary.forward"],
+);
+
+errors(
+  "a retriever that failed and was survived is not why the program failed",
+  {
+    ...failure("KeyError"),
+    inside: [{ kind: "retriever", name: "Retrieve.forward", ...failure("ConnectionError") }],
+  },
+  ["!KeyError unknown in RagQA.forward", "~ConnectionError retriever in Retrieve.forward"],
+);
+
+test("calls behind a span of somebody else's belong to the module around it", () => {
+  const tree: Branch = {
+    startMs: 0,
+    endMs: 1_000,
+    inside: [
+      {
+        kind: "other",
+        name: "my span",
+        startMs: 100,
+        endMs: 900,
+        inside: [{ ...lm, startMs: 100, endMs: 900, tokens: { input: 5, output: 1 } }],
+      },
+    ],
+  };
+  const [program, call] = assembleTrace(spansOf(tree)).moduleCalls;
+  assert.deepEqual(
+    [program?.selfMs, call?.parentSpanId, call?.path],
+    [200, program?.spanId, "RagQA.forward"],
+  );
+});
+
+test("tokens that a call and its attempt both tell are counted once", () => {
+  const told = { tokens: { input: 100, output: 10 }, costUsd: 0.5 };
+  const tree: Branch = {
+    inside: [{ ...lm, ...told, inside: [{ ...lm, ...told, name: "completion" }] }],
+  };
+  const [request] = assembleTrace(spansOf(tree)).requests;
+  assert.deepEqual([request?.tokens, request?.costUsd], [told.tokens, told.costUsd]);
+});
+
+test("tokens that only an attempt inside an attempt tells are counted", () => {
+  const inner: Branch = { ...lm, tokens: { input: 7, output: 1 } };
+  const tree: Branch = { inside: [{ ...lm, inside: [{ ...lm, inside: [inner] }] }] };
+  assert.deepEqual(assembleTrace(spansOf(tree)).requests[0]?.tokens, { input: 7, output: 1 });
+});
+
+test("a probe of the server around an agent is no request; a call of the agent is", () => {
+  const edge = { kind: "server", name: "GET /health" } as const;
+  assert.equal(assembleTrace(spansOf(edge)).requests.length, 0);
+  assert.equal(assembleTrace(spansOf({ ...edge, inside: [predict] })).requests.length, 1);
+});

@@ -36,7 +36,9 @@ export function assembleTrace(spans: readonly AgentSpan[]): ClosedTrace {
   for (const orphan of orphans) {
     const program = programOf([orphan], true);
     moduleCalls.push(...callsOf(orphan, program));
-    errors.push(...failuresOf(orphan).map((failure) => errorEventOf(failure, program)));
+    // The root is there and says how the request ended, so what failed here was survived or is told above.
+    const failures = failuresOf(orphan).map(({ node }) => ({ node, handled: true }));
+    errors.push(...failures.map((failure) => errorEventOf(failure, program)));
   }
   const [first] = spans;
   const main = trees[0]?.[0]?.span ?? first;
@@ -51,7 +53,7 @@ export function assembleTrace(spans: readonly AgentSpan[]): ClosedTrace {
   };
 }
 
-/** A span with the calls inside it. Spans that only repeat their parent are folded into it. */
+/** A span with the calls inside it. Spans that repeat their parent, or are no calls, are folded into it. */
 type Node = {
   readonly span: AgentSpan;
   readonly name: string;
@@ -114,6 +116,11 @@ function fold(top: Node): Node {
   const work: { readonly from: Node; readonly to: Node }[] = [{ from: top, to: folded }];
   for (let step = work.pop(); step; step = work.pop()) {
     for (const child of step.from.children) {
+      // A span of somebody else's between two calls of the agent: look through it.
+      if (child.span.kind === "other") {
+        work.push({ from: child, to: step.to });
+        continue;
+      }
       if (child.span.repeatsParent && step.to.span.kind === "module") {
         const target = step.to as { name: string };
         if (signatureIn(child.span.name)) target.name = child.span.name;
@@ -148,8 +155,13 @@ function* walk(top: Node): Generator<{ node: Node; depth: number }> {
   }
 }
 
+/** A module, or the HTTP edge around something of an agent: a probe of `/health` is no call of it. */
 function isProgram(tree: readonly Node[]): boolean {
-  return tree.some(({ span }) => span.kind === "module" || span.kind === "server");
+  return tree.some((top) => {
+    if (top.span.kind !== "server") return top.span.kind === "module";
+    for (const { node } of walk(top)) if (node.span.kind !== "server") return true;
+    return false;
+  });
 }
 
 /** Without its root only telemetry that names the program on every span tells which it was. */
@@ -263,7 +275,6 @@ function callOf({
 }): ModuleCall {
   const { span, attempts } = node;
   const isLm = span.kind === "lm";
-  const heard = [span, ...attempts.map((attempt) => attempt.span)];
   return {
     eventId: eventId(span),
     traceId: span.traceId,
@@ -279,14 +290,22 @@ function callOf({
     model: isLm ? span.model : null,
     latencyMs: span.endMs - span.startMs,
     selfMs: selfMsOf(node),
-    // LiteLLM's attempts tell the usage that the call around them does not.
-    tokens: isLm ? addTokens(heard.map(({ tokens }) => tokens)) : null,
-    costUsd: isLm ? addKnown(heard.map(({ costUsd }) => costUsd)) : null,
+    tokens: isLm ? tokensOf(node) : null,
+    costUsd: isLm ? costOf(node) : null,
     cache: span.cacheHit === null ? "unknown" : span.cacheHit ? "hit" : "miss",
     errorClass: span.failed ? classOf(node) : null,
     depth,
     retries: isLm && attempts.length > 0 ? attempts.filter((a) => a.span.failed).length : null,
   };
+}
+
+/** Attempts, such as LiteLLM's, tell the usage only where the call around them does not. */
+function tokensOf({ span, attempts }: Node): Tokens | null {
+  return span.tokens ?? addTokens(attempts.map(tokensOf));
+}
+
+function costOf({ span, attempts }: Node): number | null {
+  return span.costUsd ?? addKnown(attempts.map(costOf));
 }
 
 /** Latency without the union of the children's intervals: children may overlap. */
@@ -345,13 +364,25 @@ function inside({ children, attempts }: Node): Node[] {
 
 /** The call inside a failed call that made it fail; `null` when the failure is its own. */
 function reasonWithin(node: Node): Node | null {
-  const failed = inside(node)
-    .filter(({ span }) => span.failed)
+  const calls = inside(node);
+  const failed = calls
+    .filter((call) => call.span.failed && !wasSurvived(call, calls))
     .sort((a, b) => a.span.endMs - b.span.endMs);
-  const type = bareType(node.span);
-  const sameType = failed.findLast(({ span }) => bareType(span) === type);
-  // A tool's failure that its caller did not pass on was swallowed.
-  return sameType ?? failed.findLast(({ span }) => span.kind !== "tool") ?? null;
+  const { span } = node;
+  const sameMessage = failed.findLast(
+    ({ span: { errorMessage } }) => errorMessage !== null && errorMessage === span.errorMessage,
+  );
+  const sameType = failed.findLast((call) => bareType(call.span) === bareType(span));
+  // The failure of a tool or retriever that its caller did not pass on was swallowed.
+  const other = failed.findLast(({ span: { kind } }) => kind !== "tool" && kind !== "retriever");
+  return sameMessage ?? sameType ?? other ?? null;
+}
+
+/** Whether the caller went on to another call with success: then this failure is not why it failed. */
+function wasSurvived(failed: Node, calls: readonly Node[]): boolean {
+  return calls.some(
+    ({ span }) => !span.failed && span.kind !== "adapter" && span.startMs >= failed.span.endMs,
+  );
 }
 
 /** DSPy wraps a provider's `RateLimitError` as `LMRateLimitError`: the same failure. */

@@ -13,6 +13,7 @@ import {
   type DecodedTraces,
   type DecodeOptions,
   EXCEPTION_LIMIT,
+  isParentRemote,
   isValidTime,
   KEY_LIMIT_BYTES,
   NESTED_VALUE_LIMIT,
@@ -25,9 +26,11 @@ import {
   byteAt,
   type Cursor,
   damaged,
+  FIXED32,
   FIXED64,
   LENGTH,
   readDouble,
+  readFixed32,
   readFixed64,
   readLength,
   readTag,
@@ -108,6 +111,7 @@ const SPAN_NAME = (5 << 3) | LENGTH;
 const SPAN_KIND = (6 << 3) | VARINT;
 const SPAN_START_TIME = (7 << 3) | FIXED64;
 const SPAN_END_TIME = (8 << 3) | FIXED64;
+const SPAN_FLAGS = (16 << 3) | FIXED32;
 const SPAN_ATTRIBUTES = (9 << 3) | LENGTH;
 const SPAN_EVENTS = (11 << 3) | LENGTH;
 const SPAN_STATUS = (15 << 3) | LENGTH;
@@ -238,6 +242,7 @@ function readSpan(
   let parentIdBytes = 0;
   let name = "";
   let kind = 0;
+  let flags = 0;
   let startMs = 0;
   let endMs = 0;
   let statusCode = 0;
@@ -275,6 +280,9 @@ function readSpan(
       case SPAN_END_TIME:
         readFixed64(decoding, end);
         endMs = msOfNano(decoding.high, decoding.low);
+        break;
+      case SPAN_FLAGS:
+        flags = readFixed32(decoding, end);
         break;
       case SPAN_ATTRIBUTES:
         readAttribute(decoding, readLength(decoding, end), attributes);
@@ -324,6 +332,7 @@ function readSpan(
     traceId: traceIdOf(decoding, traceIdAt),
     spanId: hex8(decoding.view, spanIdAt),
     parentSpanId: isRoot ? null : hex8(decoding.view, parentIdAt),
+    parentIsRemote: !isRoot && isParentRemote(flags),
     name,
     kind,
     startMs,

@@ -247,7 +247,7 @@ test("JSON in the other spellings that are allowed", () => {
 });
 
 test("times are exact to the microsecond up to the year 2248", () => {
-  const nanos = fc.bigInt({ min: 1n, max: 2n ** 53n * 977n });
+  const nanos = fc.bigInt({ min: 1n, max: 2n ** 43n * 1_000_000n - 1n });
   fc.assert(
     fc.property(nanos, (nano) => {
       const span = { ...VALID, startTimeUnixNano: String(nano), endTimeUnixNano: String(nano) };

@@ -2,10 +2,18 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { AgentSpan } from "../../signals/span.ts";
-import { CLOSE_AFTER_MS, CLOSE_WITHOUT_ROOT_AFTER_MS, OpenTraces } from "./open-traces.ts";
+import {
+  CLOSE_AFTER_MS,
+  CLOSE_UNFINISHED_AFTER_MS,
+  CLOSE_WITHOUT_ROOT_AFTER_MS,
+  OPEN_SPANS_MAX,
+  OpenTraces,
+  TRACE_SPANS_MAX,
+} from "./open-traces.ts";
 import { spansOf, traceId } from "./test-spans.ts";
 
 const spans = spansOf({ inside: [{ name: "Predict.forward", inside: [{ kind: "lm" }] }] });
+const key = `${traceId} support-rag`;
 const [root, ...children] = spans as [AgentSpan, ...AgentSpan[]];
 
 /** Adds the parts at their times, and tells at which times the trace is due. */
@@ -14,7 +22,7 @@ function check(name: string, parts: [atMs: number, spans: AgentSpan[]][], dueAtM
     const traces = new OpenTraces();
     for (const [atMs, part] of parts) traces.add(part, atMs);
     assert.deepEqual(traces.due(dueAtMs - 1), []);
-    assert.deepEqual(traces.due(dueAtMs), [traceId]);
+    assert.deepEqual(traces.due(dueAtMs), [key]);
   });
 }
 
@@ -51,14 +59,14 @@ test("time during which the monitor was down is no quiet time", () => {
   const backMs = 60_000;
   traces.waitAnew(backMs);
   assert.deepEqual(traces.due(backMs + CLOSE_AFTER_MS - 1), []);
-  assert.deepEqual(traces.due(backMs + CLOSE_AFTER_MS), [traceId]);
+  assert.deepEqual(traces.due(backMs + CLOSE_AFTER_MS), [key]);
 });
 
 function dropped(name: string, after: AgentSpan[], expected: Record<string, number>) {
   test(name, () => {
     const traces = new OpenTraces();
     traces.add(spans, 0);
-    traces.close([traceId]);
+    traces.close([key]);
     assert.deepEqual(Object.fromEntries(traces.add(after, 1)), expected);
     assert.deepEqual(traces.all(), []);
   });
@@ -75,19 +83,57 @@ test("the first span of an id wins", () => {
   const traces = new OpenTraces();
   const told = traces.add([root, { ...root, endMs: 9_999 }, ...children], 0);
   assert.deepEqual(Object.fromEntries(told), { changed_span: 1 });
-  assert.equal(traces.close([traceId])[0]?.requests[0]?.latencyMs, 1_000);
+  assert.equal(traces.close([key])[0]?.requests[0]?.latencyMs, 1_000);
 });
 
 test("parts in any order, any of them twice, give the same request", () => {
   const whole = new OpenTraces();
   whole.add(spans, 0);
-  const expected = whole.close([traceId]);
+  const expected = whole.close([key]);
   fc.assert(
     fc.property(fc.shuffledSubarray([...spans, ...spans], { minLength: 6 }), (parts) => {
       const traces = new OpenTraces();
       for (const span of parts) traces.add([span], 0);
-      assert.deepEqual(traces.close([traceId]), expected);
+      assert.deepEqual(traces.close([key]), expected);
     }),
     { numRuns: 50 },
   );
+});
+
+test("an agent whose roots come is still at work while one is missing", () => {
+  const traces = new OpenTraces();
+  traces.add([{ ...root, traceId: "f".repeat(32) }], 0);
+  traces.add(children, 0);
+  assert.ok(!traces.due(CLOSE_UNFINISHED_AFTER_MS - 1).includes(key));
+  assert.ok(traces.due(CLOSE_UNFINISHED_AFTER_MS).includes(key));
+});
+
+test("an agent that calls another: both are called, each for itself", () => {
+  const traces = new OpenTraces();
+  const called = spansOf({ endpoint: "billing", program: "Billing" }, 100);
+  traces.add([...spans, ...called], 0);
+  const closed = traces.close(traces.all());
+  assert.deepEqual(
+    closed.map(({ endpoint, requests }) => [endpoint, requests.length]),
+    [
+      ["support-rag", 1],
+      ["billing", 1],
+    ],
+  );
+});
+
+test("beyond the bound the longest quiet close early", () => {
+  const traces = new OpenTraces();
+  const many = OPEN_SPANS_MAX / TRACE_SPANS_MAX + 2;
+  for (let index = 0; index < many; index++) {
+    const id = index.toString(16).padStart(32, "a");
+    const part = Array.from({ length: TRACE_SPANS_MAX }, (_, n) => ({
+      ...root,
+      traceId: id,
+      parentSpanId: "00000000000000ff",
+      spanId: n.toString(16).padStart(16, "0"),
+    }));
+    traces.add(part, index);
+  }
+  assert.equal(traces.due(many).length, 2);
 });

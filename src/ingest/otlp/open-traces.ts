@@ -10,8 +10,13 @@ import { assembleTrace } from "./assemble-trace.ts";
 
 /** Quiet time, in milliseconds, after which a trace with its root closes. */
 export const CLOSE_AFTER_MS = 2_000;
-/** The same for a trace whose root has not come. */
+/** The same for a trace whose root has not come, of an agent whose roots never came. */
 export const CLOSE_WITHOUT_ROOT_AFTER_MS = 30_000;
+/**
+ * The same for an agent whose roots do come: it is still at work, as during one
+ * long model call. Longer than a call of Model Serving may take (597 s).
+ */
+export const CLOSE_UNFINISHED_AFTER_MS = 600_000;
 /** Open spans beyond which the longest-waiting traces close early. */
 export const OPEN_SPANS_MAX = 200_000;
 /** Most spans kept of one trace; more are dropped as `trace_span_limit`. */
@@ -22,17 +27,27 @@ export const TRACE_SPANS_MAX = 10_000;
  */
 export const CLOSED_SPANS_MAX = 200_000;
 
+/**
+ * What one agent did in one trace: an agent that calls another shares the trace
+ * with it, and yet both are called, each for itself.
+ */
 type OpenTrace = {
+  readonly endpoint: string;
   readonly spans: Map<string, AgentSpan>;
   hasRoot: boolean;
   lastArrivalMs: number;
 };
 
+/** Agents of which it is remembered that their roots come. */
+const ROOTED_ENDPOINTS_MAX = 10_000;
+
 export type SpanDropReason = "duplicate_span" | "changed_span" | "late_span" | "trace_span_limit";
 
 export class OpenTraces {
   readonly #open = new Map<string, OpenTrace>();
-  /** Trace id to a digest of each of its spans. Oldest first. */
+  /** Agents of which a root has come. */
+  readonly #rooted = new Set<string>();
+  /** Key to a digest of each of its spans. Oldest first. */
   readonly #closed = new Map<string, ReadonlyMap<string, number>>();
   #spanCount = 0;
   #closedSpanCount = 0;
@@ -46,7 +61,7 @@ export class OpenTraces {
     const dropped = new Map<SpanDropReason, number>();
     const drop = (reason: SpanDropReason) => dropped.set(reason, (dropped.get(reason) ?? 0) + 1);
     for (const span of spans) {
-      const closed = this.#closed.get(span.traceId);
+      const closed = this.#closed.get(keyOf(span));
       if (closed) {
         const seen = closed.get(span.spanId);
         drop(
@@ -58,7 +73,7 @@ export class OpenTraces {
         );
         continue;
       }
-      const trace = this.#traceOf(span.traceId, nowMs);
+      const trace = this.#traceOf(span, nowMs);
       const known = trace.spans.get(span.spanId);
       if (known) {
         drop(digest(known) === digest(span) ? "duplicate_span" : "changed_span");
@@ -66,7 +81,10 @@ export class OpenTraces {
         drop("trace_span_limit");
       } else {
         trace.spans.set(span.spanId, span);
-        trace.hasRoot ||= span.parentSpanId === null;
+        if (span.parentSpanId === null) {
+          trace.hasRoot = true;
+          this.#noteRoot(span.endpoint);
+        }
         trace.lastArrivalMs = nowMs;
         this.#spanCount++;
       }
@@ -74,18 +92,36 @@ export class OpenTraces {
     return dropped;
   }
 
-  /** Traces that are to be closed now. Nothing changes until `close` is called with them. */
+  /** Keys of the traces that are to be closed now. Nothing changes until `close` is called with them. */
   due(nowMs: number): string[] {
     const due: string[] = [];
-    let excess = this.#spanCount - OPEN_SPANS_MAX;
-    for (const [traceId, { hasRoot, lastArrivalMs, spans }] of this.#open) {
-      const waitMs = hasRoot ? CLOSE_AFTER_MS : CLOSE_WITHOUT_ROOT_AFTER_MS;
-      if (excess > 0 || nowMs - lastArrivalMs >= waitMs) {
-        due.push(traceId);
-        excess -= spans.size;
-      }
+    for (const [key, trace] of this.#open) {
+      if (nowMs - trace.lastArrivalMs >= this.#waitMs(trace)) due.push(key);
     }
-    return due;
+    return this.#spanCount > OPEN_SPANS_MAX ? [...due, ...this.#excess(due)] : due;
+  }
+
+  #waitMs({ hasRoot, endpoint }: OpenTrace): number {
+    if (hasRoot) return CLOSE_AFTER_MS;
+    return this.#rooted.has(endpoint) ? CLOSE_UNFINISHED_AFTER_MS : CLOSE_WITHOUT_ROOT_AFTER_MS;
+  }
+
+  /** The longest quiet of those that are not due, until the rest is within the bound. */
+  #excess(due: readonly string[]): string[] {
+    const waiting = new Map(this.#open);
+    let excess = this.#spanCount - OPEN_SPANS_MAX;
+    for (const key of due) {
+      excess -= waiting.get(key)?.spans.size ?? 0;
+      waiting.delete(key);
+    }
+    const early: string[] = [];
+    const quietFirst = [...waiting].sort(([, a], [, b]) => a.lastArrivalMs - b.lastArrivalMs);
+    for (const [key, { spans }] of quietFirst) {
+      if (excess <= 0) break;
+      early.push(key);
+      excess -= spans.size;
+    }
+    return early;
   }
 
   /** While the monitor was down nothing could arrive: the quiet time of what is open begins now. */
@@ -98,29 +134,35 @@ export class OpenTraces {
     return [...this.#open.keys()];
   }
 
-  close(traceIds: readonly string[]): ClosedTrace[] {
+  close(keys: readonly string[]): ClosedTrace[] {
     const closed: ClosedTrace[] = [];
-    for (const traceId of traceIds) {
-      const trace = this.#open.get(traceId);
+    for (const key of keys) {
+      const trace = this.#open.get(key);
       if (!trace) continue;
-      this.#open.delete(traceId);
+      this.#open.delete(key);
       this.#spanCount -= trace.spans.size;
-      this.#remember(traceId, trace.spans);
-      if (trace.spans.size > 0) closed.push(assembleTrace([...trace.spans.values()]));
+      this.#remember(key, trace.spans);
+      closed.push(assembleTrace([...trace.spans.values()]));
     }
     return closed;
   }
 
-  #traceOf(traceId: string, nowMs: number): OpenTrace {
-    const known = this.#open.get(traceId);
+  #traceOf(span: AgentSpan, nowMs: number): OpenTrace {
+    const key = keyOf(span);
+    const known = this.#open.get(key);
     if (known) return known;
-    const trace = { spans: new Map<string, AgentSpan>(), hasRoot: false, lastArrivalMs: nowMs };
-    this.#open.set(traceId, trace);
+    const { endpoint } = span;
+    const trace = { endpoint, spans: new Map(), hasRoot: false, lastArrivalMs: nowMs };
+    this.#open.set(key, trace);
     return trace;
   }
 
-  #remember(traceId: string, spans: ReadonlyMap<string, AgentSpan>): void {
-    this.#closed.set(traceId, new Map(Array.from(spans, ([id, span]) => [id, digest(span)])));
+  #noteRoot(endpoint: string): void {
+    if (this.#rooted.size < ROOTED_ENDPOINTS_MAX) this.#rooted.add(endpoint);
+  }
+
+  #remember(key: string, spans: ReadonlyMap<string, AgentSpan>): void {
+    this.#closed.set(key, new Map(Array.from(spans, ([id, span]) => [id, digest(span)])));
     this.#closedSpanCount += spans.size;
     for (const [oldest, digests] of this.#closed) {
       if (this.#closedSpanCount <= CLOSED_SPANS_MAX) break;
@@ -128,6 +170,10 @@ export class OpenTraces {
       this.#closedSpanCount -= digests.size;
     }
   }
+}
+
+function keyOf({ traceId, endpoint }: AgentSpan): string {
+  return `${traceId} ${endpoint}`;
 }
 
 /** Tells a repeated span from a different one with the same id. */

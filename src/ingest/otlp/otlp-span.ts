@@ -25,6 +25,8 @@ export type OtlpSpan = {
   /** 16 lower-case hex digits, not all zero. */
   readonly spanId: string;
   readonly parentSpanId: string | null;
+  /** The parent is of another process, as the span's flags tell. `false` where they don't. */
+  readonly parentIsRemote: boolean;
   readonly name: string;
   /** 0 to 5 (unspecified, internal, server, client, producer, consumer). */
   readonly kind: number;
@@ -98,6 +100,13 @@ export const EXCEPTION_LIMIT = 32;
 
 /** First time that does not fit the signed 64-bit nanoseconds of most clients: the year 2262. */
 export const TIME_END_MS = 2 ** 63 / 1e6;
+
+/** `SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK` of OTLP: set with bit 8, which says that bit 9 means something. */
+const PARENT_IS_REMOTE = 0x300;
+
+export function isParentRemote(flags: number): boolean {
+  return (flags & PARENT_IS_REMOTE) === PARENT_IS_REMOTE;
+}
 
 export function countDropped(dropped: Map<string, number>, reason: DropReason): void {
   dropped.set(reason, (dropped.get(reason) ?? 0) + 1);

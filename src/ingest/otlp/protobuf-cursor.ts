@@ -21,7 +21,7 @@ export type Cursor = {
 export const VARINT = 0;
 export const FIXED64 = 1;
 export const LENGTH = 2;
-const FIXED32 = 5;
+export const FIXED32 = 5;
 
 export const TWO_TO_32 = 2 ** 32;
 
@@ -93,6 +93,12 @@ export function readFixed64(cursor: Cursor, end: number): void {
   moveBy(cursor, end, 8);
   cursor.low = cursor.view.getUint32(start, true);
   cursor.high = cursor.view.getUint32(start + 4, true);
+}
+
+export function readFixed32(cursor: Cursor, end: number): number {
+  const start = cursor.at;
+  moveBy(cursor, end, 4);
+  return cursor.view.getUint32(start, true);
 }
 
 export function readDouble(cursor: Cursor, end: number): number {
