@@ -4,6 +4,7 @@
  * HTTP status does.
  */
 import type { ErrorClass } from "./error-class.ts";
+import { units, writeTemplate } from "./fingerprint-template.ts";
 
 export type Failure = {
   readonly endpoint: string;
@@ -16,32 +17,69 @@ export type Failure = {
 
 /** 16 hex digits. */
 export function fingerprint({ endpoint, type, errorClass, path, message }: Failure): string {
-  return hash([endpoint, errorClass, type, path, template(message)].join("\u0000"));
+  startHash(lanes);
+  hashText(lanes, endpoint);
+  hashText(lanes, errorClass);
+  hashText(lanes, type);
+  hashText(lanes, path);
+  hashTemplate(lanes, message);
+  return hashHex(lanes);
 }
 
 /** The message with everything that varies from call to call taken out. */
 export function template(message: string): string {
-  return message
-    .replace(/"[^"\n]{0,500}"|'[^'\n]{0,500}'/g, "‹text›")
-    .replace(/\bhttps?:\/\/[^\s)>\]]{1,500}/g, "‹url›")
-    .replace(/(?<![\w/])(?:\/[\w.@-]{1,100}){2,30}/g, "‹path›")
-    .replace(/\b(?:status(?: code)?|HTTP|code)[ :=]{1,3}([1-5]\d\d)\b/gi, "status ‹$1›")
-    .replace(/\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b/gi, "‹id›")
-    .replace(/\b(?:0x)?(?=[0-9a-f]{0,63}\d)[0-9a-f]{8,64}\b/gi, "‹id›")
-    .replace(/\b[A-Za-z]{1,10}[-_#]\d[\w-]{0,40}\b/g, "‹id›")
-    .replace(/(?<![‹\w])\d[\d.,:]{0,30}(?![\w›])/g, "‹n›")
-    .slice(0, 300);
+  return String.fromCharCode(...units.subarray(0, writeTemplate(message)));
 }
 
-/** FNV-1a over UTF-16 code units in two independent 32-bit lanes. */
-function hash(text: string): string {
-  let low = 0x811c9dc5;
-  let high = 0xcbf29ce4;
+/** Two independent hashes of 32 bits. They add up field by field, so that fields can't run together. */
+export type Lanes = { low: number; high: number };
+
+const lanes: Lanes = { low: 0, high: 0 };
+
+export function startHash(target: Lanes): void {
+  target.low = 0x811c9dc5 | 0;
+  target.high = 0x2c1b3c6d | 0;
+}
+
+export function hashText(target: Lanes, text: string): void {
+  let { low, high } = target;
   for (let index = 0; index < text.length; index++) {
     const unit = text.charCodeAt(index);
-    low = Math.imul(low ^ unit, 0x01000193);
-    high = Math.imul(high ^ unit, 0x01000197);
+    low = Math.imul(low ^ unit, 0x9e3779b1);
+    low ^= low >>> 15;
+    high = Math.imul(high ^ unit, 0x85ebca77);
+    high = (high << 13) | (high >>> 19);
   }
-  const hex = (lane: number) => (lane >>> 0).toString(16).padStart(8, "0");
+  hashNumber(target, low, high, text.length);
+}
+
+/** Adds the template of a message, two characters at a time. */
+export function hashTemplate(target: Lanes, message: string): void {
+  const length = writeTemplate(message);
+  let { low, high } = target;
+  // One character beyond an odd end is read with it, so it must be always the same.
+  units[length] = 0;
+  for (let index = 0; index < length; index += 2) {
+    const pair = (units[index] as number) | ((units[index + 1] as number) << 16);
+    low = Math.imul(low ^ pair, 0x9e3779b1);
+    low ^= low >>> 15;
+    high = Math.imul(high ^ pair, 0x85ebca77);
+    high = (high << 13) | (high >>> 19);
+  }
+  hashNumber(target, low, high, length);
+}
+
+/** Ends a field. Where `low` and `high` are left out, the number is a field of its own. */
+export function hashNumber(target: Lanes, low: number, high: number, value: number): void {
+  target.low = Math.imul(low ^ value ^ (low >>> 16), 0xc2b2ae35 | 0);
+  target.high = Math.imul(high ^ ~value ^ (high >>> 13), 0x27d4eb2f);
+}
+
+/** 16 hex digits. */
+export function hashHex({ low, high }: Lanes): string {
+  const hex = (lane: number) => {
+    const mixed = Math.imul(lane ^ (lane >>> 16), 0x7feb352d);
+    return ((mixed ^ (mixed >>> 15)) >>> 0).toString(16).padStart(8, "0");
+  };
   return hex(high) + hex(low);
 }
