@@ -1,0 +1,284 @@
+/**
+ * Metrics of a service: recorded by every request, read by people and by Prometheus,
+ * MLflow and OTLP. Cheap enough to be left on, bounded whatever is recorded, and exact
+ * over any number of worker threads.
+ */
+import { threadId, type Worker } from "node:worker_threads";
+import { type Clock, systemClock } from "../clock.ts";
+import { Arena, SHARDS_MAX } from "./arena.ts";
+import { Ledger, type Metric, OVERFLOW_TOTAL } from "./ledger.ts";
+import { latencyName, MetricsRecorder } from "./metrics-recorder.ts";
+import { mlflowName, putFigure } from "./mlflow-names.ts";
+import { renderOpenMetrics } from "./open-metrics.ts";
+import { createFamilies } from "./prometheus-names.ts";
+import { PrometheusText } from "./prometheus-text.ts";
+import { REJECTED_TOTAL, Recorder } from "./recorder.ts";
+import { KIND_COUNTER, KIND_GAUGE, KIND_LATENCY } from "./rows.ts";
+import type { Connection, ConnectOptions, LogToMlflowOptions, MetricsSender } from "./sender.ts";
+import { OWN_RING_SAMPLES, WORKER_RING_SAMPLES } from "./shard.ts";
+import type { MetricsSnapshot, SeriesLabels } from "./snapshot.ts";
+import type { MetricSummary } from "./summary.ts";
+
+const HISTORY_SIZE_DEFAULT = 10_000;
+const HISTORY_SIZE_MAX = 10_000_000;
+const SERIES_DEFAULT = 100_000;
+const SERIES_PER_METRIC_DEFAULT = 10_000;
+/** Window keys hold 20 bits of a series' number. */
+const SERIES_MAX = 1_000_000;
+
+/** Shared memory: this for each series, and this for rings and the rest. */
+const BYTES_PER_SERIES = 1_024;
+const BYTES_BASE = 32 * 1024 * 1024;
+
+export type MetricsCollectorOptions = {
+  /** Raw samples of the whole collector, oldest out first. 10 000 by default; 0 keeps none. */
+  readonly maxHistorySize?: number;
+  /** In front of every Prometheus name. `dspy` by default; may be empty. */
+  readonly namespace?: string;
+  /** Series of all metrics together, 100 000 by default. */
+  readonly maxSeries?: number;
+  /** 10 000 by default. What is above counts in one series with the label `overflow="true"`. */
+  readonly maxSeriesPerMetric?: number;
+  readonly clock?: Clock;
+  /** What `connect` and `logToMlflow` use. */
+  readonly sender?: MetricsSender;
+};
+
+/** Goes into `workerData`. */
+export type MetricsHandle = { readonly kind: "dspy-metrics"; readonly buffer: SharedArrayBuffer };
+
+export type AllMetrics = {
+  readonly counters: Readonly<Record<string, number>>;
+  readonly gauges: Readonly<Record<string, number>>;
+  readonly latencies: Readonly<Record<string, MetricSummary>>;
+};
+
+export class MetricsCollector extends MetricsRecorder {
+  readonly #arena: Arena;
+  readonly #ledger: Ledger;
+  readonly #clock: Clock;
+  readonly #text: PrometheusText;
+  readonly #familyOf: ReturnType<typeof createFamilies>;
+  readonly #sender: MetricsSender | undefined;
+  readonly #connections = new Set<Connection>();
+  readonly #onWorker: (worker: Worker) => void;
+  #isWatchingWorkers = false;
+
+  constructor(options: MetricsCollectorOptions = {}) {
+    const clock = options.clock ?? systemClock;
+    const maxSeries = limit("maxSeries", options.maxSeries, SERIES_DEFAULT, SERIES_MAX);
+    const arena = Arena.create({
+      maxSeries,
+      maxSeriesPerMetric: limit(
+        "maxSeriesPerMetric",
+        options.maxSeriesPerMetric,
+        Math.min(SERIES_PER_METRIC_DEFAULT, maxSeries),
+        SERIES_MAX,
+      ),
+      maxBytes: BYTES_BASE + maxSeries * BYTES_PER_SERIES,
+      startMs: clock.now(),
+    });
+    const historySize = limit(
+      "maxHistorySize",
+      options.maxHistorySize,
+      HISTORY_SIZE_DEFAULT,
+      HISTORY_SIZE_MAX,
+    );
+    const ledger = new Ledger(arena, { historySize });
+    const shard = arena.claimShard(threadId);
+    if (shard === undefined) throw new Error("A new collector has no place for its own thread.");
+    const recorder = new Recorder(arena, shard, {
+      clock,
+      everySample: clock !== systemClock,
+      ringSamples: OWN_RING_SAMPLES,
+      onTick: () => ledger.drain(clock.now()),
+    });
+    super(recorder, () => this.#stop());
+    this.#arena = arena;
+    this.#ledger = ledger;
+    this.#clock = clock;
+    this.#familyOf = createFamilies(options.namespace ?? "dspy");
+    this.#text = new PrometheusText(ledger, this.#familyOf);
+    this.#sender = options.sender;
+    this.#onWorker = freeOnExit(arena);
+  }
+
+  /** For a worker: `new Worker(url, { workerData: { metrics: metrics.shareHandle() } })`. */
+  shareHandle(): MetricsHandle {
+    if (!this.#isWatchingWorkers) {
+      this.#isWatchingWorkers = true;
+      process.on("worker", this.#onWorker);
+    }
+    return { kind: "dspy-metrics", buffer: this.#arena.buffer };
+  }
+
+  /**
+   * In a worker: what is recorded here counts in the collector that made the handle,
+   * from the moment that the call returns, also when the worker is terminated later.
+   */
+  static attach(handle: MetricsHandle): MetricsRecorder {
+    const arena = Arena.open(handle.buffer);
+    const shard = arena.claimShard(threadId);
+    if (shard === undefined) {
+      throw new RangeError(`At most ${SHARDS_MAX} threads may record into one collector.`);
+    }
+    const recorder = new Recorder(arena, shard, {
+      clock: systemClock,
+      everySample: false,
+      ringSamples: WORKER_RING_SAMPLES,
+      onTick: () => {},
+    });
+    return new MetricsRecorder(recorder, () => arena.freeShard(shard));
+  }
+
+  /** Records that were no measurement: NaN, infinite or negative where that means nothing. */
+  get rejected(): number {
+    return this.#own(REJECTED_TOTAL);
+  }
+
+  /** Records that count in an overflow series because a limit was reached. */
+  get overflowed(): number {
+    return this.#own(OVERFLOW_TOTAL);
+  }
+
+  /**
+   * A latency's figures, of all label sets or of those that have the given labels.
+   *
+   * @param name the full name (`inference_time_latency_ms`), the name that was given
+   * (`inference_time`), or `latency_ms` for `request_latency_ms`.
+   * @returns undefined while nothing was recorded in the window.
+   */
+  getMetricSummary(
+    name: string,
+    options: { readonly windowSeconds?: number; readonly labels?: SeriesLabels } = {},
+  ): MetricSummary | undefined {
+    const nowMs = this.#clock.now();
+    this.#ledger.drain(nowMs);
+    const { windowSeconds, labels } = options;
+    const startMs = windowSeconds === undefined ? undefined : nowMs - windowSeconds * 1_000;
+    const full = name === "latency_ms" ? "request_latency_ms" : latencyName(name);
+    return this.#ledger.summary(full, { startMs, labels });
+  }
+
+  /** Every series by name and labels, as `request_total{endpoint="qa"}`. */
+  getAllMetrics(): AllMetrics {
+    const counters: [string, number][] = [];
+    const gauges: [string, number][] = [];
+    const latencies: [string, MetricSummary][] = [];
+    this.#ledger.drain(this.#clock.now());
+    for (const metric of this.#metrics()) {
+      for (const series of metric.series) {
+        const key = seriesKey(metric.name, series.labels);
+        if (metric.kind === KIND_COUNTER) counters.push([key, this.#ledger.value(metric, series)]);
+        if (metric.kind === KIND_GAUGE) gauges.push([key, this.#ledger.value(metric, series)]);
+        if (metric.kind !== KIND_LATENCY) continue;
+        const summary = this.#ledger.summary(metric.name, {
+          startMs: undefined,
+          labels: series.labels,
+        });
+        if (summary) latencies.push([key, summary]);
+      }
+    }
+    return {
+      counters: Object.fromEntries(counters),
+      gauges: Object.fromEntries(gauges),
+      latencies: Object.fromEntries(latencies),
+    };
+  }
+
+  /** Text 0.0.4, or OpenMetrics with exemplars. */
+  exportPrometheusFormat(options: { readonly openMetrics?: boolean } = {}): string {
+    if (options.openMetrics) return renderOpenMetrics(this.snapshot(), this.#familyOf);
+    return this.#text.render(this.#metrics());
+  }
+
+  /** At most 1 000 figures, latencies first. */
+  exportMlflowFormat(): Record<string, number> {
+    const figures = new Map<string, number>();
+    this.#ledger.drain(this.#clock.now());
+    const metrics = this.#metrics();
+    for (const metric of metrics) {
+      if (metric.kind !== KIND_LATENCY) continue;
+      const summary = this.#ledger.summary(metric.name, { startMs: undefined, labels: undefined });
+      if (!summary) continue;
+      for (const figure of ["count", "avg", "min", "max", "p50", "p95", "p99"] as const) {
+        putFigure(figures, `${mlflowName(metric.name, {})}/${figure}`, summary[figure]);
+      }
+    }
+    for (const metric of metrics) {
+      if (metric.kind === KIND_LATENCY) continue;
+      for (const series of metric.series) {
+        const value = this.#ledger.value(metric, series);
+        putFigure(figures, mlflowName(metric.name, series.labels), value);
+      }
+    }
+    return Object.fromEntries(figures);
+  }
+
+  snapshot(): MetricsSnapshot {
+    const metrics = this.#metrics();
+    return {
+      startMs: this.#arena.startMs,
+      timeMs: this.#clock.now(),
+      series: metrics.flatMap((metric) =>
+        metric.series.map((series) => this.#ledger.snapshotOf(metric, series)),
+      ),
+    };
+  }
+
+  /** Pushes to a monitor or any OTLP receiver, in the background. */
+  connect(options: ConnectOptions): Connection {
+    const connection = this.#senderFor("connect").connect(this, options);
+    this.#connections.add(connection);
+    return connection;
+  }
+
+  logToMlflow(options: LogToMlflowOptions): Promise<{ logged: number }> {
+    return this.#senderFor("logToMlflow").logToMlflow(this, options);
+  }
+
+  #senderFor(call: string): MetricsSender {
+    if (this.#sender) return this.#sender;
+    throw new Error(`${call}: import MetricsCollector from "dspy-databricks-agents/monitoring".`);
+  }
+
+  #metrics(): readonly Metric[] {
+    return this.#ledger.metrics();
+  }
+
+  #own(name: string): number {
+    const metric = this.#ledger.metric(KIND_COUNTER, name);
+    if (!metric) return 0;
+    return metric.series.reduce((sum, series) => sum + this.#ledger.value(metric, series), 0);
+  }
+
+  #stop(): void {
+    process.off("worker", this.#onWorker);
+    for (const connection of this.#connections) void connection.close();
+    this.#connections.clear();
+  }
+}
+
+/** A worker that ends without `close()` leaves its place to the next one. */
+function freeOnExit(arena: Arena): (worker: Worker) => void {
+  return (worker) => {
+    const { threadId } = worker;
+    worker.once("exit", () => {
+      const shard = arena.shardOfThread(threadId);
+      if (shard !== undefined) arena.freeShard(shard);
+    });
+  };
+}
+
+function limit(name: string, value: number | undefined, byDefault: number, max: number): number {
+  if (value === undefined) return byDefault;
+  if (!Number.isInteger(value) || value < 0 || value > max) {
+    throw new RangeError(`${name} must be a whole number from 0 to ${max}, not ${value}.`);
+  }
+  return value;
+}
+
+function seriesKey(name: string, labels: SeriesLabels): string {
+  const text = Object.entries(labels).map(([label, value]) => `${label}=${JSON.stringify(value)}`);
+  return text.length === 0 ? name : `${name}{${text.join(",")}}`;
+}

@@ -1,0 +1,187 @@
+/**
+ * How many samples fell into which log bucket, by slice of time: what percentiles of a
+ * window come from when its raw samples are no longer held. Slices of one second for
+ * two minutes, then coarser, so a window's start is rounded to at most 1 in 60 or so of
+ * its length, and asking costs the same whatever the traffic.
+ *
+ * A slice is a plain list of (key, count); a key is a series' number and a bucket.
+ */
+import { LOG_BUCKETS, logBucketOf } from "./log-buckets.ts";
+
+const BUCKET_BITS = 12;
+/** Series' numbers fit into what a bucket leaves of 32 bits. */
+export const WINDOW_SERIES_MAX = 2 ** (32 - BUCKET_BITS);
+
+const LEVELS = [
+  { sliceMs: 1_000, keptMs: 2 * 60_000 },
+  { sliceMs: 10_000, keptMs: 20 * 60_000 },
+  { sliceMs: 60_000, keptMs: 2 * 3_600_000 },
+  { sliceMs: 900_000, keptMs: 7 * 86_400_000 },
+] as const;
+
+/** Of 8 bytes, per level: above, the oldest slices are let go, and windows reach less far back. */
+const ENTRIES_PER_LEVEL_MAX = 262_144;
+/** Different keys of the open slice; at half of the slots it is closed early. */
+const OPEN_SLOTS_BITS = 16;
+const OPEN_SLOTS = 2 ** OPEN_SLOTS_BITS;
+
+/** Most that one `Windows` takes: slices, open slices, and what is being dropped. */
+export const WINDOWS_BYTES_MAX =
+  LEVELS.length * (ENTRIES_PER_LEVEL_MAX + OPEN_SLOTS / 2) * 8 + LEVELS.length * OPEN_SLOTS * 12;
+
+type Slice = { readonly endMs: number; readonly entries: Uint32Array };
+
+/** Calls back with a series' number, a bucket and a count. */
+type See = (series: number, bucket: number, count: number) => void;
+
+class Level {
+  readonly sliceMs: number;
+  readonly keptMs: number;
+  readonly #keys = new Uint32Array(OPEN_SLOTS);
+  readonly #counts = new Uint32Array(OPEN_SLOTS);
+  readonly #used = new Uint32Array(OPEN_SLOTS / 2);
+  #usedCount = 0;
+  #slices: Slice[] = [];
+  #entries = 0;
+  openEndMs = 0;
+  /** Nothing from here on has been let go. */
+  coveredSinceMs = Number.NEGATIVE_INFINITY;
+
+  constructor({ sliceMs, keptMs }: { readonly sliceMs: number; readonly keptMs: number }) {
+    this.sliceMs = sliceMs;
+    this.keptMs = keptMs;
+  }
+
+  get isFull(): boolean {
+    return this.#usedCount === this.#used.length;
+  }
+
+  add(key: number, count: number): void {
+    const counts = this.#counts;
+    const keys = this.#keys;
+    let slot = Math.imul(key, 0x9e3779b1) >>> (32 - OPEN_SLOTS_BITS);
+    for (;;) {
+      const before = counts[slot] ?? 0;
+      if (before === 0) break;
+      if (keys[slot] === key) {
+        counts[slot] = before + count;
+        return;
+      }
+      slot = (slot + 1) & (OPEN_SLOTS - 1);
+    }
+    keys[slot] = key;
+    counts[slot] = count;
+    this.#used[this.#usedCount++] = slot;
+  }
+
+  /** Ends the open slice and returns what was in it. */
+  close(): Uint32Array {
+    const entries = new Uint32Array(this.#usedCount * 2);
+    for (let i = 0; i < this.#usedCount; i++) {
+      const slot = this.#used[i] ?? 0;
+      entries[i * 2] = this.#keys[slot] ?? 0;
+      entries[i * 2 + 1] = this.#counts[slot] ?? 0;
+      this.#counts[slot] = 0;
+    }
+    this.#usedCount = 0;
+    if (entries.length > 0) {
+      this.#slices.push({ endMs: this.openEndMs, entries });
+      this.#entries += entries.length / 2;
+    }
+    const keptSinceMs = this.openEndMs - this.keptMs;
+    let dropped = 0;
+    for (const slice of this.#slices) {
+      if (slice.endMs > keptSinceMs && this.#entries <= ENTRIES_PER_LEVEL_MAX) break;
+      this.#entries -= slice.entries.length / 2;
+      this.coveredSinceMs = slice.endMs;
+      dropped++;
+    }
+    if (dropped > 0) this.#slices = this.#slices.slice(dropped);
+    return entries;
+  }
+
+  open(see: See): void {
+    for (let i = 0; i < this.#usedCount; i++) {
+      const slot = this.#used[i] ?? 0;
+      const key = this.#keys[slot] ?? 0;
+      see(key >>> BUCKET_BITS, key & (LOG_BUCKETS - 1), this.#counts[slot] ?? 0);
+    }
+  }
+
+  closed(startMs: number, isWanted: Uint8Array, into: Float64Array): void {
+    for (let i = this.#slices.length - 1; i >= 0; i--) {
+      const slice = this.#slices[i];
+      if (!slice || slice.endMs <= startMs) return;
+      const { entries } = slice;
+      for (let at = 0; at < entries.length; at += 2) {
+        const key = entries[at] ?? 0;
+        if (isWanted[key >>> BUCKET_BITS] !== 1) continue;
+        const bucket = key & (LOG_BUCKETS - 1);
+        into[bucket] = (into[bucket] ?? 0) + (entries[at + 1] ?? 0);
+      }
+    }
+  }
+}
+
+export class Windows {
+  readonly #levels = LEVELS.map((level) => new Level(level));
+  readonly #finest: Level;
+  readonly #onSlice: ((entries: Uint32Array, timeMs: number) => void) | undefined;
+
+  /** @param onSlice told of each finest slice when it ends. */
+  constructor(onSlice?: (entries: Uint32Array, timeMs: number) => void) {
+    const [finest] = this.#levels;
+    if (!finest) throw new Error("Windows without levels.");
+    this.#finest = finest;
+    this.#onSlice = onSlice;
+  }
+
+  record(series: number, valueMs: number, timeMs: number): void {
+    this.add(((series << BUCKET_BITS) | logBucketOf(valueMs)) >>> 0, 1, timeMs);
+  }
+
+  add(key: number, count: number, timeMs: number): void {
+    if (timeMs >= this.#finest.openEndMs) this.#advance(timeMs);
+    if (this.#finest.isFull) this.#close(0);
+    this.#finest.add(key, count);
+  }
+
+  #advance(timeMs: number): void {
+    this.#levels.forEach((level, index) => {
+      if (timeMs < level.openEndMs) return;
+      if (level.openEndMs > 0) this.#close(index);
+      level.openEndMs = (Math.floor(timeMs / level.sliceMs) + 1) * level.sliceMs;
+    });
+  }
+
+  #close(index: number): void {
+    const level = this.#levels[index];
+    if (!level) return;
+    const entries = level.close();
+    if (index === 0) this.#onSlice?.(entries, level.openEndMs - level.sliceMs);
+    const next = this.#levels[index + 1];
+    if (!next) return;
+    for (let at = 0; at < entries.length; at += 2) {
+      if (next.isFull) this.#close(index + 1);
+      next.add(entries[at] ?? 0, entries[at + 1] ?? 0);
+    }
+  }
+
+  /** Adds up the buckets of the wanted series since a time. */
+  read(startMs: number, isWanted: Uint8Array, into: Float64Array): void {
+    const covering = this.#levels.findIndex((level) => level.coveredSinceMs <= startMs);
+    const chosen = covering < 0 ? this.#levels.length - 1 : covering;
+    this.#levels.forEach((level, index) => {
+      if (index > chosen || level.openEndMs <= startMs) return;
+      level.open((series, bucket, count) => {
+        if (isWanted[series] === 1) into[bucket] = (into[bucket] ?? 0) + count;
+      });
+    });
+    this.#levels[chosen]?.closed(startMs, isWanted, into);
+  }
+
+  /** Of the finest slice that has not ended. */
+  open(startMs: number, see: See): void {
+    if (this.#finest.openEndMs > startMs) this.#finest.open(see);
+  }
+}
