@@ -198,7 +198,13 @@ export class Monitor {
     if (this.#closing) return;
     this.#closing = true;
     for (const stop of this.#stopTimers) stop();
-    await this.#closeTraces(this.state.openTraces.all());
+    try {
+      await this.#closeTraces(this.state.openTraces.all());
+    } catch {
+      this.#options.onNotice(
+        "The disk is full: what was still arriving is counted after the next start.",
+      );
+    }
     await this.#delivery?.close();
     await this.#journal.close();
   }
