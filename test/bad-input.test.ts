@@ -50,7 +50,7 @@ after(async () => {
   rmSync(dataDirectory, { recursive: true, force: true });
 });
 
-async function start(directory: string) {
+async function start(directory: string, onNotice: (notice: string) => void = assert.fail) {
   const source = { kind: "receiver", host: null, telemetry: "live" } as const;
   const started = await Monitor.start({
     dataDirectory: directory,
@@ -60,7 +60,7 @@ async function start(directory: string) {
     channel: null,
     pageUrl: () => null,
     formatTime: String,
-    onNotice: assert.fail,
+    onNotice,
   });
   const surroundings = { source, sources: () => [] };
   return {
@@ -344,6 +344,7 @@ const routes = [
   ["GET", "/api/overview"],
   ["GET", "/api/agents/support-agent"],
   ["POST", "/v1/traces"],
+  ["POST", "/v1/metrics"],
   ["GET", "/nothing"],
   ["OPTIONS", "/v1/traces"],
 ] as const;
@@ -371,7 +372,7 @@ for (const [method, path, status, message] of [
   ["GET", "/assets/..%2f..%2fpackage.json", 404, /nothing answers|not found/],
   ["GET", "/v1/traces", 404, /nothing answers GET/],
   ["PUT", "/v1/traces", 404, /nothing answers PUT/],
-  ["POST", "/v1/metrics", 404, /nothing answers POST/],
+  ["POST", "/v1/logs", 404, /nothing answers POST/],
   ["POST", "/api/overview", 404, /nothing answers POST/],
   ["DELETE", "/", 404, /nothing answers DELETE/],
   ["GET", "/api/overview?range=bogus", 400, /5m, 15m, 1h, 6h, 24h/],
@@ -400,54 +401,85 @@ test("every good batch counted once, and nothing else", async () => {
 
 // ─── A full disk ────────────────────────────────────────────────────────────
 
-test("a full disk is answered with 503 until there is room again", async (t) => {
-  const directory = mkdtempSync(join(tmpdir(), "full-disk-"));
-  try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=2m", "tmpfs", directory], {
-      stdio: "ignore",
-    });
-  } catch {
-    rmSync(directory, { recursive: true });
-    t.skip("needs the right to mount a small file system");
-    return;
-  }
+onSmallDisk("a full disk is answered with 503 until there is room again", async (directory) => {
   const full = await start(directory);
-  try {
-    const { body, headers } = goodBatch();
-    const send = (type = headers["content-type"]) =>
-      call({
-        to: full.server,
-        method: "POST",
-        path: "/v1/traces",
-        headers: { ...headers, "content-type": type ?? "" },
-        body,
-      });
-    assert.equal((await send()).status, 200);
+  const { body, headers } = goodBatch();
+  const send = () =>
+    call({ to: full.server, method: "POST", path: "/v1/traces", headers: { ...headers }, body });
+  assert.equal((await send()).status, 200);
 
-    const ballast = join(directory, "ballast");
-    const { bavail, bsize } = statfsSync(directory);
-    writeFileSync(ballast, new Uint8Array(bavail * bsize));
-    let answer = await send();
-    // What SQLite had room for inside its own file is still taken.
-    for (let time = 0; time < 50 && answer.status === 200; time++) answer = await send();
-    assert.equal(answer.status, 503);
-    assert.match(String(answer.headers["retry-after"]), /^\d+$/);
-    assert.equal(statusOf(answer).code, 14); // UNAVAILABLE: try again
-    assert.match(statusOf(answer).message, /disk/);
-    assert.equal((await call({ to: full.server, path: "/healthz" })).status, 200);
-    assert.equal((await call({ to: full.server, path: "/api/overview" })).status, 200);
+  const ballast = fillUp(directory);
+  const answer = await untilRefused(send);
+  assert.equal(answer.status, 503);
+  assert.match(String(answer.headers["retry-after"]), /^\d+$/);
+  assert.equal(statusOf(answer).code, 14); // UNAVAILABLE: try again
+  assert.match(statusOf(answer).message, /disk/);
+  assert.equal((await call({ to: full.server, path: "/healthz" })).status, 200);
+  assert.equal((await call({ to: full.server, path: "/api/overview" })).status, 200);
 
-    rmSync(ballast);
-    assert.equal((await send()).status, 200);
-    await full.monitor.close();
-    assert.equal(full.monitor.state.agents.get("booking-agent")?.run.calls, 1);
-  } finally {
-    await full.server.close();
-    await full.monitor.close();
-    execFileSync("umount", [directory]);
-    rmSync(directory, { recursive: true });
-  }
+  rmSync(ballast);
+  assert.equal((await send()).status, 200);
+  await full.server.close();
+  await full.monitor.close();
+  assert.equal(full.monitor.state.agents.get("booking-agent")?.run.calls, 1);
 });
+
+onSmallDisk("a monitor stops on a full disk, and loses nothing it took", async (directory) => {
+  const notices: string[] = [];
+  const full = await start(directory, (notice) => notices.push(notice));
+  const { body, headers } = goodBatch();
+  const send = () =>
+    call({ to: full.server, method: "POST", path: "/v1/traces", headers: { ...headers }, body });
+  assert.equal((await send()).status, 200);
+  const ballast = fillUp(directory);
+  assert.equal((await untilRefused(send)).status, 503);
+  await full.server.close();
+  await full.monitor.close();
+  assert.deepEqual(notices, [
+    "The disk is full: what was still arriving is counted after the next start.",
+  ]);
+
+  rmSync(ballast);
+  const next = await start(directory);
+  await next.server.close();
+  await next.monitor.close();
+  assert.equal(next.monitor.state.agents.get("booking-agent")?.run.calls, 1);
+});
+
+function onSmallDisk(name: string, run: (directory: string) => Promise<void>): void {
+  test(name, async (t) => {
+    const directory = mkdtempSync(join(tmpdir(), "full-disk-"));
+    t.after(() => rmSync(directory, { recursive: true, force: true }));
+    try {
+      execFileSync("mount", ["-t", "tmpfs", "-o", "size=2m", "tmpfs", directory], {
+        stdio: "ignore",
+      });
+    } catch {
+      t.skip("needs the right to mount a small file system");
+      return;
+    }
+    try {
+      await run(directory);
+    } finally {
+      execFileSync("umount", ["--lazy", directory]);
+    }
+  });
+}
+
+/** Returns the file that takes all the room. */
+function fillUp(directory: string): string {
+  const ballast = join(directory, "ballast");
+  const { bavail, bsize } = statfsSync(directory);
+  writeFileSync(ballast, new Uint8Array(bavail * bsize));
+  return ballast;
+}
+
+/** What SQLite has room for inside its own file is still taken. */
+async function untilRefused(send: () => Promise<Answer>): Promise<Answer> {
+  let answer = await send();
+  for (let time = 0; time < 50 && answer.status === 200; time++) answer = await send();
+  return answer;
+}
 
 // ─── Sending ────────────────────────────────────────────────────────────────
 
