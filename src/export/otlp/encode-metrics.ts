@@ -6,13 +6,14 @@
  *
  * Source: opentelemetry-proto, collector/metrics/v1 and metrics/v1.
  */
+import { createFamilies } from "../../metrics/prometheus-names.ts";
+import { KIND_COUNTER, KIND_GAUGE, KIND_LATENCY } from "../../metrics/rows.ts";
 import type {
   CounterOrGauge,
   LatencySeries,
   MetricsSnapshot,
   SeriesSnapshot,
 } from "../../metrics/snapshot.ts";
-import { DEFAULT_NAMESPACE, type MetricName, metricNameOf } from "./metric-name.ts";
 import {
   newProtobufWriter,
   type ProtobufWriter,
@@ -35,6 +36,7 @@ export const SERIES_PER_REQUEST_MAX = 2_000;
 export type EncodeMetricsOptions = {
   /** Resource attributes, such as `service.name`. */
   readonly resource?: Readonly<Record<string, string>>;
+  /** In front of every name, as in `/metrics`. */
   readonly namespace?: string;
   readonly seriesPerRequest?: number;
 };
@@ -44,16 +46,24 @@ export function* encodeMetrics(
   snapshot: MetricsSnapshot,
   options: EncodeMetricsOptions = {},
 ): Generator<Uint8Array<ArrayBuffer>> {
-  const { seriesPerRequest = SERIES_PER_REQUEST_MAX } = options;
+  const { seriesPerRequest = SERIES_PER_REQUEST_MAX, namespace = DEFAULT_NAMESPACE } = options;
+  const familyOf = createFamilies(namespace);
+  const nameOf = ({ kind, name }: SeriesSnapshot) => familyOf(KINDS[kind], name).name;
   const writer = newProtobufWriter();
   for (let from = 0; from < snapshot.series.length; from += seriesPerRequest) {
     reset(writer);
     const series = snapshot.series.slice(from, from + seriesPerRequest);
-    writeRequest(writer, { ...snapshot, series }, options);
+    writeRequest(writer, snapshot, {
+      metrics: metricsOf(series, nameOf),
+      resource: options.resource ?? {},
+    });
     yield written(writer);
   }
 }
 
+/** The names are those of `/metrics`, so that one search finds a metric wherever it went. */
+const DEFAULT_NAMESPACE = "dspy";
+const KINDS = { counter: KIND_COUNTER, gauge: KIND_GAUGE, latency: KIND_LATENCY } as const;
 const SCOPE_NAME = "dspy-databricks-agents";
 const TEMPORALITY_CUMULATIVE = 2;
 
@@ -96,20 +106,22 @@ type Times = { readonly startMs: number; readonly timeMs: number };
 /** All series of one name and kind: a metric of OTLP. */
 type Metric = {
   readonly kind: SeriesSnapshot["kind"];
-  readonly naming: MetricName;
+  readonly name: string;
   readonly series: SeriesSnapshot[];
 };
 
 function writeRequest(
   writer: ProtobufWriter,
-  snapshot: MetricsSnapshot,
-  { resource = {}, namespace = DEFAULT_NAMESPACE }: EncodeMetricsOptions,
+  times: Times,
+  {
+    metrics,
+    resource,
+  }: { readonly metrics: readonly Metric[]; readonly resource: Readonly<Record<string, string>> },
 ): void {
-  const metrics = metricsOf(snapshot.series, namespace);
   writeMessage(writer, REQUEST_RESOURCE_METRICS, () => {
     writeMessage(writer, RESOURCE_METRICS_SCOPE_METRICS, () => {
       for (const metric of metrics.toReversed()) {
-        writeMessage(writer, SCOPE_METRICS_METRICS, () => writeMetric(writer, metric, snapshot));
+        writeMessage(writer, SCOPE_METRICS_METRICS, () => writeMetric(writer, metric, times));
       }
       writeMessage(writer, SCOPE_METRICS_SCOPE, () =>
         writeText(writer, SCOPE_NAME_FIELD, SCOPE_NAME),
@@ -121,24 +133,27 @@ function writeRequest(
   });
 }
 
-function metricsOf(series: readonly SeriesSnapshot[], namespace: string): Metric[] {
+function metricsOf(
+  series: readonly SeriesSnapshot[],
+  nameOf: (series: SeriesSnapshot) => string,
+): Metric[] {
   const metrics = new Map<string, Metric>();
   for (const one of series) {
     const key = `${one.kind} ${one.name}`;
     const known = metrics.get(key);
     if (known) known.series.push(one);
-    else metrics.set(key, { kind: one.kind, naming: metricNameOf(one, namespace), series: [one] });
+    else metrics.set(key, { kind: one.kind, name: nameOf(one), series: [one] });
   }
   return [...metrics.values()];
 }
 
-function writeMetric(writer: ProtobufWriter, { kind, naming, series }: Metric, times: Times): void {
+function writeMetric(writer: ProtobufWriter, { kind, name, series }: Metric, times: Times): void {
   const points = () => {
     for (const one of series.toReversed()) {
       writeMessage(writer, DATA_POINTS, () =>
         one.kind === "latency"
           ? writeHistogramPoint(writer, one, times)
-          : writeNumberPoint(writer, one, { ...times, divisor: naming.divisor }),
+          : writeNumberPoint(writer, one, times),
       );
     }
   };
@@ -160,17 +175,17 @@ function writeMetric(writer: ProtobufWriter, { kind, naming, series }: Metric, t
       });
       break;
   }
-  if (naming.unit !== "") writeText(writer, METRIC_UNIT, naming.unit);
-  writeText(writer, METRIC_NAME, naming.name);
+  if (kind === "latency") writeText(writer, METRIC_UNIT, "s");
+  writeText(writer, METRIC_NAME, name);
 }
 
 function writeNumberPoint(
   writer: ProtobufWriter,
   { kind, labels, value }: CounterOrGauge,
-  { startMs, timeMs, divisor }: Times & { readonly divisor: number },
+  { startMs, timeMs }: Times,
 ): void {
   writeAttributes(writer, NUMBER_ATTRIBUTES, labels);
-  writeDouble(writer, NUMBER_AS_DOUBLE, value / divisor);
+  writeDouble(writer, NUMBER_AS_DOUBLE, value);
   writeTime(writer, POINT_TIME, timeMs);
   // A gauge has no beginning.
   if (kind === "counter") writeTime(writer, POINT_START_TIME, startMs);
