@@ -1,7 +1,8 @@
 /**
- * Everything the monitor knows, as a fold over journal entries. `apply` is the
- * only way to change it and depends on nothing but the entry and its time, so
- * that replaying the journal after a restart gives the same figures again.
+ * Everything the monitor knows, as a fold over journal entries. `apply` depends
+ * on nothing but the entry and its time, so that replaying the journal after a
+ * restart gives the same figures again. Beside it only what may be forgotten is
+ * noted: when a check was last looked at, and how an alert's value moves.
  */
 import { type MetricPoint, PushedSeries } from "./ingest/otlp/metric-samples.ts";
 import { OpenTraces } from "./ingest/otlp/open-traces.ts";
@@ -51,6 +52,14 @@ export type JournalEntry =
       readonly notifications: readonly Notification[];
     }
   | {
+      /** What is still true of entries that are about to leave the journal. */
+      readonly kind: "carried";
+      readonly alerts: readonly AlertState[];
+      readonly components: readonly Component[];
+      readonly notifications: readonly KeptNotification[];
+      readonly changes: readonly Change[];
+    }
+  | {
       readonly kind: "notified";
       readonly id: string;
       readonly state: NotificationState;
@@ -82,6 +91,8 @@ export type Change = {
 export type RunLog = {
   readonly alertChanges: AlertChange[];
   notificationsSent: number;
+  spansTaken: number;
+  orphanSpans: number;
   readonly dropped: Map<string, number>;
 };
 
@@ -105,7 +116,8 @@ export class MonitorState {
   spansTaken = 0;
   metricPointsTaken = 0;
   tracesClosed = 0;
-  orphanSpans = 0;
+  /** When the oldest thing that is still known happened. */
+  sinceMs: number | null = null;
   lastSpansMs: number | null = null;
   run: RunLog = newRun();
 
@@ -117,6 +129,7 @@ export class MonitorState {
 
   /** @param timeMs when the entry was made. */
   apply(entry: JournalEntry, timeMs: number): void {
+    this.sinceMs ??= timeMs;
     switch (entry.kind) {
       case "spans":
         this.#takeSpans(entry.spans, entry.dropped, timeMs);
@@ -140,7 +153,35 @@ export class MonitorState {
       case "notified":
         this.#takeNotified(entry, timeMs);
         break;
+      case "carried":
+        this.#takeCarried(entry);
+        break;
     }
+  }
+
+  /** What has to be carried over when older entries leave the journal. */
+  carried(): JournalEntry {
+    return {
+      kind: "carried",
+      alerts: [...this.alerts.values()],
+      components: [...this.components.values()],
+      notifications: [...this.notifications.values()],
+      changes: this.changes,
+    };
+  }
+
+  #takeCarried({ alerts, components, notifications, changes }: JournalEntry & { kind: "carried" }) {
+    this.#setAlerts(alerts);
+    for (const component of components) {
+      this.components.set(component.component, component);
+      if (component.endpoint !== null) this.agents.watch(component.endpoint);
+    }
+    for (const kept of notifications) this.notifications.set(kept.notification.id, kept);
+    if (this.changes.length === 0) this.changes.push(...changes);
+  }
+
+  #setAlerts(alerts: readonly AlertState[]): void {
+    this.alerts = new Map(alerts.map((alert) => [alertKey(alert.ruleId, alert.endpoint), alert]));
   }
 
   #takeSpans(
@@ -149,6 +190,7 @@ export class MonitorState {
     timeMs: number,
   ): void {
     this.spansTaken += spans.length;
+    this.run.spansTaken += spans.length;
     this.lastSpansMs = timeMs;
     this.#drop(Object.entries(dropped));
     this.#drop(this.openTraces.add(spans, timeMs));
@@ -160,7 +202,7 @@ export class MonitorState {
       const fresh = trace.errors.filter(({ group }) => !known?.has(group));
       this.agents.add(trace, timeMs);
       this.tracesClosed++;
-      this.orphanSpans += trace.orphanSpans;
+      this.run.orphanSpans += trace.orphanSpans;
       for (const { type, path, endpoint, timeMs: atMs } of fresh) {
         const text = `New error: ${type} in ${path}`;
         this.#changed({ timeMs: atMs, kind: "error_group", endpoint, to: "new", text });
@@ -172,6 +214,10 @@ export class MonitorState {
     const before = this.platform.get(sample.endpoint);
     const known = before?.get(sample.name);
     if (known && known.timeMs > sample.timeMs) return;
+    if (!before && this.platform.size >= COMPONENTS_MAX) {
+      this.#drop([["component_limit", 1]]);
+      return;
+    }
     this.platform.set(sample.endpoint, new Map(before).set(sample.name, sample));
   }
 
@@ -194,7 +240,7 @@ export class MonitorState {
   }
 
   #takeAlerts({ changes, alerts, notifications }: JournalEntry & { kind: "alerts" }): void {
-    this.alerts = new Map(alerts.map((alert) => [alertKey(alert.ruleId, alert.endpoint), alert]));
+    this.#setAlerts(alerts);
     for (const change of changes) {
       this.run.alertChanges.push(change);
       if (this.run.alertChanges.length > RUN_ALERT_CHANGES_MAX) this.run.alertChanges.shift();
@@ -210,9 +256,20 @@ export class MonitorState {
         problem: null,
       });
     }
-    for (const id of this.notifications.keys()) {
-      if (this.notifications.size <= NOTIFICATIONS_MAX) break;
-      this.notifications.delete(id);
+    this.#forgetNotifications();
+  }
+
+  /** The oldest that were told go first; what still waits stays while it can. */
+  #forgetNotifications(): void {
+    let excess = this.notifications.size - NOTIFICATIONS_MAX;
+    const isWaiting = ({ state }: KeptNotification) => state === "waiting";
+    for (const onlyTold of [true, false]) {
+      for (const [id, kept] of this.notifications) {
+        if (excess <= 0) return;
+        if (onlyTold && isWaiting(kept)) continue;
+        this.notifications.delete(id);
+        excess--;
+      }
     }
   }
 
@@ -246,5 +303,11 @@ export class MonitorState {
 const channelNames = { slack: "Slack" } as const;
 
 function newRun(): RunLog {
-  return { alertChanges: [], notificationsSent: 0, dropped: new Map() };
+  return {
+    alertChanges: [],
+    notificationsSent: 0,
+    spansTaken: 0,
+    orphanSpans: 0,
+    dropped: new Map(),
+  };
 }

@@ -12,7 +12,8 @@ import { decodeTracesProtobuf } from "./ingest/otlp/decode-protobuf.ts";
 import { toMetricPoints } from "./ingest/otlp/metric-samples.ts";
 import type { Agent } from "./live/agents.ts";
 import { windowOf } from "./live/window.ts";
-import { type Change, type JournalEntry, MonitorState } from "./monitor-state.ts";
+import { MonitorError } from "./monitor-error.ts";
+import { type JournalEntry, MonitorState } from "./monitor-state.ts";
 import type { Channel } from "./notify/channel.ts";
 import { composeNotification } from "./notify/compose.ts";
 import { createDelivery, type Delivery, type DeliveryOutcome } from "./notify/deliver.ts";
@@ -27,6 +28,7 @@ import { type AlertState, stepAlerts } from "./rules/step-alerts.ts";
 import type { AlertChange } from "./signals/alert.ts";
 import type { HealthResult } from "./signals/health-result.ts";
 import type { Sample } from "./signals/sample.ts";
+import { scrub } from "./signals/scrub.ts";
 import { type Journal, openJournal } from "./store/journal.ts";
 
 /** How often traces that are complete are looked for. */
@@ -35,6 +37,8 @@ const CLOSE_INTERVAL_MS = 250;
 const RULES_INTERVAL_MS = 1_000;
 /** How often the journal sheds what is too old. */
 const PRUNE_INTERVAL_MS = 60 * 60_000;
+/** How much may be written before the journal sheds what is too much, in characters. */
+const PRUNE_AFTER_CHARS = 32 * 1024 * 1024;
 /** A wait after which a person wants to know what is being waited for. */
 const NOTICEABLE_MS = 1_000;
 /** A baseline is this many times as long as the window that it is compared with. */
@@ -75,6 +79,7 @@ export class Monitor {
   #closingTraces = false;
   #stepping = false;
   #alertsDropped = 0;
+  #charsSincePrune = 0;
 
   private constructor(options: MonitorOptions, journal: Journal, state: MonitorState) {
     this.#options = options;
@@ -101,15 +106,19 @@ export class Monitor {
     const stopWaiting = options.clock.after(NOTICEABLE_MS, () =>
       options.onNotice("Restoring what was seen before …"),
     );
-    const { damaged } = await journal.replay(({ body, timeMs }) =>
-      state.apply(JSON.parse(body) as JournalEntry, timeMs),
-    );
-    stopWaiting();
-    if (damaged > 0) options.onNotice(`${damaged} damaged journal entries were left out.`);
+    try {
+      await restore(journal, state, options.onNotice);
+    } catch (error) {
+      await journal.close();
+      throw error;
+    } finally {
+      stopWaiting();
+    }
     state.beginRun();
     state.openTraces.waitAnew(options.clock.now());
 
     const monitor = new Monitor(options, journal, state);
+    await monitor.#prune();
     monitor.#startTimers();
     // The first answer should not show what alerts measured at their last change.
     await monitor.#stepAlerts();
@@ -213,8 +222,29 @@ export class Monitor {
 
   async #record(entry: JournalEntry): Promise<void> {
     const timeMs = this.now();
-    await this.#journal.append({ timeMs, body: JSON.stringify(entry) });
+    const body = JSON.stringify(entry);
+    await this.#journal.append({ timeMs, body });
     this.state.apply(entry, timeMs);
+    this.#charsSincePrune += body.length;
+    if (this.#charsSincePrune > PRUNE_AFTER_CHARS) void this.#prune();
+  }
+
+  /** Before the oldest entries go, what is still true of them is written anew. */
+  async #prune(): Promise<void> {
+    this.#charsSincePrune = 0;
+    try {
+      await this.#record(this.state.carried());
+      this.#journal.prune(this.now());
+    } catch (error) {
+      this.#survive(error);
+    }
+  }
+
+  /** A full disk passes, and what failed is tried again; anything else is a bug that has to be seen. */
+  #survive(error: unknown): void {
+    if (error instanceof MonitorError && error.code === "STORE_FULL") return;
+    const what = error instanceof Error ? error.message : String(error);
+    this.#options.onNotice(`The monitor failed at something; this is a bug of it: ${scrub(what)}`);
   }
 
   async #closeTraces(traceIds: readonly string[]): Promise<void> {
@@ -223,11 +253,10 @@ export class Monitor {
 
   #startTimers(): void {
     const { clock } = this.#options;
-    this.#journal.prune(clock.now());
     this.#stopTimers.push(
       clock.every(CLOSE_INTERVAL_MS, () => void this.#closeDue()),
       clock.every(RULES_INTERVAL_MS, () => void this.#stepAlerts()),
-      clock.every(PRUNE_INTERVAL_MS, () => this.#journal.prune(clock.now())),
+      clock.every(PRUNE_INTERVAL_MS, () => void this.#prune()),
     );
   }
 
@@ -236,8 +265,9 @@ export class Monitor {
     this.#closingTraces = true;
     try {
       await this.#closeTraces(this.state.openTraces.due(this.now()));
-    } catch {
-      // The disk is full: the traces stay open and are closed in a later round.
+    } catch (error) {
+      // The traces stay open and are closed in a later round.
+      this.#survive(error);
     } finally {
       this.#closingTraces = false;
     }
@@ -269,10 +299,22 @@ export class Monitor {
         return;
       }
       const notifications = changes.flatMap((change) => this.#notificationFor(change));
-      await this.#record({ kind: "alerts", changes, alerts: [...alerts.values()], notifications });
+      const entry = {
+        kind: "alerts",
+        changes,
+        alerts: [...alerts.values()],
+        notifications,
+      } as const;
+      try {
+        await this.#record(entry);
+      } catch (error) {
+        // A full disk is no reason to be silent: told now, and once more after a restart.
+        this.#survive(error);
+        this.state.apply(entry, nowMs);
+      }
       for (const notification of notifications) this.#delivery?.enqueue(notification);
-    } catch {
-      // The disk is full: the same changes are found again in the next round.
+    } catch (error) {
+      this.#survive(error);
     } finally {
       this.#stepping = false;
     }
@@ -281,7 +323,9 @@ export class Monitor {
   /** A long window is not summed up every second: a twentieth of it is often enough. */
   #readingsFor(rule: Rule, nowMs: number): Reading[] {
     const known = this.#readings.get(rule.id);
-    if (known && nowMs - known.atMs < rule.windowSeconds * 50) return known.readings;
+    const ageMs = known ? nowMs - known.atMs : Number.NaN;
+    // A clock that was set back makes the age negative: then they are read anew.
+    if (known && ageMs >= 0 && ageMs < rule.windowSeconds * 50) return known.readings;
     const readings = this.state.agents.all().map((agent): Reading => {
       const fromMs = nowMs - rule.windowSeconds * 1000;
       const { calls, failed, latencyMs } = agent.slices.over(fromMs, nowMs, nowMs);
@@ -359,12 +403,32 @@ export class Monitor {
     }
   }
 
-  get changes(): readonly Change[] {
-    return this.state.changes;
-  }
-
   get alertsDropped(): number {
     return this.#alertsDropped;
+  }
+}
+
+/** Applies what the journal holds, and says what could not be read of it. */
+async function restore(
+  journal: Journal,
+  state: MonitorState,
+  onNotice: (notice: string) => void,
+): Promise<void> {
+  let unreadable = 0;
+  const { damaged, quarantinedAs } = await journal.replay(({ body, timeMs }) => {
+    try {
+      state.apply(JSON.parse(body) as JournalEntry, timeMs);
+    } catch {
+      unreadable++;
+    }
+  });
+  if (damaged + unreadable > 0) {
+    onNotice(`${damaged + unreadable} damaged journal entries were left out.`);
+  }
+  if (quarantinedAs !== null) {
+    onNotice(
+      `The journal was damaged. It was set aside as ${quarantinedAs}; what could be read was kept.`,
+    );
   }
 }
 

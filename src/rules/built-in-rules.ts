@@ -12,7 +12,7 @@ export const defaultRules: readonly Rule[] = [
     threshold: 5000,
     windowSeconds: 300,
     minRequests: 10,
-    holdSeconds: 60,
+    holdSeconds: 30,
     keepFiringSeconds: 120,
   },
   {
@@ -22,7 +22,7 @@ export const defaultRules: readonly Rule[] = [
     threshold: 5,
     windowSeconds: 300,
     minRequests: 20,
-    holdSeconds: 60,
+    holdSeconds: 30,
     keepFiringSeconds: 120,
   },
   {
@@ -30,9 +30,9 @@ export const defaultRules: readonly Rule[] = [
     kind: "endpoint_not_ready",
     endpoint: null,
     threshold: 0,
-    windowSeconds: 300,
+    windowSeconds: 60,
     minRequests: 0,
-    holdSeconds: 60,
+    holdSeconds: 30,
     keepFiringSeconds: 60,
   },
 ];

@@ -130,7 +130,7 @@ function ownFamilies(monitor: Monitor, refusals: Refusals): Family[] {
       name: "dspy_telemetry_spans_total",
       type: "counter",
       help: "Spans taken into the journal.",
-      values: [{ labels: {}, value: state.spansTaken }],
+      values: [{ labels: {}, value: state.run.spansTaken }],
     },
     {
       name: "dspy_telemetry_metric_points_total",
@@ -148,7 +148,7 @@ function ownFamilies(monitor: Monitor, refusals: Refusals): Family[] {
       name: "dspy_telemetry_dropped_total",
       type: "counter",
       help: "Spans and values that were left out, by reason.",
-      values: [...state.dropped].map(([reason, value]) => ({ labels: { reason }, value })),
+      values: [...state.run.dropped].map(([reason, value]) => ({ labels: { reason }, value })),
     },
     {
       name: "dspy_telemetry_refused_total",
@@ -160,7 +160,7 @@ function ownFamilies(monitor: Monitor, refusals: Refusals): Family[] {
       name: "dspy_orphan_spans_total",
       type: "counter",
       help: "Spans whose parent never came although the root of their trace did.",
-      values: [{ labels: {}, value: state.orphanSpans }],
+      values: [{ labels: {}, value: state.run.orphanSpans }],
     },
     {
       name: "dspy_open_traces",

@@ -10,6 +10,7 @@ import { getRequestListener, type HttpBindings } from "@hono/node-server";
 import { type Context, Hono } from "hono";
 import type { Monitor } from "../monitor.ts";
 import { MonitorError } from "../monitor-error.ts";
+import { scrub } from "../signals/scrub.ts";
 import { agentView } from "./api/agent-view.ts";
 import { overview, type Surroundings } from "./api/overview.ts";
 import { type Range, rangeOf, ranges } from "./api/range.ts";
@@ -122,9 +123,15 @@ export function createApp(
       404,
     ),
   );
-  app.onError((_error, context) =>
-    context.json({ error: { message: "the monitor failed to answer; this is a bug of it" } }, 500),
-  );
+  app.onError((error, context) => {
+    process.stderr.write(
+      `A request failed, which is a bug: ${scrub(error.stack ?? error.message)}\n`,
+    );
+    return context.json(
+      { error: { message: "the monitor failed to answer; this is a bug of it" } },
+      500,
+    );
+  });
   return app;
 }
 

@@ -39,7 +39,9 @@ export function startPollLoop({
     try {
       await poll(controller.signal);
       failures = 0;
-      waitMs = Math.max(PAUSE_MIN_MS, intervalMs - (clock.now() - startedMs));
+      // A clock that was set back would make the time that passed negative.
+      const passedMs = Math.max(0, clock.now() - startedMs);
+      waitMs = Math.max(PAUSE_MIN_MS, intervalMs - passedMs);
     } catch (error) {
       if (controller.signal.aborted) return;
       failures++;

@@ -3,9 +3,17 @@
  * for the disk. It opens the file under an exclusive lock, commits groups, reads
  * back in parts and prunes.
  */
-import { accessSync, constants, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
-import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { DatabaseSync } from "node:sqlite";
 import { parentPort, workerData } from "node:worker_threads";
 import { crc32 } from "node:zlib";
 
@@ -21,7 +29,7 @@ export type ToWorker =
   | { readonly kind: "prune"; readonly nowMs: number };
 
 export type OpenFailure = {
-  readonly reason: "locked" | "unwritable";
+  readonly reason: "locked" | "unwritable" | "newer";
   /** Process id of the lock's holder. */
   readonly holder: string | null;
   readonly problem: string;
@@ -37,12 +45,16 @@ export type FromWorker =
       readonly entries: readonly StoredEntry[];
       readonly last: boolean;
       readonly damaged: number;
+      /** The file turned out to be damaged while it was read; what could be read was kept. */
+      readonly quarantinedAs: string | null;
     };
 
-/** Rows read back at a time. */
-const READ_ROWS = 500;
-/** Rows removed at a time while pruning by size. */
-const PRUNE_ROWS = 1_000;
+/** What is read back at a time, in characters; at least one row. */
+const READ_CHARS = 8 * 1024 * 1024;
+/** The layout of the table and of the entries in it. */
+const FORMAT_VERSION = 1;
+
+class NewerFormatError extends Error {}
 
 const settings = workerData as { directory: string; retentionMs: number; sizeMaxBytes: number };
 const port = parentPort;
@@ -57,10 +69,19 @@ function open(directory: string): { database: DatabaseSync; quarantinedAs: strin
     return { database: openDatabase(path, directory), quarantinedAs: null };
   } catch (error) {
     if (!isDamage(error)) throw error;
-    const quarantinedAs = `journal.db.corrupt.${Date.now()}`;
-    renameSync(path, join(directory, quarantinedAs));
+    const quarantinedAs = setAside(directory);
     return { database: openDatabase(path, directory), quarantinedAs };
   }
+}
+
+/** Renames the journal and what SQLite keeps beside it. Returns the new name. */
+function setAside(directory: string): string {
+  const name = `journal.db.corrupt.${Date.now()}`;
+  for (const suffix of ["", "-wal", "-shm"]) {
+    const from = join(directory, `journal.db${suffix}`);
+    if (existsSync(from)) renameSync(from, join(directory, `${name}${suffix}`));
+  }
+  return name;
 }
 
 function openDatabase(path: string, directory: string): DatabaseSync {
@@ -72,6 +93,10 @@ function openDatabase(path: string, directory: string): DatabaseSync {
       PRAGMA auto_vacuum = INCREMENTAL;
       PRAGMA journal_mode = WAL;
       PRAGMA synchronous = FULL;
+    `);
+    const version = Number(pragma(database, "user_version"));
+    if (version > FORMAT_VERSION) throw new NewerFormatError(`format ${version}`);
+    database.exec(`
       BEGIN IMMEDIATE;
       CREATE TABLE IF NOT EXISTS entries (
         seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -79,7 +104,7 @@ function openDatabase(path: string, directory: string): DatabaseSync {
         checksum INTEGER NOT NULL,
         body TEXT NOT NULL
       ) STRICT;
-      PRAGMA user_version = 1;
+      PRAGMA user_version = ${FORMAT_VERSION};
       COMMIT;
     `);
     writeFileSync(join(directory, "monitor.pid"), `${process.pid}\n`, { mode: 0o600 });
@@ -90,82 +115,172 @@ function openDatabase(path: string, directory: string): DatabaseSync {
   }
 }
 
-function serve(database: DatabaseSync): void {
-  const insert = database.prepare("INSERT INTO entries (time_ms, checksum, body) VALUES (?, ?, ?)");
-  const select = database.prepare(
-    "SELECT seq, time_ms, checksum, body FROM entries WHERE seq > ? ORDER BY seq LIMIT ?",
+/** The open file and its statements; another one after damage was found. */
+class JournalFile {
+  #database: DatabaseSync;
+  readonly #directory: string;
+  #readUntil = 0;
+  #damaged = 0;
+
+  constructor(database: DatabaseSync, directory: string) {
+    this.#database = database;
+    this.#directory = directory;
+  }
+
+  commit(entries: readonly StoredEntry[]): FromWorker {
+    try {
+      this.#database.exec("BEGIN IMMEDIATE");
+      insertAll(this.#database, entries);
+      this.#database.exec("COMMIT");
+      return { kind: "committed" };
+    } catch (error) {
+      try {
+        this.#database.exec("ROLLBACK");
+      } catch {
+        // SQLite has already rolled back by itself.
+      }
+      return { kind: "commit_failed", problem: messageOf(error) };
+    }
+  }
+
+  readFirst(): FromWorker {
+    this.#readUntil = 0;
+    this.#damaged = 0;
+    return this.readNext();
+  }
+
+  readNext(): FromWorker {
+    const entries: StoredEntry[] = [];
+    let chars = 0;
+    let last = true;
+    let quarantinedAs: string | null = null;
+    try {
+      for (const row of rowsAfter(this.#database, this.#readUntil)) {
+        if (chars > READ_CHARS) {
+          last = false;
+          break;
+        }
+        this.#readUntil = Number(row.seq);
+        const entry = entryOf(row);
+        if (entry) entries.push(entry);
+        else this.#damaged++;
+        chars += String(row.body).length;
+      }
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      quarantinedAs = this.#startAnew();
+    }
+    return { kind: "entries", entries, last, damaged: this.#damaged, quarantinedAs };
+  }
+
+  /** Sets the damaged file aside and copies what was read of it into a new one. */
+  #startAnew(): string {
+    closeQuietly(this.#database);
+    const quarantinedAs = setAside(this.#directory);
+    this.#database = openDatabase(join(this.#directory, "journal.db"), this.#directory);
+    const old = new DatabaseSync(join(this.#directory, quarantinedAs), { readOnly: true });
+    try {
+      for (const row of rowsAfter(old, 0)) {
+        if (Number(row.seq) > this.#readUntil) break;
+        const entry = entryOf(row);
+        if (entry) insertAll(this.#database, [entry]);
+      }
+    } catch {
+      // As far as it can be read.
+    }
+    closeQuietly(old);
+    return quarantinedAs;
+  }
+
+  prune(nowMs: number): void {
+    try {
+      this.#database
+        .prepare("DELETE FROM entries WHERE time_ms < ?")
+        .run(nowMs - settings.retentionMs);
+      this.#pruneBySize();
+      this.#database.exec("PRAGMA incremental_vacuum");
+    } catch {
+      // A full disk can refuse even this; the next round tries again.
+    }
+  }
+
+  /** Removes the oldest entries, as many as there are bytes too many. */
+  #pruneBySize(): void {
+    const pages = Number(pragma(this.#database, "page_count"));
+    const free = Number(pragma(this.#database, "freelist_count"));
+    const usedBytes = (pages - free) * Number(pragma(this.#database, "page_size"));
+    let excessBytes = usedBytes - settings.sizeMaxBytes;
+    if (excessBytes <= 0) return;
+    let until = 0;
+    const sizes = this.#database.prepare(
+      "SELECT seq, octet_length(body) AS bytes FROM entries ORDER BY seq",
+    );
+    for (const { seq, bytes } of sizes.iterate()) {
+      if (excessBytes <= 0) break;
+      excessBytes -= Number(bytes);
+      until = Number(seq);
+    }
+    this.#database.prepare("DELETE FROM entries WHERE seq <= ?").run(until);
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+}
+
+type Row = Readonly<Record<string, unknown>>;
+
+function rowsAfter(database: DatabaseSync, seq: number): Iterable<Row> {
+  const statement = database.prepare(
+    "SELECT seq, time_ms, checksum, body FROM entries WHERE seq > ? ORDER BY seq",
   );
-  const reading = { seq: 0, damaged: 0 };
+  return statement.iterate(seq) as Iterable<Row>;
+}
+
+/** `null` when the checksum does not fit. */
+function entryOf(row: Row): StoredEntry | null {
+  const body = String(row.body);
+  return crc32(body) === Number(row.checksum) ? { timeMs: Number(row.time_ms), body } : null;
+}
+
+function insertAll(database: DatabaseSync, entries: readonly StoredEntry[]): void {
+  const insert = database.prepare("INSERT INTO entries (time_ms, checksum, body) VALUES (?, ?, ?)");
+  for (const { timeMs, body } of entries) insert.run(timeMs, crc32(body), body);
+}
+
+function pragma(database: DatabaseSync, name: string): unknown {
+  return Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0];
+}
+
+function closeQuietly(database: DatabaseSync): void {
+  try {
+    database.close();
+  } catch {
+    // Damage can refuse even this.
+  }
+}
+
+function serve(file: JournalFile): void {
   port?.on("message", (message: ToWorker) => {
     switch (message.kind) {
       case "commit":
-        return commit(database, insert, message.entries);
+        send(file.commit(message.entries));
+        break;
       case "read":
-        reading.seq = 0;
-        reading.damaged = 0;
-        return readNext(select, reading);
+        send(file.readFirst());
+        break;
       case "read_more":
-        return readNext(select, reading);
+        send(file.readNext());
+        break;
       case "prune":
-        return prune(database, message.nowMs);
+        file.prune(message.nowMs);
+        break;
       case "close":
-        database.close();
-        return port?.close();
+        file.close();
+        port?.close();
+        break;
     }
   });
-}
-
-function commit(
-  database: DatabaseSync,
-  insert: StatementSync,
-  entries: readonly StoredEntry[],
-): void {
-  try {
-    database.exec("BEGIN IMMEDIATE");
-    for (const { timeMs, body } of entries) insert.run(timeMs, crc32(body), body);
-    database.exec("COMMIT");
-    send({ kind: "committed" });
-  } catch (error) {
-    try {
-      database.exec("ROLLBACK");
-    } catch {
-      // SQLite has already rolled back by itself.
-    }
-    send({ kind: "commit_failed", problem: messageOf(error) });
-  }
-}
-
-function readNext(select: StatementSync, reading: { seq: number; damaged: number }): void {
-  const entries: StoredEntry[] = [];
-  const rows = select.all(reading.seq, READ_ROWS);
-  for (const row of rows) {
-    reading.seq = Number(row.seq);
-    const body = String(row.body);
-    if (crc32(body) === Number(row.checksum)) entries.push({ timeMs: Number(row.time_ms), body });
-    else reading.damaged++;
-  }
-  send({ kind: "entries", entries, last: rows.length < READ_ROWS, damaged: reading.damaged });
-}
-
-function prune(database: DatabaseSync, nowMs: number): void {
-  try {
-    database.prepare("DELETE FROM entries WHERE time_ms < ?").run(nowMs - settings.retentionMs);
-    const oldest = database.prepare(
-      "DELETE FROM entries WHERE seq IN (SELECT seq FROM entries ORDER BY seq LIMIT ?)",
-    );
-    while (usedBytes(database) > settings.sizeMaxBytes) {
-      if (Number(oldest.run(PRUNE_ROWS).changes) === 0) break;
-    }
-    database.exec("PRAGMA incremental_vacuum");
-  } catch {
-    // A full disk can refuse even this; the next round tries again.
-  }
-}
-
-function usedBytes(database: DatabaseSync): number {
-  const value = (pragma: string) =>
-    Number(Object.values(database.prepare(`PRAGMA ${pragma}`).get() ?? {})[0] ?? 0);
-  return (value("page_count") - value("freelist_count")) * value("page_size");
 }
 
 // SQLite's primary result codes.
@@ -184,6 +299,9 @@ function isDamage(error: unknown): boolean {
 }
 
 function openFailureOf(error: unknown): OpenFailure {
+  if (error instanceof NewerFormatError) {
+    return { reason: "newer", holder: null, problem: messageOf(error) };
+  }
   if (resultCode(error) === SQLITE_BUSY) {
     let holder: string | null = null;
     try {
@@ -202,7 +320,7 @@ function messageOf(error: unknown): string {
 
 try {
   const { database, quarantinedAs } = open(settings.directory);
-  serve(database);
+  serve(new JournalFile(database, settings.directory));
   send({ kind: "opened", quarantinedAs });
 } catch (error) {
   send({ kind: "open_failed", ...openFailureOf(error) });

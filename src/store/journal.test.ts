@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, test } from "node:test";
 import { MonitorError } from "../monitor-error.ts";
-import { type Journal, openJournal, RETENTION_MS } from "./journal.ts";
+import { type Journal, openJournal, PENDING_CHARS_MAX, RETENTION_MS } from "./journal.ts";
 
 let directory = "";
 beforeEach(() => {
@@ -100,5 +100,55 @@ test("pruning removes what is older than the retention", async () => {
   await journal.append(entry("young", nowMs - RETENTION_MS + 1));
   journal.prune(nowMs);
   assert.deepEqual(await bodies(journal), ["young"]);
+  await journal.close();
+});
+
+test("pruning by size removes the oldest entries, and no more than needed", async () => {
+  const { journal } = await openJournal(directory, { sizeMaxBytes: 1_000_000 });
+  const appended = Array.from({ length: 300 }, (_, index) => `${index} ${"x".repeat(10_000)}`);
+  await Promise.all(appended.map((body) => journal.append(entry(body))));
+  journal.prune(1);
+  const kept = await bodies(journal);
+  assert.deepEqual(kept, appended.slice(-kept.length));
+  assert.ok(kept.length >= 60 && kept.length <= 100, `${kept.length} kept`);
+  await journal.close();
+});
+
+test("a page that was overwritten costs what stood on it and after it, and the rest is kept", async () => {
+  const { journal } = await openJournal(directory);
+  for (let index = 0; index < 400; index++)
+    await journal.append(entry(`${index} ${"x".repeat(2_000)}`));
+  await journal.close();
+  const path = join(directory, "journal.db");
+  const file = readFileSync(path);
+  file.fill(0xff, Math.floor(file.length / 2), Math.floor(file.length / 2) + 4_096 * 8);
+  writeFileSync(path, file);
+
+  const again = await openJournal(directory);
+  const found: string[] = [];
+  const { quarantinedAs } = await again.journal.replay(({ body }) => found.push(body));
+  assert.ok(quarantinedAs !== null && readdirSync(directory).includes(quarantinedAs));
+  assert.ok(found.length > 100 && found.length < 400, `${found.length} found`);
+  await again.journal.append(entry("afterwards"));
+  await again.journal.close();
+
+  const third = await openJournal(directory);
+  assert.deepEqual(await bodies(third.journal), [...found, "afterwards"]);
+  await third.journal.close();
+});
+
+test("a journal of a newer version is left as it is", async () => {
+  const { journal } = await openJournal(directory);
+  await journal.close();
+  const database = new DatabaseSync(join(directory, "journal.db"));
+  database.exec("PRAGMA user_version = 99");
+  database.close();
+  await assert.rejects(openJournal(directory), { code: "STORE_DAMAGED" });
+});
+
+test("an entry that can never be written is refused for good", async () => {
+  const { journal } = await openJournal(directory);
+  const body = "x".repeat(PENDING_CHARS_MAX + 1);
+  await assert.rejects(journal.append(entry(body)), { code: "TELEMETRY_TOO_LARGE" });
   await journal.close();
 });

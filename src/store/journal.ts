@@ -20,6 +20,14 @@ export type JournalOpened = {
   readonly quarantinedAs: string | null;
 };
 
+export type Replayed = {
+  readonly entries: number;
+  /** Entries whose checksum did not fit. */
+  readonly damaged: number;
+  /** Part of the file could not be read at all: it was set aside under this name, the rest was kept. */
+  readonly quarantinedAs: string | null;
+};
+
 type Waiting = {
   readonly entry: StoredEntry;
   readonly resolve: () => void;
@@ -30,12 +38,16 @@ type Waiting = {
  * Opens or makes the journal of a data directory and holds its lock.
  *
  * @throws MonitorError `DATA_DIR_LOCKED` while another process holds it,
- * `DATA_DIR_UNWRITABLE` when it can't be made or written.
+ * `DATA_DIR_UNWRITABLE` when it can't be made or written, `STORE_DAMAGED` when a
+ * newer version wrote it.
  */
-export function openJournal(directory: string): Promise<JournalOpened> {
+export function openJournal(
+  directory: string,
+  { sizeMaxBytes = SIZE_MAX_BYTES }: { readonly sizeMaxBytes?: number } = {},
+): Promise<JournalOpened> {
   const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
   const worker = new Worker(new URL(`./journal-worker.${extension}`, import.meta.url), {
-    workerData: { directory, retentionMs: RETENTION_MS, sizeMaxBytes: SIZE_MAX_BYTES },
+    workerData: { directory, retentionMs: RETENTION_MS, sizeMaxBytes },
     execArgv: ["--disable-warning=ExperimentalWarning"],
   });
   return new Promise((resolve, reject) => {
@@ -61,23 +73,39 @@ export class Journal {
   #pendingChars = 0;
   #onEntries: ((message: FromWorker & { kind: "entries" }) => void) | null = null;
   #onClosed: (() => void) | null = null;
+  #reading: { readonly reject: (error: MonitorError) => void } | null = null;
   #failure: MonitorError | null = null;
 
   constructor(worker: Worker) {
     this.#worker = worker;
     worker.on("message", (message: FromWorker) => this.#receive(message));
     worker.on("error", (cause) => this.#fail(storeError("the journal's writer stopped", cause)));
-    worker.on("exit", () => this.#onClosed?.());
+    worker.on("exit", () => {
+      if (this.#onClosed) this.#onClosed();
+      else this.#fail(storeError("the journal's writer stopped"));
+    });
   }
 
   /**
    * Resolves once the entry is on disk. Calls resolve in the order they were made.
    *
    * @throws MonitorError `STORE_FULL` when the disk is full or behind. The entry
-   * was not written; the same call may be made again.
+   * was not written; the same call may be made again. `TELEMETRY_TOO_LARGE` when
+   * it can never be written.
    */
   append(entry: StoredEntry): Promise<void> {
     if (this.#failure) return Promise.reject(this.#failure);
+    if (entry.body.length > PENDING_CHARS_MAX) {
+      return Promise.reject(
+        new MonitorError(
+          "TELEMETRY_TOO_LARGE",
+          "the batch holds more spans than can be journalled at once",
+          {
+            hint: "send smaller batches; OpenTelemetry exporters send 512 spans by default",
+          },
+        ),
+      );
+    }
     if (this.#pendingChars + entry.body.length > PENDING_CHARS_MAX) {
       return Promise.reject(storeError("more telemetry waits for the disk than fits in memory"));
     }
@@ -89,24 +117,26 @@ export class Journal {
   }
 
   /** Hands every stored entry to `take`, oldest first. Damaged ones are left out and counted. */
-  replay(take: (entry: StoredEntry) => void): Promise<{ entries: number; damaged: number }> {
+  replay(take: (entry: StoredEntry) => void): Promise<Replayed> {
     let entries = 0;
     return new Promise((resolve, reject) => {
+      this.#reading = { reject };
+      const end = (settle: () => void) => {
+        this.#onEntries = null;
+        this.#reading = null;
+        settle();
+      };
       this.#onEntries = (message) => {
         try {
           for (const entry of message.entries) take(entry);
         } catch (error) {
-          this.#onEntries = null;
-          reject(error);
+          end(() => reject(error));
           return;
         }
         entries += message.entries.length;
-        if (message.last) {
-          this.#onEntries = null;
-          resolve({ entries, damaged: message.damaged });
-        } else {
-          this.#send({ kind: "read_more" });
-        }
+        const { damaged, quarantinedAs } = message;
+        if (message.last) end(() => resolve({ entries, damaged, quarantinedAs }));
+        else this.#send({ kind: "read_more" });
       };
       this.#send({ kind: "read" });
     });
@@ -165,6 +195,7 @@ export class Journal {
     for (const { reject } of [...this.#committing, ...this.#waiting]) reject(error);
     this.#committing = [];
     this.#waiting = [];
+    this.#reading?.reject(error);
     this.#onClosed?.();
   }
 
@@ -187,6 +218,13 @@ function openError(directory: string, failure: OpenFailure): MonitorError {
       "DATA_DIR_LOCKED",
       `cannot open the data directory ${directory}: a monitor is running on it (${holder})`,
       { hint: "stop that monitor, or choose another directory with --data-dir" },
+    );
+  }
+  if (failure.reason === "newer") {
+    return new MonitorError(
+      "STORE_DAMAGED",
+      `cannot read the data directory ${directory}: a newer version wrote it (${failure.problem})`,
+      { hint: "use that version, or choose another directory with --data-dir" },
     );
   }
   return new MonitorError(

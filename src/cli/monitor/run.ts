@@ -22,7 +22,7 @@ import type { MonitorCommandOptions } from "./options.ts";
 
 /** How often the states of a workspace's endpoints are asked for; its metrics change once a minute. */
 const polling = {
-  workspace: { intervalMs: 30_000, metricsIntervalMs: 60_000 },
+  workspace: { intervalMs: 15_000, metricsIntervalMs: 60_000 },
   local: { intervalMs: 2_000, metricsIntervalMs: 10_000 },
 } as const;
 
@@ -47,7 +47,13 @@ export async function run(options: MonitorCommandOptions): Promise<Run> {
   const watched = await decide(options, clock);
   const started: { close(): Promise<void> }[] = [];
   const stopAll = async () => {
-    for (let part = started.pop(); part; part = started.pop()) await part.close();
+    for (let part = started.pop(); part; part = started.pop()) {
+      try {
+        await part.close();
+      } catch (error) {
+        say(`Something did not stop well: ${error instanceof Error ? error.message : "unknown"}`);
+      }
+    }
   };
   const keep = <T extends { close(): Promise<void> }>(part: T): T => {
     started.push(part);

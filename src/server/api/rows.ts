@@ -23,7 +23,10 @@ export function agentRow(monitor: Monitor, agent: Agent, range: Range): AgentRow
   const { fromMs, toMs, nowMs, chartFromMs, stepMs, steps } = range;
   const tally = agent.slices.over(fromMs, toMs, nowMs);
   const health = monitor.healthOf(agent.endpoint);
-  const observedSeconds = Math.max(1, Math.min(range.seconds, (nowMs - monitor.startedMs) / 1000));
+  const observedSeconds = Math.max(
+    1,
+    Math.min(range.seconds, (nowMs - (monitor.state.sinceMs ?? nowMs)) / 1000),
+  );
   return {
     endpoint: agent.endpoint,
     ...stateOf(monitor, agent, tally),
