@@ -15,8 +15,8 @@ import { backgroundClock } from "./background-clock.ts";
 import { encodeMetrics, SERIES_PER_REQUEST_MAX } from "./encode-metrics.ts";
 import { readRejected } from "./read-rejected.ts";
 
-/** How often there is a push, in milliseconds. A monitor should tell within a minute. */
-export const PUSH_INTERVAL_MS = 10_000;
+/** How often there is a push, in milliseconds: a receiver should know within a minute. */
+export const PUSH_INTERVAL_MS = 30_000;
 /** The shortest interval that may be asked for, in milliseconds. */
 export const PUSH_INTERVAL_MIN_MS = 100;
 /** For one request, from connecting to the last byte, in milliseconds. */
