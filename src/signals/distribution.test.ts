@@ -66,19 +66,3 @@ test("merging parts is the same as adding all", () => {
     { numRuns: 50 },
   );
 });
-
-test("counts up to bounds are those of a histogram", () => {
-  const bounds = [1, 10, 100, 1_000];
-  fc.assert(
-    fc.property(latencies(1_500), (values) => {
-      const exact = bounds.map((bound) => values.filter((value) => value <= bound).length);
-      const counts = distribution(values).countsUpTo(bounds);
-      if (values.length <= 1_000) assert.deepEqual(counts, exact);
-      assert.deepEqual(
-        counts,
-        [...counts].sort((a, b) => a - b),
-      );
-    }),
-    { numRuns: 50 },
-  );
-});

@@ -53,20 +53,6 @@ export class Distribution {
     return { p50: p50 ?? 0, p95: p95 ?? 0, p99: p99 ?? 0 };
   }
 
-  /** How many values are at most each of the bounds, which ascend. */
-  countsUpTo(bounds: readonly number[]): number[] {
-    const counts = bounds.map(() => 0);
-    const add = (value: number, count: number) => {
-      for (let index = bounds.length - 1; index >= 0; index--) {
-        if (value > (bounds[index] ?? 0)) break;
-        counts[index] = (counts[index] ?? 0) + count;
-      }
-    };
-    for (const sample of this.#samples ?? []) add(sample, 1);
-    for (const [bucket, count] of this.#buckets ?? []) add(middleOf(bucket), count);
-    return counts;
-  }
-
   mean(): number | null {
     return this.count === 0 ? null : this.sum / this.count;
   }

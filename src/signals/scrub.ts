@@ -1,47 +1,523 @@
 /**
- * Removes secrets and personal addresses from text before anything keeps it.
- * Every pattern starts at a literal or a bounded class, so that no input makes
- * it quadratic. What is removed leaves a word behind, so that a reader sees why.
+ * Removes secrets, and personal data where that is asked for, from text before
+ * anything keeps it. One pass from left to right, which looks closer only where a
+ * secret can stand, so that clean text costs next to nothing and hostile text no
+ * more than its length. What is removed leaves a word behind, so that a reader
+ * sees why.
  */
-const SECRET = "[secret]";
+import { credentialEnd, jsonWebTokenEnd } from "./scrub-credential.ts";
+import { type KeyMeaning, keyMeaning } from "./scrub-key.ts";
+import { scrubEmails, scrubPersonal } from "./scrub-personal.ts";
 
-const rules: readonly { readonly pattern: RegExp; readonly replacement: string }[] = [
-  // Databricks, OpenAI, Anthropic, GitHub, Slack, AWS, Google, Hugging Face, npm, Grafana.
-  {
-    pattern:
-      /\b(?:dapi[0-9a-f]{32}(?:-\d)?|dose[0-9a-f]{32}|sk-[A-Za-z0-9_-]{16,200}|gh[pousr]_[A-Za-z0-9]{20,80}|github_pat_[A-Za-z0-9_]{20,100}|xox[abprs]-[A-Za-z0-9-]{10,100}|A[KS]IA[0-9A-Z]{16}|AIza[0-9A-Za-z_-]{35}|hf_[A-Za-z0-9]{20,60}|npm_[A-Za-z0-9]{36}|glsa_[A-Za-z0-9_]{20,60})/g,
-    replacement: SECRET,
-  },
-  {
-    pattern: /\beyJ[A-Za-z0-9_-]{8,4000}\.[A-Za-z0-9_-]{8,4000}\.[A-Za-z0-9_-]{0,4000}/g,
-    replacement: SECRET,
-  },
-  { pattern: /\b(Bearer|Basic) [A-Za-z0-9._~+/=-]{8,4000}/gi, replacement: `$1 ${SECRET}` },
-  {
-    pattern: /hooks\.slack\.com\/[A-Za-z0-9/_-]{1,200}/g,
-    replacement: `hooks.slack.com/${SECRET}`,
-  },
-  { pattern: /(:\/\/)[^\s/:@]{1,200}:[^\s/@]{1,200}@/g, replacement: `$1${SECRET}@` },
-  {
-    // `api_key=…`, `"password": "…"`; never `input_tokens: 12` or `author: …`.
-    pattern:
-      /\b(api[_-]?key|apikey|access[_-]?key|secret[_-]?key|private[_-]?key|client[_-]?secret|secret|password|passwd|pwd|access[_-]?token|auth[_-]?token|refresh[_-]?token|token|authorization)(["']?\s{0,3}[:=]\s{0,3}["']?)(?!\[secret\])[^\s"',;&)}\]]{4,4000}/gi,
-    replacement: `$1$2${SECRET}`,
-  },
-  {
-    pattern:
-      /-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[\s\S]{0,8000}?(?:-----END [A-Z ]{0,30}PRIVATE KEY-----|$)/g,
-    replacement: SECRET,
-  },
-  {
-    pattern:
-      /(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,8}/g,
-    replacement: "[email]",
-  },
-];
+export const SECRET = "[secret]";
 
+/** A rule of the caller's own. It runs after ours. */
+export type ScrubRule =
+  /** The values of a field with this name, in whatever case and with whatever signs, go. */
+  | { readonly key: string }
+  /** What matches goes, or becomes the replacement. */
+  | { readonly pattern: RegExp; readonly replacement?: string }
+  /** Returns the text without what must go. When it throws, the whole text goes. */
+  | ((text: string) => string);
+
+export type ScrubOptions = {
+  readonly personalData?: boolean;
+  readonly rules?: readonly ScrubRule[];
+  /** Known secrets. They go in every form in which they could be written. */
+  readonly secrets?: readonly string[];
+};
+
+export type Scrubber = {
+  text(text: string): string;
+  /** What the name of a field says of its value. */
+  key(key: string): KeyMeaning;
+};
+
+/** Removes secrets and addresses of people. */
 export function scrub(text: string): string {
-  let clean = text;
-  for (const { pattern, replacement } of rules) clean = clean.replace(pattern, replacement);
-  return clean;
+  return scrubEmails(scrubSecrets(text));
+}
+
+/** Longer text is cut before the caller's rules see it: they may be slower than ours. */
+const RULES_MAX_CHARS = 65_536;
+/** A shorter text is no secret, and removing it would make other words unreadable. */
+const KNOWN_SECRET_MIN_CHARS = 4;
+
+export function createScrubber({
+  personalData = false,
+  rules = [],
+  secrets = [],
+}: ScrubOptions = {}): Scrubber {
+  const forms = secrets.flatMap(formsOf).sort((one, other) => other.length - one.length);
+  const keys = new Set(rules.flatMap((rule) => ("key" in rule ? [plainKey(rule.key)] : [])));
+  const replacers = rules.flatMap((rule) => ("key" in rule ? [] : [replacerOf(rule)]));
+  const isOwn = forms.length > 0 || replacers.length > 0;
+
+  function withOwn(text: string): string {
+    let clean = text.length > RULES_MAX_CHARS ? text.slice(0, RULES_MAX_CHARS) : text;
+    for (const form of forms) clean = clean.replaceAll(form, SECRET);
+    clean = scrubSecrets(clean);
+    for (const replace of replacers) clean = replace(clean);
+    return clean;
+  }
+
+  return {
+    text(text) {
+      const clean = isOwn ? withOwn(text) : scrubSecrets(text);
+      return personalData ? scrubPersonal(clean) : clean;
+    },
+    key(key) {
+      if (keys.size > 0 && keys.has(plainKey(key))) return "secret";
+      const meaning = knownMeaning(key);
+      return meaning === "personal" && !personalData ? "plain" : meaning;
+    },
+  };
+}
+
+const plainKey = (key: string) => key.toLowerCase().replace(/[^a-z0-9]+/g, "");
+
+function replacerOf(rule: Exclude<ScrubRule, { readonly key: string }>): (text: string) => string {
+  if (typeof rule === "function") {
+    return (text) => {
+      try {
+        const clean: unknown = rule(text);
+        return typeof clean === "string" ? clean : SECRET;
+      } catch {
+        return SECRET;
+      }
+    };
+  }
+  const flags = `${rule.pattern.flags.replace(/[gy]/g, "")}g`;
+  const pattern = new RegExp(rule.pattern.source, flags);
+  return (text) => text.replace(pattern, rule.replacement ?? SECRET);
+}
+
+/** As it is, trimmed, and as URLs, JSON and Basic authentication write it. */
+function formsOf(secret: string): string[] {
+  const trimmed = secret.trim();
+  if (trimmed.length < KNOWN_SECRET_MIN_CHARS) return [];
+  const base64 = toBase64(trimmed).replace(/=+$/, "");
+  const url = base64.replaceAll("+", "-").replaceAll("/", "_");
+  const forms = [
+    secret,
+    trimmed,
+    uriOf(trimmed),
+    JSON.stringify(trimmed).slice(1, -1),
+    base64,
+    url,
+  ];
+  return [...new Set(forms)];
+}
+
+const toBase64 = (text: string) =>
+  btoa(String.fromCharCode(...new TextEncoder().encode(text.slice(0, RULES_MAX_CHARS))));
+
+function uriOf(text: string): string {
+  try {
+    return encodeURIComponent(text);
+  } catch {
+    return text; // half a surrogate pair
+  }
+}
+
+/** Names whose meaning is remembered. Services use few. */
+const MEANINGS_MAX = 2_000;
+const MEANING_KEY_MAX_CHARS = 64;
+const meanings = new Map<string, KeyMeaning>();
+
+/** A name that may itself hold a secret is not remembered. */
+function knownMeaning(key: string): KeyMeaning {
+  const known = meanings.get(key);
+  if (known !== undefined) return known;
+  const meaning = keyMeaning(key);
+  if (key.length <= MEANING_KEY_MAX_CHARS && !findSecret(key, 0)) {
+    if (meanings.size >= MEANINGS_MAX) meanings.clear();
+    // A copy, because the name may be a part of a long text.
+    meanings.set(` ${key}`.slice(1), meaning);
+  }
+  return meaning;
+}
+
+function scrubSecrets(text: string): string {
+  if (!findSecret(text, 0)) return text;
+  let clean = "";
+  let at = 0;
+  do {
+    clean += text.slice(at, foundStart) + foundInstead;
+    at = foundEnd;
+  } while (findSecret(text, at));
+  return clean + text.slice(at);
+}
+
+/** What `findSecret` found. */
+let foundStart = 0;
+let foundEnd = 0;
+let foundInstead = SECRET;
+
+function found(start: number, end: number, instead: string): true {
+  foundStart = start;
+  foundEnd = end;
+  foundInstead = instead;
+  return true;
+}
+
+const PLAIN = 0;
+const WORD = 1;
+const COLON = 2;
+const EQUALS = 3;
+const DASH = 4;
+const TILDE = 5;
+
+const kinds = new Uint8Array(128);
+for (let code = 48; code <= 57; code++) kinds[code] = WORD;
+for (let code = 65; code <= 90; code++) kinds[code] = WORD;
+for (let code = 97; code <= 122; code++) kinds[code] = WORD;
+kinds[58] = COLON;
+kinds[61] = EQUALS;
+kinds[45] = DASH;
+kinds[126] = TILDE;
+
+const isWord = (code: number) => code < 128 && kinds[code] === WORD;
+/** Of names of fields: letters, digits, `_`, `-` and `.`. */
+const isKeyChar = (code: number) => isWord(code) || code === 95 || code === 45 || code === 46;
+
+/** Letters and digits without a break: no word of a language is that long, credentials are. */
+const LONG_WORD_CHARS = 16;
+const KEY_MAX_CHARS = 64;
+
+/** Finds the next secret of `text` from `from` on. */
+function findSecret(text: string, from: number): boolean {
+  const size = text.length;
+  let wordStart = from;
+  let wordEnd = from;
+  let tokenFailedUntil = 0;
+  let at = from;
+  while (at < size) {
+    const code = text.charCodeAt(at);
+    const kind = code < 128 ? kinds[code] : PLAIN;
+    if (kind === PLAIN) {
+      at++;
+      continue;
+    }
+    if (kind === WORD) {
+      wordStart = at;
+      at++;
+      while (at < size && isWord(text.charCodeAt(at))) at++;
+      wordEnd = at;
+      const next = text.charCodeAt(at);
+      const isJoined = next === 45 || next === 95 || next === 46; // - _ .
+      if (isJoined || wordEnd - wordStart >= LONG_WORD_CHARS) {
+        const past = credentialEnd(text, wordStart);
+        if (past > 0) return found(wordStart, past, SECRET);
+        if (code === 101 && wordStart >= tokenFailedUntil) {
+          const token = jsonWebTokenEnd(text, wordStart);
+          if (token > 0) return found(wordStart, token, SECRET);
+          tokenFailedUntil = keyCharsEnd(text, wordStart);
+        }
+      }
+      if (next === 32) {
+        const past = schemeValueEnd(text, wordStart, wordEnd);
+        if (past > 0) return found(at + 1, past, SECRET);
+        if (wordStart >= 2 && isOptionValue(text, wordEnd)) {
+          const value = valueEnd(text, at + 1, "password");
+          if (value > at + 1) return found(at + 1, value, SECRET);
+        }
+      }
+      continue;
+    }
+    if (kind === COLON && text.charCodeAt(at + 1) === 47 && text.charCodeAt(at + 2) === 47) {
+      if (findInUrl(text, at + 3)) return true;
+      at += 3;
+      continue;
+    }
+    if (kind === COLON || kind === EQUALS) {
+      if (wordEnd > from || wordStart === from) {
+        if (findValue(text, from, wordEnd, at)) return true;
+      }
+    } else if (kind === DASH) {
+      if (text.charCodeAt(at + 1) === 45 && text.startsWith("-----BEGIN ", at)) {
+        const past = privateKeyEnd(text, at);
+        if (past > 0) return found(at, past, SECRET);
+      }
+    } else if (kind === TILDE) {
+      const start = entraSecretStart(text, from, at);
+      if (start >= 0) return found(start, entraCharsEnd(text, at + 1), SECRET);
+    }
+    at++;
+  }
+  return false;
+}
+
+function keyCharsEnd(text: string, from: number): number {
+  let at = from;
+  while (at < text.length && isKeyChar(text.charCodeAt(at)) && text.charCodeAt(at) !== 46) at++;
+  return at;
+}
+
+/** Where the name that ends at `end` begins. */
+function keyStart(text: string, from: number, end: number): number {
+  let start = end;
+  while (start > from && end - start < KEY_MAX_CHARS && isKeyChar(text.charCodeAt(start - 1)))
+    start--;
+  return start;
+}
+
+/** Signs between a name and its value: spaces, quotes, and their escapes. */
+const GAP_MAX_CHARS = 4;
+
+/** The value of `name: value` or `name=value`, where the name is one of a secret. */
+function findValue(text: string, from: number, keyEnd: number, at: number): boolean {
+  if (at - keyEnd > GAP_MAX_CHARS) return false;
+  let isQuotedKey = false;
+  let end = keyEnd;
+  // A name may end in `_` or `]`.
+  for (; end < at; end++) {
+    const code = text.charCodeAt(end);
+    if (code === 34 || code === 39) isQuotedKey = true;
+    else if (code !== 32 && code !== 92 && code !== 93 && code !== 95) return false;
+  }
+  const start = keyStart(text, from, keyEnd);
+  if (keyEnd - start < 3) return false;
+  const meaning = knownMeaning(text.slice(start, keyEnd));
+  if (meaning === "plain" || meaning === "personal") return false;
+
+  let value = at + 1;
+  if (text.charCodeAt(value) === 62) value++; // =>
+  const gapStart = value;
+  while (value - gapStart < GAP_MAX_CHARS && text.charCodeAt(value) === 32) value++;
+  const isProse = !isQuotedKey && text.charCodeAt(at) === 58 && value > gapStart;
+  // Of a name that only might be one of a secret: `could not refresh the token: timeout`.
+  const key = text.slice(start, keyEnd);
+  const scheme = authorizationEnd(text, value, key);
+  if (scheme > 0) return found(value, scheme, `${SECRET} ${SECRET}`);
+  if (text.charCodeAt(value) === 92) value++; // \"
+  if (isStandIn(text, value)) return false;
+  const quote = text.charCodeAt(value);
+  if (quote === 34 || quote === 39) {
+    const close = quotedEnd(text, value + 1, quote);
+    const isEmpty =
+      close - value < 2 || isHarmless(text.slice(value + 1, Math.min(close, value + 60)));
+    return isEmpty ? false : found(value + 1, close, SECRET);
+  }
+  const past = /cookie$/i.test(key) ? lineEnd(text, value) : valueEnd(text, value, meaning);
+  if (past === 0) return false;
+  if (isProse && meaning !== "password" && !looksRandom(text, value, past)) return false;
+  return found(value, past, SECRET);
+}
+
+const VALUE_MAX_CHARS = 8_000;
+
+function quotedEnd(text: string, from: number, quote: number): number {
+  const limit = Math.min(text.length, from + VALUE_MAX_CHARS);
+  for (let at = from; at < limit; at++) {
+    const code = text.charCodeAt(at);
+    if (code === 92 && text.charCodeAt(at + 1) === quote) return at; // \" inside JSON inside JSON
+    if (code === 92) at++;
+    else if (code === quote) return at;
+  }
+  return limit;
+}
+
+function lineEnd(text: string, from: number): number {
+  const limit = Math.min(text.length, from + VALUE_MAX_CHARS);
+  let at = from;
+  for (; at < limit; at++) {
+    const code = text.charCodeAt(at);
+    if (code === 10 || code === 13 || code === 34 || code === 39) break;
+  }
+  return at - from >= 4 && !isHarmless(text.slice(from, Math.min(at, from + 60))) ? at : 0;
+}
+
+/** Past a value without quotes, or 0 when it is none or harmless. */
+function valueEnd(text: string, from: number, meaning: KeyMeaning): number {
+  const limit = Math.min(text.length, from + VALUE_MAX_CHARS);
+  let isNumber = true;
+  let at = from;
+  for (; at < limit; at++) {
+    const code = text.charCodeAt(at);
+    // Space, quotes, & ;
+    if (code <= 32 || code === 34 || code === 39 || code === 38 || code === 59) break;
+    const isClosing = code === 44 || code === 41 || code === 125 || code === 93; // , ) } ]
+    if (isClosing && endsValue(text.charCodeAt(at + 1))) {
+      // The mark that we leave ends in a bracket itself.
+      if (code !== 93 || text.slice(at + 1 - SECRET.length, at + 1) !== SECRET) break;
+    }
+    if (code < 48 || code > 57) isNumber = false;
+  }
+  const size = at - from;
+  const sizeMin = meaning === "password" ? 1 : 4;
+  if (size < sizeMin || (isNumber && meaning === "token")) return 0;
+  return isHarmless(text.slice(from, Math.min(at, from + 60))) ? 0 : at;
+}
+
+/** Nothing, a space, a quote, or another bracket or stop. */
+const endsValue = (code: number) =>
+  !(code > 34) ||
+  code === 39 ||
+  code === 44 ||
+  code === 41 ||
+  code === 125 ||
+  code === 93 ||
+  code === 46;
+
+/** Words that speak of a secret and are none. */
+const harmless = new Set([
+  ...["null", "none", "nil", "true", "false", "undefined", "missing", "required", "invalid"],
+  ...["expired", "empty", "unset", "not", "is", "was", "must", "the", "denied", "failed", "wrong"],
+  ...["unauthorized", "rejected", "revoked", "malformed", "unknown", "too", "should", "cannot"],
+  ...["contains", "does", "has", "incorrect", "mismatch", "length", "or", "and", "for", "in"],
+  ...["from", "to", "of", "a", "an", "field", "authentication", "verification", "validation"],
+  ...["check", "reset", "changed", "redacted", "hidden", "masked", "removed", "no", "ok", "on"],
+]);
+
+const isHarmless = (value: string) =>
+  isStandIn(value, 0) || harmless.has(value.toLowerCase().replace(/[.,:!?]+$/, ""));
+
+/** Masked already, or a reference: [secret], <token>, ***, ${TOKEN}, {{secrets/scope/key}} */
+function isStandIn(text: string, at: number): boolean {
+  const first = text.charCodeAt(at);
+  if (first === 42 || first === 60) return true;
+  if (first === 36 || first === 123) return text.charCodeAt(at + 1) === 123;
+  return first === 91 && (text.startsWith(SECRET, at) || text.startsWith("[personal]", at));
+}
+
+/** A digit, a capital inside, a sign that words don't have, or too long for a word. */
+function looksRandom(text: string, from: number, to: number): boolean {
+  if (to - from >= 24) return true;
+  let past = to;
+  // The end of a sentence is no part of it.
+  while (past > from && !isWord(text.charCodeAt(past - 1))) past--;
+  for (let at = from; at < past; at++) {
+    const code = text.charCodeAt(at);
+    if (code >= 48 && code <= 57) return true;
+    if (code >= 65 && code <= 90 && at > from && text.charCodeAt(at - 1) >= 97) return true;
+    const isLetter = (code >= 65 && code <= 90) || (code >= 97 && code <= 122) || code >= 128;
+    if (!isLetter && code !== 45 && code !== 46 && code !== 58) return true;
+  }
+  return false;
+}
+
+const BEARER_MIN_CHARS = 8;
+
+/** Past the credential after `Bearer`, `Basic` and the like, or 0. */
+function schemeValueEnd(text: string, wordStart: number, wordEnd: number): number {
+  const size = wordEnd - wordStart;
+  if (size !== 6 && size !== 5) return 0;
+  const first = text.charCodeAt(wordStart) | 32;
+  if (first !== 98) return 0; // b
+  const word = text.slice(wordStart, wordEnd).toLowerCase();
+  if (word !== "bearer" && word !== "basic") return 0;
+  const from = wordEnd + 1;
+  let at = from;
+  for (; at < text.length && at - from < VALUE_MAX_CHARS; at++) {
+    const code = text.charCodeAt(at);
+    // . _ ~ + / = -
+    const isOther =
+      code === 46 ||
+      code === 95 ||
+      code === 126 ||
+      code === 43 ||
+      code === 47 ||
+      code === 61 ||
+      code === 45;
+    if (!isOther && !isWord(code)) break;
+  }
+  return at - from >= BEARER_MIN_CHARS && looksRandom(text, from, at) ? at : 0;
+}
+
+/** Past `Bearer …` as the value of an authorization header, or 0. */
+function authorizationEnd(text: string, from: number, key: string): number {
+  if (!/authorization$/i.test(key)) return 0;
+  let at = from;
+  while (at - from < 20 && isWord(text.charCodeAt(at))) at++;
+  if (at === from || text.charCodeAt(at) !== 32) return 0;
+  if (harmless.has(text.slice(from, at).toLowerCase())) return 0;
+  const past = valueEnd(text, at + 1, "secret");
+  return past > 0 && looksRandom(text, at + 1, past) ? past : 0;
+}
+
+/** `--password hunter2` */
+function isOptionValue(text: string, keyEnd: number): boolean {
+  const start = keyStart(text, 0, keyEnd);
+  if (text.charCodeAt(start) !== 45 || text.charCodeAt(start + 1) !== 45) return false;
+  const meaning = knownMeaning(text.slice(start + 2, keyEnd));
+  const next = text.charCodeAt(keyEnd + 1);
+  return meaning !== "plain" && meaning !== "personal" && next !== 45 && next !== 34 && next !== 39;
+}
+
+const AUTHORITY_MAX_CHARS = 500;
+const URL_MAX_CHARS = 2_000;
+/** Where the path of the URL is the secret. */
+const HOOK =
+  /^(?:hooks\.|[\w.-]{1,100}\.webhook\.office\.com|(?:\w{1,20}\.)?discord(?:app)?\.com|chat\.googleapis\.com)/i;
+/** A user without a password is a name when it is short, as in `ssh://git@github.com`. */
+const USER_TOKEN_MIN_CHARS = 16;
+
+/** Credentials in the URL whose authority begins at `start`. */
+function findInUrl(text: string, start: number): boolean {
+  const limit = Math.min(text.length, start + AUTHORITY_MAX_CHARS);
+  let colon = -1;
+  let sign = -1;
+  let end = -1;
+  let at = start;
+  for (; at < limit; at++) {
+    const code = text.charCodeAt(at);
+    if (code <= 32 || code === 34 || code === 39 || code === 60 || code === 62) break;
+    if (code === 64) sign = at;
+    else if (code === 58 && colon < 0) colon = at;
+    else if ((code === 47 || code === 63 || code === 35) && end < 0) {
+      end = at;
+      // `host:8080/…` has no password; `user:pa/ss@host` has.
+      const next = text.charCodeAt(colon + 1);
+      if (sign >= 0 || colon < 0 || (next >= 48 && next <= 57)) break;
+    }
+  }
+  if (end < 0) end = at;
+  if (sign > start && (colon >= 0 ? colon < sign : sign - start >= USER_TOKEN_MIN_CHARS)) {
+    if (text.slice(start, sign) !== SECRET) return found(start, sign, SECRET);
+  }
+  const host = sign > start ? sign + 1 : start;
+  if (text.charCodeAt(end) !== 47 || !HOOK.test(text.slice(host, Math.min(end, host + 120))))
+    return false;
+  let past = end + 1;
+  while (past < text.length && past - end < URL_MAX_CHARS) {
+    const code = text.charCodeAt(past);
+    if (code <= 32 || code === 34 || code === 39 || code === 41 || code === 60 || code === 62)
+      break;
+    past++;
+  }
+  if (past - end < 2 || text.startsWith(SECRET, end + 1)) return false;
+  return found(end + 1, past, SECRET);
+}
+
+const PRIVATE_KEY_MAX_CHARS = 16_384;
+
+/** Past a private key in PEM, or 0. Without its end everything goes. */
+function privateKeyEnd(text: string, at: number): number {
+  const head = text.slice(at + 11, at + 60);
+  if (!/^[A-Z0-9 ]{0,30}PRIVATE KEY/.test(head)) return 0;
+  const limit = Math.min(text.length, at + PRIVATE_KEY_MAX_CHARS);
+  const end = text.slice(at + 11, limit).indexOf("-----END ");
+  if (end < 0) return limit;
+  const close = text.slice(at + 11 + end + 9, limit).indexOf("-----");
+  return close < 0 ? limit : at + 11 + end + 9 + close + 5;
+}
+
+/** Secrets of Microsoft Entra applications: three characters, a digit, `Q~`, 31 to 34 more. */
+function entraSecretStart(text: string, from: number, tilde: number): number {
+  const digit = text.charCodeAt(tilde - 2);
+  if (text.charCodeAt(tilde - 1) !== 81 || !(digit >= 48 && digit <= 57)) return -1;
+  const size = entraCharsEnd(text, tilde + 1) - tilde - 1;
+  const start = tilde - 5;
+  return start >= from && size >= 31 && size <= 40 ? start : -1;
+}
+
+function entraCharsEnd(text: string, from: number): number {
+  let at = from;
+  while (at < text.length && at - from <= 40) {
+    const code = text.charCodeAt(at);
+    if (!isKeyChar(code) && code !== 126) break;
+    at++;
+  }
+  return at;
 }
