@@ -89,3 +89,27 @@ test("says what to give where no server is known", () =>
   assert.rejects(sender({}).logToMlflow(source, { runId: "run1" }), {
     code: "CREDENTIALS_MISSING",
   }));
+
+test("a push that begins to fail is a warning of the process, once", async () => {
+  const warnings: (Error & { code?: string })[] = [];
+  const listen = (warning: Error) => warnings.push(warning);
+  process.on("warning", listen);
+  const clock = createTestClock();
+  const { connect } = createMetricsSender({
+    env: {},
+    clock,
+    timers: clock,
+    fetch: async () => new Response(null, { status: 400 }),
+  });
+  const connection = connect(source, { url: "http://127.0.0.1:4318" });
+  await connection.flush();
+  await connection.close();
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off("warning", listen);
+  assert.deepEqual(
+    warnings.map(({ code, message }) => `${code}: ${message}`),
+    [
+      "DSPY_METRICS_PUSH: cannot push metrics: POST /v1/metrics on http://127.0.0.1:4318 answered 400",
+    ],
+  );
+});

@@ -11,8 +11,8 @@ import type { Fetch } from "./post.ts";
 
 export type MetricsSenderOptions = {
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Told when pushing begins to fail, once until it works again. */
-  readonly onProblem: (problem: PushProblem) => void;
+  /** Told when pushing begins to fail, once until it works again. Without it, Node shows a warning. */
+  readonly onProblem?: (problem: PushProblem) => void;
   readonly fetch?: Fetch;
   readonly clock?: Clock;
   /** For what happens in the background; its timers should keep no program alive. */
@@ -20,7 +20,7 @@ export type MetricsSenderOptions = {
 };
 
 export function createMetricsSender(options: MetricsSenderOptions): MetricsSender {
-  const { env, onProblem, timers } = options;
+  const { env, onProblem = warn, timers } = options;
   const clock = options.clock ?? systemClock;
   const surroundings = { clock, ...(options.fetch && { fetch: options.fetch }) };
   return {
@@ -50,6 +50,10 @@ export function createMetricsSender(options: MetricsSenderOptions): MetricsSende
       return { logged };
     },
   };
+}
+
+function warn({ message, hint }: PushProblem): void {
+  process.emitWarning(message, { code: "DSPY_METRICS_PUSH", detail: hint });
 }
 
 /** As MLflow's own client finds it; `databricks` is the workspace of the standard variables. */

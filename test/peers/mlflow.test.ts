@@ -98,7 +98,7 @@ test("an unknown run is refused, with what MLflow says", () =>
 
 test("a collector logs what it holds", async () => {
   const runId = await newRun();
-  const sender = createMetricsSender({ env: { MLFLOW_TRACKING_URI: host }, onProblem() {} });
+  const sender = createMetricsSender({ env: { MLFLOW_TRACKING_URI: host } });
   const metrics = new MetricsCollector({ sender });
   for (const latencyMs of [100, 200, 300]) {
     const labels = { environment: "prod/eu", "customer.tier": 'a "b"' };
