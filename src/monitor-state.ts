@@ -203,9 +203,10 @@ export class MonitorState {
       this.agents.add(trace, timeMs);
       this.tracesClosed++;
       this.run.orphanSpans += trace.orphanSpans;
-      for (const { type, path, endpoint, timeMs: atMs } of fresh) {
-        const text = `New error: ${type} in ${path}`;
-        this.#changed({ timeMs: atMs, kind: "error_group", endpoint, to: "new", text });
+      for (const { type, path, endpoint, message, timeMs: atMs } of fresh) {
+        const text = `New error: ${type} in ${path}${message === "" ? "" : `: ${message}`}`;
+        const change = { kind: "error_group", endpoint, to: "new", text } as const;
+        this.#changed({ ...change, timeMs: Math.min(atMs, timeMs) });
       }
     }
   }

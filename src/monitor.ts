@@ -80,6 +80,7 @@ export class Monitor {
   #stepping = false;
   #alertsDropped = 0;
   #charsSincePrune = 0;
+  #storeProblem: string | null = null;
 
   private constructor(options: MonitorOptions, journal: Journal, state: MonitorState) {
     this.#options = options;
@@ -223,10 +224,28 @@ export class Monitor {
   async #record(entry: JournalEntry): Promise<void> {
     const timeMs = this.now();
     const body = JSON.stringify(entry);
-    await this.#journal.append({ timeMs, body });
+    try {
+      await this.#journal.append({ timeMs, body });
+      this.#storeProblem = null;
+    } catch (error) {
+      this.#noteStoreProblem(error);
+      throw error;
+    }
     this.state.apply(entry, timeMs);
     this.#charsSincePrune += body.length;
     if (this.#charsSincePrune > PRUNE_AFTER_CHARS) void this.#prune();
+  }
+
+  /** Why nothing can be written now; `null` when it can. */
+  get storeProblem(): string | null {
+    return this.#storeProblem;
+  }
+
+  #noteStoreProblem(error: unknown): void {
+    if (!(error instanceof MonitorError) || error.code !== "STORE_FULL") return;
+    if (this.#storeProblem === null)
+      this.#options.onNotice(`${error.message}\n  Hint: ${error.hint}`);
+    this.#storeProblem = error.message;
   }
 
   /** Before the oldest entries go, what is still true of them is written anew. */

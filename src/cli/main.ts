@@ -13,6 +13,12 @@ const program = speakAlike(new Command("dspy-databricks"), "dspy-databricks")
   .version(version)
   .addCommand(speakAlike(monitorCommand(), "dspy-databricks monitor"));
 
+// A reader that goes away (`| head -1`) or a full disk behind a redirection is no bug of ours.
+process.stderr.on("error", () => {});
+process.stdout.on("error", () => {
+  process.exitCode = EXIT.failed;
+});
+
 try {
   await program.parseAsync();
 } catch (error) {

@@ -137,3 +137,17 @@ test("telemetry with a clock that is ahead is in no window", () => {
   assert.equal(agent?.run.calls, 1);
   assert.equal(agent?.slices.over(nowMs - 60_000, nowMs + 7_200_000, nowMs).calls, 0);
 });
+
+test("histograms count exactly, however many calls there are, and never fall", () => {
+  const latenciesMs = Array.from({ length: 1_500 }, (_, index) => (index * 37) % 1_500);
+  const agents = new Agents();
+  let before = 0;
+  latenciesMs.forEach((latencyMs, index) => {
+    const spans = spansOf({ startMs: nowMs - latencyMs, endMs: nowMs }, index + 1);
+    agents.add(assembleTrace(spans), nowMs);
+    const now = agents.get("support-rag")?.run.upToBound[8] ?? 0;
+    assert.ok(now >= before);
+    before = now;
+  });
+  assert.equal(before, latenciesMs.filter((latencyMs) => latencyMs <= 1_000).length);
+});

@@ -8,7 +8,7 @@ import type { ClosedTrace } from "../signals/closed-trace.ts";
 import type { ErrorEvent } from "../signals/error-event.ts";
 import type { ModuleCall, PathSource, Request } from "../signals/request.ts";
 import { FINE_RETAINED_MS, Sliced, type Slicing } from "./sliced.ts";
-import { Tally } from "./tally.ts";
+import { RunTally, Tally } from "./tally.ts";
 
 /** Agents beyond this are counted together as `other`. */
 export const AGENTS_MAX = 200;
@@ -44,10 +44,10 @@ export type Place = {
   readonly kind: PlaceKind;
   readonly depth: number;
   readonly slices: Sliced<Tally>;
-  run: Tally;
+  run: RunTally;
 };
 
-export type Model = { readonly model: string; readonly slices: Sliced<Tally>; run: Tally };
+export type Model = { readonly model: string; readonly slices: Sliced<Tally>; run: RunTally };
 
 export class GroupCount {
   count = 0;
@@ -83,7 +83,7 @@ export type Agent = {
   lastRequestMs: number | null;
   readonly slices: Sliced<Tally>;
   /** Since this run of the monitor began, whatever the time of the request. */
-  run: Tally;
+  run: RunTally;
   /** By kind and path. */
   readonly places: Map<string, Place>;
   /** The places in tree order. */
@@ -113,9 +113,9 @@ export class Agents {
   /** Starts the figures of a run anew; those of the windows stay. */
   beginRun(): void {
     for (const agent of this.#agents.values()) {
-      agent.run = new Tally();
+      agent.run = new RunTally();
       for (const counted of [...agent.places.values(), ...agent.models.values()]) {
-        counted.run = new Tally();
+        counted.run = new RunTally();
       }
       for (const group of agent.groups.values()) group.run = new GroupCount();
     }
@@ -140,7 +140,7 @@ export class Agents {
       modelVersion: null,
       lastRequestMs: null,
       slices: new Sliced(() => new Tally(), agentSlicing),
-      run: new Tally(),
+      run: new RunTally(),
       places: new Map(),
       placesInOrder: [],
       models: new Map(),
@@ -152,7 +152,7 @@ export class Agents {
   }
 }
 
-type Counted = { readonly slices: Sliced<Tally>; run: Tally };
+type Counted = { readonly slices: Sliced<Tally>; run: RunTally };
 
 function count(counted: Counted, timeMs: number, nowMs: number, change: (tally: Tally) => void) {
   change(counted.run);
@@ -161,10 +161,10 @@ function count(counted: Counted, timeMs: number, nowMs: number, change: (tally: 
 
 function addRequest(agent: Agent, request: Request, trace: ClosedTrace, nowMs: number): void {
   agent.modelVersion = request.modelVersion ?? agent.modelVersion;
-  agent.lastRequestMs = Math.max(agent.lastRequestMs ?? 0, request.timeMs);
+  // A clock that is ahead does not make a request of tomorrow.
+  agent.lastRequestMs = Math.max(agent.lastRequestMs ?? 0, Math.min(request.timeMs, nowMs));
   count(agent, request.timeMs, nowMs, (tally) => {
-    tally.calls++;
-    tally.latencyMs.add(request.latencyMs);
+    tally.addLatency(request.latencyMs);
     tally.addUse(request);
     if (request.errorClass) {
       tally.failed++;
@@ -218,8 +218,7 @@ function addCalls(agent: Agent, calls: readonly ModuleCall[], nowMs: number): vo
     const place = placeOf(agent, { ...call, kind: call.kind }, above);
     places.set(call.spanId, place);
     count(place, call.timeMs, nowMs, (tally) => {
-      tally.calls++;
-      tally.latencyMs.add(call.latencyMs);
+      tally.addLatency(call.latencyMs);
       tally.ownMs += call.selfMs;
       tally.addUse(nothingUsed);
       if (call.errorClass) {
@@ -250,12 +249,11 @@ function addLmCall(agent: Agent, call: ModuleCall, nowMs: number): void {
   const model = full ? "other" : named;
   let counted = agent.models.get(model);
   if (!counted) {
-    counted = { model, slices: new Sliced(() => new Tally(), placeSlicing), run: new Tally() };
+    counted = { model, slices: new Sliced(() => new Tally(), placeSlicing), run: new RunTally() };
     agent.models.set(model, counted);
   }
   count(counted, call.timeMs, nowMs, (tally) => {
-    tally.calls++;
-    tally.latencyMs.add(call.latencyMs);
+    tally.addLatency(call.latencyMs);
     tally.addUse(useOf(call));
     if (call.errorClass) {
       tally.failed++;
@@ -281,7 +279,7 @@ function placeOf(
     kind: call.kind,
     depth: above ? above.depth + 1 : 0,
     slices: new Sliced(() => new Tally(), placeSlicing),
-    run: new Tally(),
+    run: new RunTally(),
   };
   agent.places.set(key, place);
   // The last inside its caller; without one, the last of all.

@@ -6,6 +6,14 @@ import { Distribution } from "../signals/distribution.ts";
 import type { ErrorClass } from "../signals/error-class.ts";
 import type { Tokens } from "../signals/request.ts";
 
+const nothingFailed: ReadonlyMap<ErrorClass, number> = new Map();
+
+/** Upper bounds of latency histograms, in milliseconds: from a cache hit to a long agent run. */
+export const LATENCY_BOUNDS_MS = [
+  5, 10, 25, 50, 100, 250, 500, 750, 1_000, 1_500, 2_000, 3_000, 5_000, 7_500, 10_000, 20_000,
+  30_000, 60_000, 120_000, 300_000,
+] as const;
+
 export class Tally {
   calls = 0;
   failed = 0;
@@ -18,7 +26,12 @@ export class Tally {
   tokens: Tokens | null = null;
   costUsd: number | null = null;
   cacheHits: number | null = null;
-  readonly failedByClass = new Map<ErrorClass, number>();
+  /** Made when the first call fails: there are very many tallies, and few failures. */
+  #failedByClass: Map<ErrorClass, number> | null = null;
+
+  get failedByClass(): ReadonlyMap<ErrorClass, number> {
+    return this.#failedByClass ?? nothingFailed;
+  }
 
   merge(other: Tally): void {
     this.calls += other.calls;
@@ -28,6 +41,12 @@ export class Tally {
     this.lmMs += other.lmMs;
     this.addUse(other);
     for (const [errorClass, count] of other.failedByClass) this.addFailed(errorClass, count);
+  }
+
+  /** One more call. */
+  addLatency(latencyMs: number): void {
+    this.calls++;
+    this.latencyMs.add(latencyMs);
   }
 
   addUse(use: {
@@ -46,7 +65,22 @@ export class Tally {
   }
 
   addFailed(errorClass: ErrorClass, count: number): void {
-    this.failedByClass.set(errorClass, (this.failedByClass.get(errorClass) ?? 0) + count);
+    this.#failedByClass ??= new Map();
+    this.#failedByClass.set(errorClass, (this.#failedByClass.get(errorClass) ?? 0) + count);
+  }
+}
+
+/** A tally that only grows, with a histogram at fixed bounds, as Prometheus wants its counters. */
+export class RunTally extends Tally {
+  /** Calls that took at most as long as the bound, one for each of `LATENCY_BOUNDS_MS`. */
+  readonly upToBound: Uint32Array = new Uint32Array(LATENCY_BOUNDS_MS.length);
+
+  override addLatency(latencyMs: number): void {
+    super.addLatency(latencyMs);
+    for (let index = LATENCY_BOUNDS_MS.length - 1; index >= 0; index--) {
+      if (latencyMs > (LATENCY_BOUNDS_MS[index] ?? 0)) break;
+      this.upToBound[index] = (this.upToBound[index] ?? 0) + 1;
+    }
   }
 }
 

@@ -286,12 +286,14 @@ function fine(agent: AgentReading, options: DiagnoseOptions): Finding {
   const isChecked = health !== null && health.status !== "unknown";
   const hasRequests = now.requests > 0;
 
-  if (!isChecked && !hasRequests && (lastRequestMs === null || health !== null)) {
+  const isSilent = lastRequestMs === null || options.nowMs - lastRequestMs >= QUIET_MIN_MS;
+
+  if (!isChecked && !hasRequests && (isSilent || health !== null)) {
     const evidence = plainMessage(health?.message ?? "");
     return finding(
       "unknown",
       "unknown",
-      `Nothing is known of ${name}${lastRequestMs === null ? " yet" : ""}.`,
+      `Nothing is known of ${name}${lastRequestMs === null ? " yet" : " now"}.`,
       joinSentences(evidence, silence(agent, options)),
       options.nowMs,
     );

@@ -1,15 +1,10 @@
 /** The monitor's own `/metrics` in Prometheus text 0.0.4: what it saw of the agents, and how it fares itself. */
 import type { Agent } from "../live/agents.ts";
-import type { Tally } from "../live/tally.ts";
+import { LATENCY_BOUNDS_MS, type RunTally } from "../live/tally.ts";
 import type { Monitor } from "../monitor.ts";
 import type { Refusals } from "./otlp.ts";
 
 export const METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
-
-/** Upper bounds of the latency histograms, in seconds: from a cache hit to a long agent run. */
-const LATENCY_BOUNDS_SECONDS = [
-  0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 7.5, 10, 20, 30, 60, 120, 300,
-];
 
 type Labels = Readonly<Record<string, string>>;
 type Value = { readonly suffix?: string; readonly labels: Labels; readonly value: number };
@@ -181,12 +176,11 @@ function known(labels: Labels, value: number | null): Value[] {
   return value === null ? [] : [{ labels, value }];
 }
 
-function histogram(labels: Labels, { latencyMs }: Tally): Value[] {
-  const counts = latencyMs.countsUpTo(LATENCY_BOUNDS_SECONDS.map((seconds) => seconds * 1000));
-  const buckets = LATENCY_BOUNDS_SECONDS.map((bound, index) => ({
+function histogram(labels: Labels, { latencyMs, upToBound }: RunTally): Value[] {
+  const buckets = LATENCY_BOUNDS_MS.map((boundMs, index) => ({
     suffix: "_bucket",
-    labels: { ...labels, le: String(bound) },
-    value: counts[index] ?? 0,
+    labels: { ...labels, le: String(boundMs / 1000) },
+    value: upToBound[index] ?? 0,
   }));
   return [
     ...buckets,

@@ -86,9 +86,11 @@ export function createApp(
   app.use(guard(() => serving.port));
 
   app.get("/healthz", (context) => context.text("ok\n"));
-  app.get("/readyz", (context) =>
-    serving.stopping ? context.text("stopping\n", 503) : context.text("ready\n"),
-  );
+  app.get("/readyz", (context) => {
+    if (serving.stopping) return context.text("stopping\n", 503);
+    const problem = monitor.storeProblem;
+    return problem === null ? context.text("ready\n") : context.text(`${problem}\n`, 503);
+  });
   app.get("/metrics", (context) =>
     context.body(metricsText(monitor, refusals), 200, { "content-type": METRICS_CONTENT_TYPE }),
   );

@@ -16,6 +16,7 @@ export type Report = {
     readonly errorClass: string;
     readonly type: string;
     readonly path: string;
+    readonly message: string;
     readonly count: number;
     /** Of these, the failures that the request survived. */
     readonly handled: number;
@@ -73,11 +74,12 @@ export function report(
     errorGroups: agents
       .flatMap(({ groups }) => [...groups.values()])
       .filter(({ run }) => run.count > 0)
-      .map(({ last: { endpoint, errorClass, type, path }, run: { count, handled } }) => ({
+      .map(({ last: { endpoint, errorClass, type, path, message }, run: { count, handled } }) => ({
         endpoint,
         errorClass,
         type,
         path,
+        message,
         count,
         handled,
       }))

@@ -26,6 +26,8 @@ const polling = {
   local: { intervalMs: 2_000, metricsIntervalMs: 10_000 },
 } as const;
 
+/** A wait after which a person wants to know what is being waited for. */
+const NOTICEABLE_MS = 1_000;
 const CHANNEL_TIMEOUT_MS = 10_000;
 
 export type Run = {
@@ -125,10 +127,20 @@ async function decide(options: MonitorCommandOptions, clock: Clock): Promise<Wat
     readFile: (path) => readFileSync(path, "utf8"),
     homeDirectory: homedir(),
   });
-  if (!credentials) return { kind: "local" };
+  if (!credentials) {
+    if (process.env.DATABRICKS_TOKEN) {
+      say("DATABRICKS_TOKEN is set but DATABRICKS_HOST is not, so no workspace is watched.");
+    }
+    return { kind: "local" };
+  }
   const client = createDatabricksClient({ credentials, fetch, clock, random: Math.random });
   // A wrong token or host is told now, not by a page that stays empty.
-  await listServingEndpoints(client);
+  const stopWaiting = clock.after(NOTICEABLE_MS, () => say(`Asking ${credentials.host} …`));
+  try {
+    await listServingEndpoints(client);
+  } finally {
+    stopWaiting();
+  }
   return { kind: "workspace", client };
 }
 
@@ -233,6 +245,10 @@ function problemText(name: keyof typeof sourceNames, error: unknown): string {
   return `${sourceNames[name]} can't be read: ${what}`;
 }
 
+/** `14:02` today, `23 Nov 14:02` otherwise. */
 function formatTime(timeMs: number): string {
-  return new Date(timeMs).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+  const date = new Date(timeMs);
+  const time = date.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+  if (date.toDateString() === new Date().toDateString()) return time;
+  return `${date.toLocaleDateString("en-GB", { day: "numeric", month: "short" })} ${time}`;
 }

@@ -36,8 +36,8 @@ export function overview(monitor: Monitor, surroundings: Surroundings, range: Ra
     notifications: notificationRows(state.notifications.values(), null),
     errorGroups: errorGroupRows(agents, range),
     health: componentRows(state.components.values(), null),
-    data: [tracesRow(monitor), ...surroundings.sources()],
-    dropped: [...state.dropped].map(([reason, count]) => ({ reason, count })),
+    data: [tracesRow(monitor), journalRow(monitor), ...surroundings.sources()],
+    dropped: [...state.run.dropped].map(([reason, count]) => ({ reason, count })),
   };
 }
 
@@ -50,5 +50,14 @@ function tracesRow({ state }: Monitor): DataRow {
       state.lastSpansMs === null
         ? "No span has arrived yet."
         : `${state.spansTaken} spans taken, ${state.tracesClosed} traces closed, ${state.openTraces.traceCount} still arriving.`,
+  };
+}
+
+function journalRow({ storeProblem }: Monitor): DataRow {
+  return {
+    name: "Journal",
+    state: storeProblem === null ? "ok" : "failing",
+    asOfMs: null,
+    message: storeProblem ?? "What was acknowledged is on disk.",
   };
 }
