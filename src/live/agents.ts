@@ -35,6 +35,13 @@ export function alignmentMs(fromMs: number, nowMs: number): number {
   return nowMs - fromMs <= FINE_RETAINED_MS ? placeSlicing.fineSliceMs : placeSlicing.coarseSliceMs;
 }
 
+/** Latencies that one slice keeps one by one; there are very many slices. */
+const SLICE_SAMPLES_MAX = 32;
+
+function newTally(use: "sum" | "slice"): Tally {
+  return use === "sum" ? new Tally() : new Tally(SLICE_SAMPLES_MAX);
+}
+
 export type PlaceKind = "module" | "tool" | "retriever";
 
 /** A module, tool or retriever of an agent. */
@@ -139,7 +146,7 @@ export class Agents {
       conventions: new Set(),
       modelVersion: null,
       lastRequestMs: null,
-      slices: new Sliced(() => new Tally(), agentSlicing),
+      slices: new Sliced(newTally, agentSlicing),
       run: new RunTally(),
       places: new Map(),
       placesInOrder: [],
@@ -249,7 +256,7 @@ function addLmCall(agent: Agent, call: ModuleCall, nowMs: number): void {
   const model = full ? "other" : named;
   let counted = agent.models.get(model);
   if (!counted) {
-    counted = { model, slices: new Sliced(() => new Tally(), placeSlicing), run: new RunTally() };
+    counted = { model, slices: new Sliced(newTally, placeSlicing), run: new RunTally() };
     agent.models.set(model, counted);
   }
   count(counted, call.timeMs, nowMs, (tally) => {
@@ -278,7 +285,7 @@ function placeOf(
     pathSource: call.pathSource,
     kind: call.kind,
     depth: above ? above.depth + 1 : 0,
-    slices: new Sliced(() => new Tally(), placeSlicing),
+    slices: new Sliced(newTally, placeSlicing),
     run: new RunTally(),
   };
   agent.places.set(key, place);

@@ -20,10 +20,12 @@ export class Sliced<T extends Mergeable<T>> {
   readonly #fine: Tier<T>;
   readonly #coarse: Tier<T>;
 
-  constructor(create: () => T, { fineSliceMs, coarseSliceMs }: Slicing) {
-    this.#create = create;
-    this.#fine = new Tier(create, fineSliceMs, FINE_RETAINED_MS);
-    this.#coarse = new Tier(create, coarseSliceMs, COARSE_RETAINED_MS);
+  /** @param create makes a sum; told `slice`, one of very many that are kept. */
+  constructor(create: (use: "sum" | "slice") => T, { fineSliceMs, coarseSliceMs }: Slicing) {
+    this.#create = () => create("sum");
+    const createSlice = () => create("slice");
+    this.#fine = new Tier(createSlice, fineSliceMs, FINE_RETAINED_MS);
+    this.#coarse = new Tier(createSlice, coarseSliceMs, COARSE_RETAINED_MS);
   }
 
   /** Changes the slices that hold `timeMs`. Too old a time changes nothing. */

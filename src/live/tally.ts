@@ -2,7 +2,7 @@
  * What is counted of calls: of an agent, a module, a model. Sums of what is not
  * always known remember whether anything was known at all.
  */
-import { Distribution } from "../signals/distribution.ts";
+import { Distribution, EXACT_SAMPLES_MAX } from "../signals/distribution.ts";
 import type { ErrorClass } from "../signals/error-class.ts";
 import type { Tokens } from "../signals/request.ts";
 
@@ -17,7 +17,7 @@ export const LATENCY_BOUNDS_MS = [
 export class Tally {
   calls = 0;
   failed = 0;
-  readonly latencyMs = new Distribution();
+  readonly latencyMs: Distribution;
   /** Time spent in the call itself and the model calls it made, not in modules below. */
   ownMs = 0;
   /** The part of `ownMs` that waited for models. */
@@ -41,6 +41,11 @@ export class Tally {
     this.lmMs += other.lmMs;
     this.addUse(other);
     for (const [errorClass, count] of other.failedByClass) this.addFailed(errorClass, count);
+  }
+
+  /** @param exactSamplesMax latencies that are kept one by one. */
+  constructor(exactSamplesMax = EXACT_SAMPLES_MAX) {
+    this.latencyMs = new Distribution({ exactSamplesMax });
   }
 
   /** One more call. */

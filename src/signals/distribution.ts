@@ -1,11 +1,11 @@
 /**
  * Latencies and their percentiles. Nearest-rank, exact while at most
- * `EXACT_SAMPLES_MAX` samples are held; beyond, in buckets whose relative error
- * is at most 0.8 %, so that memory stays bounded whatever the traffic.
+ * `exactSamplesMax` samples are held; beyond, in buckets whose relative error is
+ * at most 0.8 %, so that memory stays bounded whatever the traffic.
  */
 
-/** Samples kept as they are before they are counted in buckets. */
-const EXACT_SAMPLES_MAX = 1_000;
+/** Samples kept as they are, if not told otherwise, before they are counted in buckets. */
+export const EXACT_SAMPLES_MAX = 1_000;
 
 export type Percentiles = { readonly p50: number; readonly p95: number; readonly p99: number };
 
@@ -14,8 +14,13 @@ export class Distribution {
   sum = 0;
   #min = Number.POSITIVE_INFINITY;
   #max = Number.NEGATIVE_INFINITY;
+  readonly #exactSamplesMax: number;
   #samples: number[] | null = [];
-  #buckets: Map<number, number> | null = null;
+  #buckets: SortedCounts | null = null;
+
+  constructor({ exactSamplesMax = EXACT_SAMPLES_MAX }: { readonly exactSamplesMax?: number } = {}) {
+    this.#exactSamplesMax = exactSamplesMax;
+  }
 
   /** @param value finite and not negative. */
   add(value: number): void {
@@ -25,9 +30,9 @@ export class Distribution {
     if (value > this.#max) this.#max = value;
     if (this.#samples) {
       this.#samples.push(value);
-      if (this.#samples.length > EXACT_SAMPLES_MAX) this.#useBuckets();
+      if (this.#samples.length > this.#exactSamplesMax) this.#useBuckets();
     } else {
-      this.#count(bucketOf(value), 1);
+      this.#buckets?.add(bucketOf(value), 1);
     }
   }
 
@@ -38,12 +43,12 @@ export class Distribution {
     if (other.#max > this.#max) this.#max = other.#max;
     if (this.#samples && other.#samples) {
       for (const sample of other.#samples) this.#samples.push(sample);
-      if (this.#samples.length > EXACT_SAMPLES_MAX) this.#useBuckets();
+      if (this.#samples.length > this.#exactSamplesMax) this.#useBuckets();
       return;
     }
     this.#useBuckets();
-    for (const sample of other.#samples ?? []) this.#count(bucketOf(sample), 1);
-    for (const [bucket, count] of other.#buckets ?? []) this.#count(bucket, count);
+    for (const sample of other.#samples ?? []) this.#buckets?.add(bucketOf(sample), 1);
+    other.#buckets?.forEach((bucket, count) => this.#buckets?.add(bucket, count));
   }
 
   /** `null` without samples. */
@@ -64,30 +69,74 @@ export class Distribution {
       const sorted = Float64Array.from(this.#samples).sort();
       return fractions.map((fraction) => sorted[rank(fraction) - 1] ?? 0);
     }
-    const buckets = [...(this.#buckets ?? [])].sort(([a], [b]) => a - b);
-    let position = 0;
-    let seen = buckets[0]?.[1] ?? 0;
-    return fractions.map((fraction) => {
-      while (seen < rank(fraction) && position < buckets.length - 1) {
-        position++;
-        seen += buckets[position]?.[1] ?? 0;
+    const asked = fractions.map(rank);
+    const found: number[] = [];
+    let seen = 0;
+    this.#buckets?.forEach((bucket, count) => {
+      seen += count;
+      while (found.length < asked.length && seen >= (asked[found.length] ?? 0)) {
+        found.push(Math.min(this.#max, Math.max(this.#min, middleOf(bucket))));
       }
-      const middle = middleOf(buckets[position]?.[0] ?? 0);
-      return Math.min(this.#max, Math.max(this.#min, middle));
     });
+    return found;
   }
 
   #useBuckets(): void {
     if (!this.#samples) return;
     const samples = this.#samples;
     this.#samples = null;
-    this.#buckets = new Map();
-    for (const sample of samples) this.#count(bucketOf(sample), 1);
+    this.#buckets = new SortedCounts();
+    for (const sample of samples) this.#buckets.add(bucketOf(sample), 1);
+  }
+}
+
+/** Counts by bucket, ascending, in two flat arrays: there are very many of these. */
+class SortedCounts {
+  #buckets = new Uint32Array(16);
+  #counts = new Uint32Array(16);
+  #size = 0;
+
+  add(bucket: number, count: number): void {
+    const index = this.#indexOf(bucket);
+    if (index === this.#size || this.#buckets[index] !== bucket) this.#insert(index, bucket);
+    this.#counts[index] = (this.#counts[index] ?? 0) + count;
   }
 
-  #count(bucket: number, count: number): void {
-    this.#buckets?.set(bucket, (this.#buckets.get(bucket) ?? 0) + count);
+  forEach(visit: (bucket: number, count: number) => void): void {
+    for (let index = 0; index < this.#size; index++) {
+      visit(this.#buckets[index] ?? 0, this.#counts[index] ?? 0);
+    }
   }
+
+  /** Where the bucket stands, or would stand. */
+  #indexOf(bucket: number): number {
+    let low = 0;
+    let high = this.#size;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#buckets[middle] ?? 0) < bucket) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  #insert(index: number, bucket: number): void {
+    if (this.#size === this.#buckets.length) {
+      this.#buckets = grown(this.#buckets);
+      this.#counts = grown(this.#counts);
+    }
+    this.#buckets.copyWithin(index + 1, index, this.#size);
+    this.#counts.copyWithin(index + 1, index, this.#size);
+    this.#buckets[index] = bucket;
+    this.#counts[index] = 0;
+    this.#size++;
+  }
+}
+
+function grown(array: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
+  const larger = new Uint32Array(array.length * 2);
+  larger.set(array);
+  return larger;
 }
 
 // A double's exponent and the first 6 bits of its mantissa: 64 buckets an octave.

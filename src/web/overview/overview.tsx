@@ -37,7 +37,7 @@ export function OverviewView({ overview, range }: { overview: Overview | null; r
           <Panel id="changes" title="What changed">
             {!overview && <AwaitedRows rows={4} />}
             {overview?.changes.length === 0 && (
-              <p class="none">Nothing changed yet. Alerts, deployments and new errors come here.</p>
+              <p class="none">Nothing changed yet. Alerts and new errors come here.</p>
             )}
             {overview && <ChangeList changes={overview.changes} nowMs={nowMs} range={range} />}
           </Panel>
@@ -66,7 +66,10 @@ export function OverviewView({ overview, range }: { overview: Overview | null; r
           <Panel id="health" title="Health" count={overview?.health.length}>
             {!overview && <AwaitedRows rows={4} />}
             {overview?.health.length === 0 && (
-              <p class="none">No check ran yet; the first results come within a minute.</p>
+              <p class="none">
+                No check ran yet. The endpoints of a watched workspace are checked; without one
+                there is nothing to check.
+              </p>
             )}
             {overview && <ComponentList components={overview.health} nowMs={nowMs} />}
           </Panel>
