@@ -39,6 +39,8 @@ export type CallOptions = {
   readonly guard: Guard;
   readonly signal: AbortSignal | null | undefined;
   readonly traceId: string | undefined;
+  /** HEAD is answered with the headers of a body, and none. */
+  readonly hasAnswerBody: boolean;
 };
 
 export function createCallMeasurement(options: CallOptions): CallMeasurement {
@@ -115,7 +117,11 @@ export function createCallMeasurement(options: CallOptions): CallMeasurement {
     if (kind !== undefined && errors) {
       const message = describe(outcome, status, reader?.failureCode);
       guard.run(() =>
-        errors.trackAgentError(endpointName, kind, message, error === undefined ? {} : { error }),
+        errors.trackAgentError(endpointName, kind, message, {
+          ...(error === undefined ? {} : { error }),
+          ...(status === undefined ? {} : { statusCode: status }),
+          ...(modelVersion === undefined ? {} : { modelVersion }),
+        }),
       );
     }
   }
@@ -139,7 +145,9 @@ export function createCallMeasurement(options: CallOptions): CallMeasurement {
     receiveHeaders(headers) {
       status = headers.status;
       modelVersion = headers.modelVersion;
-      reader = createAnswerReader(answerKind(headers.contentType));
+      reader = createAnswerReader(
+        options.hasAnswerBody ? answerKind(headers.contentType) : "opaque",
+      );
       lastMs = clock.now();
       const sinceMs = lastMs - startedMs;
       guard.run(() => metrics.recordLatency("time_to_headers_ms", sinceMs, { labels }));

@@ -4,36 +4,15 @@
  * measured. What was lost that way is counted.
  */
 import type { Clock } from "../clock.ts";
+import type { MetricsRecorder } from "../metrics/metrics-recorder.ts";
 
 export type Labels = Readonly<Record<string, string>>;
 
-/** The part of `MetricsCollector` that is used here. */
-export type CallMetrics = {
-  recordRequest(
-    endpointName: string,
-    request: {
-      readonly latencyMs: number;
-      readonly statusCode?: number | undefined;
-      readonly modelVersion?: string | undefined;
-      readonly labels?: Labels | undefined;
-      readonly traceId?: string | undefined;
-    },
-  ): void;
-  recordTokenUsage(
-    endpointName: string,
-    usage: {
-      readonly inputTokens?: number | undefined;
-      readonly outputTokens?: number | undefined;
-      readonly model?: string | undefined;
-      readonly labels?: Labels | undefined;
-    },
-  ): void;
-  recordLatency(name: string, latencyMs: number, options?: { readonly labels?: Labels }): void;
-  incrementCounter(
-    name: string,
-    options?: { readonly labels?: Labels; readonly value?: number },
-  ): void;
-};
+/** The part of `MetricsCollector` that is used here; whatever else records so will do. */
+export type CallMetrics = Pick<
+  MetricsRecorder,
+  "recordRequest" | "recordTokenUsage" | "recordLatency" | "incrementCounter"
+>;
 
 /** The part of `ErrorTracker` that is used here. */
 export type CallErrors = {
@@ -41,7 +20,11 @@ export type CallErrors = {
     agentName: string,
     kind: string,
     message: string,
-    options?: { readonly error?: unknown },
+    options?: {
+      readonly error?: unknown;
+      readonly statusCode?: number;
+      readonly modelVersion?: string;
+    },
   ): unknown;
 };
 

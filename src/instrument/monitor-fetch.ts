@@ -10,12 +10,13 @@ import {
   type CallErrors,
   type CallMetrics,
   createGuard,
+  type Guard,
   type Labels,
   preciseClock,
   traceIdOf,
 } from "./call-metrics.ts";
 import { endpointNameOf } from "./endpoint-name.ts";
-import { observeBody } from "./observed-body.ts";
+import { type BodyObserver, observeBody } from "./observed-body.ts";
 
 type Fetch = typeof globalThis.fetch;
 
@@ -52,6 +53,7 @@ export function monitorFetch(options: MonitorFetchOptions): MonitoredFetch {
     const endpointName = options.endpointName ?? endpointNameOf(url, init?.body);
     if (endpointName === undefined) return undefined;
 
+    const method = init?.method ?? (input instanceof Request ? input.method : "GET");
     const signal = init?.signal ?? (input instanceof Request ? input.signal : undefined);
     return createCallMeasurement({
       metrics: options.metrics,
@@ -62,6 +64,7 @@ export function monitorFetch(options: MonitorFetchOptions): MonitoredFetch {
       guard,
       signal,
       traceId: readTraceId(input, init),
+      hasAnswerBody: method.toUpperCase() !== "HEAD",
     });
   }
 
@@ -94,7 +97,7 @@ export function monitorFetch(options: MonitorFetchOptions): MonitoredFetch {
 type Observing = {
   readonly measurement: CallMeasurement;
   readonly dropped: FinalizationRegistry<CallMeasurement>;
-  readonly guard: ReturnType<typeof createGuard>;
+  readonly guard: Guard;
 };
 
 /** The same answer, whose body tells the measurement what happens to it. */
@@ -110,13 +113,7 @@ function observeAnswer(response: Response, { measurement, dropped, guard }: Obse
     // What is no answer of this platform's `fetch`, or is being read already, is left alone.
     if (!(body instanceof ReadableStream) || body.locked || response.bodyUsed) return;
 
-    const passing = observeBody(body, {
-      onStart: () => guard.run(() => measurement.startReading()),
-      onPiece: (bytes) => guard.run(() => measurement.receive(bytes)),
-      onEnd: () => guard.run(() => measurement.end()),
-      onError: (error) => guard.run(() => measurement.fail(error)),
-      onCancel: () => guard.run(() => measurement.cancel()),
-    });
+    const passing = observeBody(body, createBodyObserver(measurement, guard));
     observed = likeOriginal(new Response(passing, response), response);
     dropped.register(passing, measurement);
   });
@@ -124,6 +121,17 @@ function observeAnswer(response: Response, { measurement, dropped, guard }: Obse
   // Without a body (HEAD, 204, 304) an answer is complete with its headers.
   guard.run(() => measurement.end());
   return response;
+}
+
+/** Knows the measurement and not the answer, so that an answer can be seen to be dropped. */
+function createBodyObserver(measurement: CallMeasurement, guard: Guard): BodyObserver {
+  return {
+    onStart: () => guard.run(() => measurement.startReading()),
+    onPiece: (bytes) => guard.run(() => measurement.receive(bytes)),
+    onEnd: () => guard.run(() => measurement.end()),
+    onError: (error) => guard.run(() => measurement.fail(error)),
+    onCancel: () => guard.run(() => measurement.cancel()),
+  };
 }
 
 /** `url`, `redirected` and `type` cannot be given to a constructor. */

@@ -19,14 +19,11 @@ export function observeBody(body: ReadableStream, observer: BodyObserver): Reada
   // the connection itself when the caller drops the answer.
   let reader: ReadableStreamDefaultReader<unknown> | undefined;
 
-  async function pull(
-    controller: ReadableStreamDefaultController | ReadableByteStreamController,
-  ): Promise<void> {
+  async function pull(controller: Controller): Promise<void> {
     if (!reader) {
       observer.onStart?.();
       reader = body.getReader();
-      // An abort between two reads reaches the caller at once, not at the next read.
-      reader.closed.catch((error) => fail(controller, error));
+      failWhenClosed(reader, new WeakRef(controller), observer);
     }
     try {
       const { done, value } = await reader.read();
@@ -40,16 +37,8 @@ export function observeBody(body: ReadableStream, observer: BodyObserver): Reada
       // A byte stream gives Uint8Array; another stream passes on whatever it gives.
       controller.enqueue(value as Uint8Array<ArrayBuffer>);
     } catch (error) {
-      fail(controller, error);
+      fail(controller, error, observer);
     }
-  }
-
-  function fail(
-    controller: ReadableStreamDefaultController | ReadableByteStreamController,
-    error: unknown,
-  ): void {
-    observer.onError(error);
-    controller.error(error);
   }
 
   function cancel(reason: unknown): Promise<void> {
@@ -60,6 +49,30 @@ export function observeBody(body: ReadableStream, observer: BodyObserver): Reada
   return isByteStream(body)
     ? new ReadableStream({ type: "bytes", pull, cancel })
     : new ReadableStream({ pull, cancel }, { highWaterMark: 0 });
+}
+
+type Controller = ReadableStreamDefaultController | ReadableByteStreamController;
+
+function fail(controller: Controller, error: unknown, observer: BodyObserver): void {
+  observer.onError(error);
+  controller.error(error);
+}
+
+/**
+ * An abort between two reads reaches the caller at once, not at the next read. Weak,
+ * since the connection holds what is kept here: a stream that nobody has any more
+ * must be seen to be dropped.
+ */
+function failWhenClosed(
+  reader: ReadableStreamDefaultReader<unknown>,
+  controller: WeakRef<Controller>,
+  observer: BodyObserver,
+): void {
+  reader.closed.catch((error) => {
+    const alive = controller.deref();
+    if (alive) fail(alive, error, observer);
+    else observer.onError(error);
+  });
 }
 
 /** A byte stream transfers the memory of its pieces; doing so to another's would take it away from its owner. */

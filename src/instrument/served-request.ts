@@ -115,6 +115,8 @@ export type OutgoingAnswer = {
   readonly statusCode: number;
   readonly headersSent: boolean;
   readonly writableFinished: boolean;
+  /** What the server destroyed the answer with. */
+  readonly errored: Error | null;
   /** `null` once the connection serves the next request. */
   readonly socket: {
     readonly readableEnded: boolean;
@@ -134,7 +136,8 @@ export function finishWithAnswer(served: ServedRequest, answer: OutgoingAnswer):
     // The client closed its side, or reset the connection. If it did neither, this
     // server cut its own answer off, as frameworks do when a handler fails midway.
     const clientLeft = socket === null || socket.readableEnded || socket.errored !== null;
-    if (!clientLeft) return served.finish({ outcome: "handler_error", statusCode: 500 });
+    if (answer.errored || !clientLeft)
+      return served.finish({ outcome: "handler_error", statusCode: 500 });
     const statusCode = answer.headersSent ? answer.statusCode : undefined;
     served.finish({ outcome: "aborted", statusCode });
   });
