@@ -37,6 +37,8 @@ const CLOSE_INTERVAL_MS = 250;
 const RULES_INTERVAL_MS = 1_000;
 /** How often the journal sheds what is too old. */
 const PRUNE_INTERVAL_MS = 60 * 60_000;
+/** When it does so first: a start has more urgent things to do. */
+const FIRST_PRUNE_AFTER_MS = 10_000;
 /** How much may be written before the journal sheds what is too much, in characters. */
 const PRUNE_AFTER_CHARS = 32 * 1024 * 1024;
 /** A wait after which a person wants to know what is being waited for. */
@@ -119,7 +121,6 @@ export class Monitor {
     state.openTraces.waitAnew(options.clock.now());
 
     const monitor = new Monitor(options, journal, state);
-    await monitor.#prune();
     monitor.#startTimers();
     // The first answer should not show what alerts measured at their last change.
     await monitor.#stepAlerts();
@@ -276,6 +277,7 @@ export class Monitor {
       clock.every(CLOSE_INTERVAL_MS, () => void this.#closeDue()),
       clock.every(RULES_INTERVAL_MS, () => void this.#stepAlerts()),
       clock.every(PRUNE_INTERVAL_MS, () => void this.#prune()),
+      clock.after(FIRST_PRUNE_AFTER_MS, () => void this.#prune()),
     );
   }
 

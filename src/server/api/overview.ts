@@ -36,8 +36,8 @@ export function overview(monitor: Monitor, surroundings: Surroundings, range: Ra
     notifications: notificationRows(state.notifications.values(), null),
     errorGroups: errorGroupRows(agents, range),
     health: componentRows(state.components.values(), null),
-    data: [tracesRow(monitor), journalRow(monitor), ...surroundings.sources()],
-    dropped: [...state.run.dropped].map(([reason, count]) => ({ reason, count })),
+    data: [tracesRow(monitor), journalRow(monitor, range.nowMs), ...surroundings.sources()],
+    dropped: [...state.dropped].map(([reason, count]) => ({ reason, count })),
   };
 }
 
@@ -53,11 +53,11 @@ function tracesRow({ state }: Monitor): DataRow {
   };
 }
 
-function journalRow({ storeProblem }: Monitor): DataRow {
+function journalRow({ storeProblem }: Monitor, nowMs: number): DataRow {
   return {
     name: "Journal",
     state: storeProblem === null ? "ok" : "failing",
-    asOfMs: null,
+    asOfMs: nowMs,
     message: storeProblem ?? "What was acknowledged is on disk.",
   };
 }

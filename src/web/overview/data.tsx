@@ -3,7 +3,7 @@ import type { Overview, Status } from "../api.ts";
 import { Unknown } from "../elements/figure.tsx";
 import { Age } from "../elements/moment.tsx";
 import { State } from "../elements/state.tsx";
-import { formatCount, formatMoment } from "../format.ts";
+import { formatCount } from "../format.ts";
 
 const STATUS: Record<Overview["data"][number]["state"], Status> = {
   ok: "healthy",
@@ -12,7 +12,7 @@ const STATUS: Record<Overview["data"][number]["state"], Status> = {
 };
 
 export function DataSources({ overview }: { overview: Overview }) {
-  const { asOfMs, data, dropped, startedMs } = overview;
+  const { asOfMs, data, dropped } = overview;
   return (
     <>
       <ul class="data-sources">
@@ -34,12 +34,10 @@ export function DataSources({ overview }: { overview: Overview }) {
       </ul>
       <p class="dropped">
         {dropped.length === 0 ? (
-          <>
-            Nothing was dropped since {formatMoment(startedMs, asOfMs)}, when the monitor started.
-          </>
+          "Nothing was left out of what is kept."
         ) : (
           <>
-            Dropped since {formatMoment(startedMs, asOfMs)}:{" "}
+            Left out of what is kept:{" "}
             {dropped.map(({ reason, count }, index) => (
               <span key={reason}>
                 {index > 0 && ", "}
