@@ -48,7 +48,9 @@ export class Distribution {
     }
     this.#useBuckets();
     for (const sample of other.#samples ?? []) this.#buckets?.add(bucketOf(sample), 1);
-    other.#buckets?.forEach((bucket, count) => this.#buckets?.add(bucket, count));
+    other.#buckets?.forEach((bucket, count) => {
+      this.#buckets?.add(bucket, count);
+    });
   }
 
   /** `null` without samples. */
