@@ -47,21 +47,21 @@ const ADDRESS = placeholder("‹address›");
 const ID = placeholder("‹id›");
 const NUMBER = placeholder("‹n›");
 
-/** The next place in `units`. */
-let length = 0;
-
-function put(what: Uint16Array): void {
-  for (let index = 0; index < what.length; index++) units[length++] = what[index] as number;
+/** Each writes from `at` on and returns the place after what it wrote. */
+function put(at: number, what: Uint16Array): number {
+  for (let index = 0; index < what.length; index++) units[at + index] = what[index] as number;
+  return at + what.length;
 }
 
-function putText(text: string, from: number, to: number): void {
-  for (let at = from; at < to; at++) units[length++] = text.charCodeAt(at);
+function putText(at: number, text: string, from: number, to: number): number {
+  for (let index = from; index < to; index++) units[at + index - from] = text.charCodeAt(index);
+  return at + to - from;
 }
 
 /** Writes the template of `message` to `units` and returns how many of them it takes. */
 export function writeTemplate(message: string): number {
   const end = Math.min(message.length, READ_MAX_CHARS);
-  length = 0;
+  let length = 0;
   let at = 0;
   /** Where the run of name and address characters that `at` stands in began, in `units`. */
   let runStart = 0;
@@ -88,20 +88,17 @@ export function writeTemplate(message: string): number {
       if (next === 58 /* : */) {
         const past = addressEnd(message, start, at, end);
         if (past > 0) {
-          length = startLength;
-          put(placeholderOf);
+          length = put(startLength, placeholderOf);
           at = past;
           continue;
         }
       }
       const isCompound = next === 45 /* - */ || next === 35; /* # */
       if (isCompound && isId(message, start, at, digits)) {
-        length = startLength;
-        put(ID);
+        length = put(startLength, ID);
         at = compoundEnd(message, at, end);
       } else if (digits > 0 && !isCode(message, start, wordStart, wordEnd)) {
-        length = startLength;
-        putWithoutDigits(message, start, at, digits);
+        length = putWithoutDigits(startLength, message, start, at, digits);
       } else {
         wordStart = start;
         wordEnd = at;
@@ -119,30 +116,30 @@ export function writeTemplate(message: string): number {
     if (kind === DIGIT) {
       const start = at;
       if (message.charCodeAt(at + 8) === 45 && isUuid(message, at)) {
-        put(ID);
+        length = put(length, ID);
         at += 36;
         continue;
       }
       at = numberEnd(message, start, end);
       if (at - start === 3 && isStatus(message, start, end, wordStart, wordEnd)) {
-        putText(message, start, at);
+        length = putText(length, message, start, at);
       } else if (isWordAt(message, at) && at < end) {
         const past = compoundEnd(message, at, end);
         if (isCode(message, start, wordStart, wordEnd)) {
-          putText(message, start, past);
+          length = putText(length, message, start, past);
           at = past;
         } else if (isIdFromDigit(message, start, at, past)) {
-          put(ID);
+          length = put(length, ID);
           at = past;
         } else {
-          put(NUMBER);
+          length = put(length, NUMBER);
         }
       } else if (message.charCodeAt(at) === 58 || message.charCodeAt(start + 4) === 58) {
         const past = ipv6End(message, start, end);
-        put(past > 0 ? ADDRESS : NUMBER);
+        length = put(length, past > 0 ? ADDRESS : NUMBER);
         if (past > 0) at = past;
       } else {
-        put(NUMBER);
+        length = put(length, NUMBER);
       }
       continue;
     }
@@ -158,13 +155,14 @@ export function writeTemplate(message: string): number {
         const after = message.charCodeAt(close + 1);
         if (after === 58 && close - at < 40) {
           // A key of a JSON object or a Python dict.
-          putText(message, at, close + 1);
+          length = putText(length, message, at, close + 1);
           wordStart = at + 1;
           wordEnd = close;
           isAfterCodeKey = codeKeys.has(message.slice(at + 1, close));
         } else {
-          if (isAfterCodeKey && isName(message, at + 1, close)) putText(message, at, close + 1);
-          else put(TEXT);
+          if (isAfterCodeKey && isName(message, at + 1, close))
+            length = putText(length, message, at, close + 1);
+          else length = put(length, TEXT);
           isAfterCodeKey = false;
         }
         at = close + 1;
@@ -176,8 +174,7 @@ export function writeTemplate(message: string): number {
         const isInside = at > 0 && (isWordAt(message, at - 1) || message.charCodeAt(at - 1) === 46);
         const past = pathEnd(message, at, end, isInside);
         if (past > 0) {
-          if (isInside) length = runStart;
-          put(PATH);
+          if (isInside) length = put(runStart, PATH);
           at = past;
           continue;
         }
@@ -185,8 +182,7 @@ export function writeTemplate(message: string): number {
       }
       case 64: // @
         if (length > runStart && isWordAt(message, at + 1)) {
-          length = runStart;
-          put(ADDRESS);
+          length = put(runStart, ADDRESS);
           at = hostEnd(message, at + 1, end);
           continue;
         }
@@ -203,7 +199,7 @@ export function writeTemplate(message: string): number {
         // :
         const past = message.charCodeAt(at + 1) === 58 ? ipv6End(message, at, end) : 0;
         if (past > 0) {
-          put(ADDRESS);
+          length = put(length, ADDRESS);
           at = past;
           continue;
         }
@@ -417,7 +413,13 @@ function isIdFromDigit(text: string, start: number, at: number, past: number): b
 }
 
 /** A word with digits: an id as a whole, or a name with numbers in it. */
-function putWithoutDigits(text: string, start: number, end: number, digits: number): void {
+function putWithoutDigits(
+  to: number,
+  text: string,
+  start: number,
+  end: number,
+  digits: number,
+): number {
   let turns = 0;
   let isAllHex = true;
   let isAfterJoint = false;
@@ -434,16 +436,17 @@ function putWithoutDigits(text: string, start: number, end: number, digits: numb
   }
   const size = end - start;
   if (turns > 1 || isAfterJoint || (isAllHex && size >= 8) || (size >= 20 && digits >= 3)) {
-    put(ID);
-    return;
+    return put(to, ID);
   }
+  let length = to;
   previous = LETTER;
   for (let at = start; at < end; at++) {
     const kind = kindAt(text, at);
     if (kind !== DIGIT) units[length++] = text.charCodeAt(at);
-    else if (previous !== DIGIT) put(NUMBER);
+    else if (previous !== DIGIT) length = put(length, NUMBER);
     previous = kind;
   }
+  return length;
 }
 
 /** Words after which a name with digits is an error's code: `error E1001`, `SQLSTATE 42P01`. */

@@ -29,8 +29,14 @@ export type ScrubOptions = {
 
 export type Scrubber = {
   text(text: string): string;
+  key(key: string): ScrubbedKey;
+};
+
+export type ScrubbedKey = {
   /** What the name of a field says of its value. */
-  key(key: string): KeyMeaning;
+  readonly meaning: KeyMeaning;
+  /** The name itself, without secrets. */
+  readonly name: string;
 };
 
 /** Removes secrets and addresses of people. */
@@ -49,7 +55,7 @@ export function createScrubber({
   secrets = [],
 }: ScrubOptions = {}): Scrubber {
   const forms = secrets.flatMap(formsOf).sort((one, other) => other.length - one.length);
-  const keys = new Set(rules.flatMap((rule) => ("key" in rule ? [plainKey(rule.key)] : [])));
+  const ownKeys = new Set(rules.flatMap((rule) => ("key" in rule ? [plainKey(rule.key)] : [])));
   const replacers = rules.flatMap((rule) => ("key" in rule ? [] : [replacerOf(rule)]));
   const isOwn = forms.length > 0 || replacers.length > 0;
 
@@ -61,15 +67,27 @@ export function createScrubber({
     return clean;
   }
 
+  function cleanText(text: string): string {
+    const clean = isOwn ? withOwn(text) : scrubSecrets(text);
+    return personalData ? scrubPersonal(clean) : clean;
+  }
+
+  function meaningOf(key: string): KeyMeaning {
+    if (ownKeys.size > 0 && ownKeys.has(plainKey(key))) return "secret";
+    const meaning = knownMeaning(key);
+    return meaning === "personal" && !personalData ? "plain" : meaning;
+  }
+
+  const known = new Map<string, ScrubbedKey>();
   return {
-    text(text) {
-      const clean = isOwn ? withOwn(text) : scrubSecrets(text);
-      return personalData ? scrubPersonal(clean) : clean;
-    },
+    text: cleanText,
     key(key) {
-      if (keys.size > 0 && keys.has(plainKey(key))) return "secret";
-      const meaning = knownMeaning(key);
-      return meaning === "personal" && !personalData ? "plain" : meaning;
+      const before = known.get(key);
+      if (before !== undefined) return before;
+      const name = cleanText(key);
+      const scrubbed: ScrubbedKey = { meaning: meaningOf(key), name };
+      remember(known, name === key ? key : "", scrubbed);
+      return scrubbed;
     },
   };
 }
@@ -120,21 +138,24 @@ function uriOf(text: string): string {
   }
 }
 
-/** Names whose meaning is remembered. Services use few. */
-const MEANINGS_MAX = 2_000;
-const MEANING_KEY_MAX_CHARS = 64;
+/** Names of fields that are remembered. Services use few. */
+const KEYS_MAX = 2_000;
+
+/** Not what is long, because it may vary, and never what holds a secret, which the caller leaves out. */
+function remember<T>(known: Map<string, T>, key: string, value: T): void {
+  if (key === "" || key.length > KEY_MAX_CHARS) return;
+  if (known.size >= KEYS_MAX) known.clear();
+  // A copy, because the name may be a part of a long text.
+  known.set(` ${key}`.slice(1), value);
+}
+
 const meanings = new Map<string, KeyMeaning>();
 
-/** A name that may itself hold a secret is not remembered. */
 function knownMeaning(key: string): KeyMeaning {
   const known = meanings.get(key);
   if (known !== undefined) return known;
   const meaning = keyMeaning(key);
-  if (key.length <= MEANING_KEY_MAX_CHARS && !findSecret(key, 0)) {
-    if (meanings.size >= MEANINGS_MAX) meanings.clear();
-    // A copy, because the name may be a part of a long text.
-    meanings.set(` ${key}`.slice(1), meaning);
-  }
+  remember(meanings, findSecret(key, 0) ? "" : key, meaning);
   return meaning;
 }
 
@@ -191,6 +212,7 @@ function findSecret(text: string, from: number): boolean {
   let wordStart = from;
   let wordEnd = from;
   let tokenFailedUntil = 0;
+  let isOption = false;
   let at = from;
   while (at < size) {
     const code = text.charCodeAt(at);
@@ -216,12 +238,15 @@ function findSecret(text: string, from: number): boolean {
         }
       }
       if (next === 32) {
-        const past = schemeValueEnd(text, wordStart, wordEnd);
+        const isScheme =
+          (code | 32) === 98 && (wordEnd - wordStart === 6 || wordEnd - wordStart === 5);
+        const past = isScheme ? schemeValueEnd(text, wordStart, wordEnd) : 0;
         if (past > 0) return found(at + 1, past, SECRET);
-        if (wordStart >= 2 && isOptionValue(text, wordEnd)) {
+        if (isOption && isOptionValue(text, wordEnd)) {
           const value = valueEnd(text, at + 1, "password");
           if (value > at + 1) return found(at + 1, value, SECRET);
         }
+        isOption = false;
       }
       continue;
     }
@@ -235,9 +260,10 @@ function findSecret(text: string, from: number): boolean {
         if (findValue(text, from, wordEnd, at)) return true;
       }
     } else if (kind === DASH) {
-      if (text.charCodeAt(at + 1) === 45 && text.startsWith("-----BEGIN ", at)) {
+      if (text.charCodeAt(at + 1) === 45) {
         const past = privateKeyEnd(text, at);
         if (past > 0) return found(at, past, SECRET);
+        isOption = true;
       }
     } else if (kind === TILDE) {
       const start = entraSecretStart(text, from, at);
@@ -401,10 +427,6 @@ const BEARER_MIN_CHARS = 8;
 
 /** Past the credential after `Bearer`, `Basic` and the like, or 0. */
 function schemeValueEnd(text: string, wordStart: number, wordEnd: number): number {
-  const size = wordEnd - wordStart;
-  if (size !== 6 && size !== 5) return 0;
-  const first = text.charCodeAt(wordStart) | 32;
-  if (first !== 98) return 0; // b
   const word = text.slice(wordStart, wordEnd).toLowerCase();
   if (word !== "bearer" && word !== "basic") return 0;
   const from = wordEnd + 1;
@@ -494,6 +516,7 @@ const PRIVATE_KEY_MAX_CHARS = 16_384;
 
 /** Past a private key in PEM, or 0. Without its end everything goes. */
 function privateKeyEnd(text: string, at: number): number {
+  if (!text.startsWith("-----BEGIN ", at)) return 0;
   const head = text.slice(at + 11, at + 60);
   if (!/^[A-Z0-9 ]{0,30}PRIVATE KEY/.test(head)) return 0;
   const limit = Math.min(text.length, at + PRIVATE_KEY_MAX_CHARS);
