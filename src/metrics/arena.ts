@@ -30,6 +30,7 @@ const MAGIC = 0x64737079;
 const WORD_MAGIC = 0;
 const WORD_NEXT_PAGE = 1;
 const WORD_GAUGE_SEQUENCE = 2;
+const WORD_SHARDS = 3;
 const WORD_MAX_SERIES = 4;
 const WORD_MAX_SERIES_PER_METRIC = 5;
 const DOUBLE_START_MS = 4;
@@ -40,9 +41,11 @@ const SHARD_WORDS = 32;
 export const SHARD_HEAD = 0;
 export const SHARD_RING_DOUBLE = 1;
 export const SHARD_RING_CAPACITY = 2;
+export const SHARD_NOBODYS_DOUBLE = 2;
 const SHARD_STATE = 16;
 export const SHARD_DRAINED = 17;
 const SHARD_THREAD = 18;
+export const SHARD_WRAPPED = 19;
 
 const STATE_FREE = 0;
 const STATE_LIVE = 1;
@@ -170,6 +173,12 @@ export class Arena {
       );
       if (before !== STATE_FREE) continue;
       Atomics.store(this.#atomics, word + SHARD_THREAD, threadId);
+      // Places are taken from the first on: this many were ever used.
+      for (;;) {
+        const used = Atomics.load(this.#atomics, WORD_SHARDS);
+        if (used > shard) break;
+        Atomics.compareExchange(this.#atomics, WORD_SHARDS, used, shard + 1);
+      }
       return shard;
     }
     return undefined;
@@ -181,6 +190,11 @@ export class Arena {
    */
   freeShard(shard: number): void {
     Atomics.store(this.#atomics, shardWord(shard) + SHARD_STATE, STATE_FREE);
+  }
+
+  /** How many places were ever taken. */
+  shards(): number {
+    return Atomics.load(this.#atomics, WORD_SHARDS);
   }
 
   /** The place of a thread that has ended without giving it back. */

@@ -2,8 +2,7 @@
  * The reading half, in the thread that made the collector: finds the rows of all
  * threads, adds them up by series, and empties their rings into history and windows.
  */
-import { type Arena, PAGE_ROWS, SHARDS_MAX } from "./arena.ts";
-import { History } from "./history.ts";
+import { type Arena, PAGE_ROWS } from "./arena.ts";
 import { describe, OVERFLOW_LABELS, readDescription } from "./labels.ts";
 import { HISTOGRAM_BOUNDS_MS, HISTOGRAM_BUCKETS, LOG_BUCKETS } from "./log-buckets.ts";
 import {
@@ -24,10 +23,10 @@ import {
   readRows,
   seriesWordOf,
 } from "./rows.ts";
-import { drainRing } from "./shard.ts";
+import { drainRing, type HeldSamples, heldSamples } from "./shard.ts";
 import type { Exemplar, SeriesLabels, SeriesSnapshot } from "./snapshot.ts";
 import { type MetricSummary, summarizeBuckets, summarizeSamples } from "./summary.ts";
-import { WINDOW_SERIES_MAX, Windows } from "./windows.ts";
+import { Windows } from "./windows.ts";
 
 export const OVERFLOW_TOTAL = "metrics_overflow_total";
 export const WINDOW_SKIPPED_TOTAL = "metrics_window_skipped_total";
@@ -56,7 +55,7 @@ export class Ledger {
   readonly #metricOfSeries: number[] = [];
   readonly #seriesByKey = new Map<string, Series>();
   readonly #foldedRows: { readonly kind: RowKind; readonly at: number }[] = [];
-  readonly #history: History;
+  readonly #historySize: number;
   readonly #windows: Windows;
   readonly #metricWindows = new Windows();
   /** Samples that no window has, because a worker's ring was written over. */
@@ -64,7 +63,7 @@ export class Ledger {
 
   constructor(arena: Arena, options: { readonly historySize: number }) {
     this.#arena = arena;
-    this.#history = new History(options.historySize);
+    this.#historySize = options.historySize;
     this.#windows = new Windows((entries, timeMs) => {
       for (let at = 0; at < entries.length; at += 2) {
         const key = entries[at] ?? 0;
@@ -92,19 +91,10 @@ export class Ledger {
   }
 
   /** Brings history and windows up to date. */
-  drain(nowMs: number): void {
+  drain(): void {
     this.#discover();
-    const { words } = this.#arena;
-    for (let shard = 0; shard < SHARDS_MAX; shard++) {
-      const skipped = drainRing(this.#arena, shard, (row, ms, timeMs) => {
-        const series = words[seriesWordOf(row)] ?? 0;
-        this.#history.add(series, ms, timeMs);
-        if (series < WINDOW_SERIES_MAX) this.#windows.record(series, ms, timeMs);
-      });
-      if (skipped > 0) {
-        this.#skipped += skipped;
-        this.#history.lose(nowMs);
-      }
+    for (let shard = 0; shard < this.#arena.shards(); shard++) {
+      this.#skipped += drainRing(this.#arena, shard, this.#windows);
     }
   }
 
@@ -124,14 +114,15 @@ export class Ledger {
     const isWanted = new Uint8Array(this.#metricOfSeries.length);
     for (const one of series) isWanted[one.id] = 1;
 
-    if (this.#history.holdsAllSince(startMs)) {
-      return summarizeSamples(this.#history.read(startMs, isWanted));
+    const held = this.#held();
+    if (held.every((ring) => startMs > ring.lostUpToMs)) {
+      return summarizeSamples(this.#wantedOf(held, startMs, isWanted));
     }
     const isAllTime = startMs === Number.NEGATIVE_INFINITY;
     const totals = isAllTime ? this.#totalsOf(series) : undefined;
     if (totals?.count === 0) return undefined;
     if (totals) {
-      const samples = this.#history.read(startMs, isWanted);
+      const samples = this.#wantedOf(held, startMs, isWanted);
       if (samples.length === totals.count) return summarizeSamples(samples);
     }
     const buckets = new Float64Array(LOG_BUCKETS);
@@ -146,6 +137,50 @@ export class Ledger {
       this.#windows.read(startMs, isWanted, buckets);
     }
     return summarizeBuckets(buckets, totals);
+  }
+
+  /** The raw samples of all threads, no more than the history may hold. */
+  #held(): readonly HeldSamples[] {
+    const rings: HeldSamples[] = [];
+    let count = 0;
+    for (let shard = 0; shard < this.#arena.shards(); shard++) {
+      const ring = heldSamples(this.#arena, shard, this.#historySize);
+      if (!ring) continue;
+      rings.push(ring);
+      count += ring.times.length;
+    }
+    if (count <= this.#historySize) return rings;
+    const times = new Float64Array(count);
+    let at = 0;
+    for (const ring of rings) {
+      times.set(ring.times, at);
+      at += ring.times.length;
+    }
+    const newestLostMs = times.sort()[count - this.#historySize - 1] ?? 0;
+    return rings.map((ring) => {
+      const first = ring.times.findIndex((timeMs) => timeMs > newestLostMs);
+      const from = first < 0 ? ring.times.length : first;
+      return {
+        lostUpToMs: Math.max(ring.lostUpToMs, newestLostMs),
+        times: ring.times.subarray(from),
+        values: ring.values.subarray(from),
+        rows: ring.rows.subarray(from),
+      };
+    });
+  }
+
+  #wantedOf(held: readonly HeldSamples[], startMs: number, isWanted: Uint8Array): Float64Array {
+    const { words } = this.#arena;
+    const found = new Float64Array(held.reduce((sum, ring) => sum + ring.times.length, 0));
+    let count = 0;
+    for (const { times, values, rows } of held) {
+      for (let i = 0; i < times.length; i++) {
+        if ((times[i] ?? 0) < startMs) continue;
+        if (isWanted[words[seriesWordOf(rows[i] ?? 0)] ?? 0] !== 1) continue;
+        found[count++] = values[i] ?? 0;
+      }
+    }
+    return found.subarray(0, count);
   }
 
   value(metric: Metric, series: Series): number {

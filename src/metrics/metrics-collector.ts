@@ -15,7 +15,7 @@ import { PrometheusText } from "./prometheus-text.ts";
 import { REJECTED_TOTAL, Recorder } from "./recorder.ts";
 import { KIND_COUNTER, KIND_GAUGE, KIND_LATENCY } from "./rows.ts";
 import type { Connection, ConnectOptions, LogToMlflowOptions, MetricsSender } from "./sender.ts";
-import { OWN_RING_SAMPLES, WORKER_RING_SAMPLES } from "./shard.ts";
+import { ownRingSamples, WORKER_RING_SAMPLES } from "./shard.ts";
 import type { MetricsSnapshot, SeriesLabels } from "./snapshot.ts";
 import type { MetricSummary } from "./summary.ts";
 
@@ -28,6 +28,8 @@ const SERIES_MAX = 1_000_000;
 
 /** Shared memory: this for each series, and this for rings and the rest. */
 const BYTES_PER_SERIES = 1_024;
+/** The ring's length is a power of two. */
+const BYTES_PER_SAMPLE = 40;
 const BYTES_BASE = 32 * 1024 * 1024;
 
 export type MetricsCollectorOptions = {
@@ -67,6 +69,12 @@ export class MetricsCollector extends MetricsRecorder {
   constructor(options: MetricsCollectorOptions = {}) {
     const clock = options.clock ?? systemClock;
     const maxSeries = limit("maxSeries", options.maxSeries, SERIES_DEFAULT, SERIES_MAX);
+    const historySize = limit(
+      "maxHistorySize",
+      options.maxHistorySize,
+      HISTORY_SIZE_DEFAULT,
+      HISTORY_SIZE_MAX,
+    );
     const arena = Arena.create({
       maxSeries,
       maxSeriesPerMetric: limit(
@@ -75,23 +83,17 @@ export class MetricsCollector extends MetricsRecorder {
         Math.min(SERIES_PER_METRIC_DEFAULT, maxSeries),
         SERIES_MAX,
       ),
-      maxBytes: BYTES_BASE + maxSeries * BYTES_PER_SERIES,
+      maxBytes: BYTES_BASE + historySize * BYTES_PER_SAMPLE + maxSeries * BYTES_PER_SERIES,
       startMs: clock.now(),
     });
-    const historySize = limit(
-      "maxHistorySize",
-      options.maxHistorySize,
-      HISTORY_SIZE_DEFAULT,
-      HISTORY_SIZE_MAX,
-    );
     const ledger = new Ledger(arena, { historySize });
     const shard = arena.claimShard(threadId);
     if (shard === undefined) throw new Error("A new collector has no place for its own thread.");
     const recorder = new Recorder(arena, shard, {
       clock,
       everySample: clock !== systemClock,
-      ringSamples: OWN_RING_SAMPLES,
-      onTick: () => ledger.drain(clock.now()),
+      ringSamples: ownRingSamples(historySize),
+      onTick: () => ledger.drain(),
     });
     super(recorder, () => this.#stop());
     this.#arena = arena;
@@ -153,7 +155,7 @@ export class MetricsCollector extends MetricsRecorder {
     options: { readonly windowSeconds?: number; readonly labels?: SeriesLabels } = {},
   ): MetricSummary | undefined {
     const nowMs = this.#clock.now();
-    this.#ledger.drain(nowMs);
+    this.#ledger.drain();
     const { windowSeconds, labels } = options;
     const startMs = windowSeconds === undefined ? undefined : nowMs - windowSeconds * 1_000;
     const full = name === "latency_ms" ? "request_latency_ms" : latencyName(name);
@@ -165,7 +167,7 @@ export class MetricsCollector extends MetricsRecorder {
     const counters: [string, number][] = [];
     const gauges: [string, number][] = [];
     const latencies: [string, MetricSummary][] = [];
-    this.#ledger.drain(this.#clock.now());
+    this.#ledger.drain();
     for (const metric of this.#metrics()) {
       for (const series of metric.series) {
         const key = seriesKey(metric.name, series.labels);
@@ -195,7 +197,7 @@ export class MetricsCollector extends MetricsRecorder {
   /** At most 1 000 figures, latencies first. */
   exportMlflowFormat(): Record<string, number> {
     const figures = new Map<string, number>();
-    this.#ledger.drain(this.#clock.now());
+    this.#ledger.drain();
     const metrics = this.#metrics();
     for (const metric of metrics) {
       if (metric.kind !== KIND_LATENCY) continue;

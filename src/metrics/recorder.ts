@@ -124,7 +124,7 @@ export class Recorder {
       handle = new RequestHandle(this, target.row, pairs);
       this.#requestByDescription.set(description, handle);
     }
-    this.#requests.add(endpoint, version, handle, keepForTable);
+    this.#requests.add(endpoint, version, labels, { handle, keep: keepForTable });
     return handle;
   }
 
@@ -211,7 +211,9 @@ export class Recorder {
     labels: Labels | undefined,
   ): Target {
     const target = this.#target(kind, keepName(name), keepLabels(own, labels));
-    if (!target.isOverflow) this.#tables[kind].add(name, second, target, keepForTable);
+    if (!target.isOverflow) {
+      this.#tables[kind].add(name, second, labels, { handle: target, keep: keepForTable });
+    }
     return target;
   }
 
@@ -281,11 +283,11 @@ export class RequestHandle {
   ): void {
     const shard = this.#shard;
     if (statusCode !== this.#lastStatus) this.#useStatus(statusCode);
-    shard.add(this.#lastStatusRow, 1);
-    if (isLatency(latencyMs)) {
-      shard.observe(this.#row, latencyMs);
+    if (latencyMs >= 0 && latencyMs < Number.POSITIVE_INFINITY && typeof latencyMs === "number") {
+      shard.request(this.#row, this.#lastStatusRow, latencyMs);
       if (options !== undefined) this.#keepExemplar(options, latencyMs);
     } else {
+      shard.add(this.#lastStatusRow, 1);
       this.#recorder.reject(latencyMs);
     }
   }

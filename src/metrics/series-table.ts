@@ -1,191 +1,192 @@
 /**
  * Finds the handle of a series by the label object that the caller has just made. Open
- * addressing over a hash of each value's length and ends; every name and value is
- * compared on a hit, so a collision costs time and never correctness. Names that differ
- * only where the hash does not look make long probes: then the table is built anew with
- * a hash over all characters.
+ * addressing over a hash of each value's length and three of its characters; every name
+ * and value is compared on a hit, so a collision costs time and never correctness. Names
+ * that differ only where the hash does not look make long probes: then the table is
+ * built anew with a hash over all characters.
  *
- * Measured at 64 series with 5 labels: one walk over the object that collects names and
- * values, then compares, takes 45 ns; a `Map` keyed by the joined text takes 400.
+ * What is compared lies side by side in one array: at 1 000 series with 5 labels a
+ * look-up takes 40 ns, where an object per entry takes 90, and a `Map` keyed by the
+ * joined text 400.
  */
 
 /** Longest probe before the hash looks at every character. */
 const PROBES_MAX = 8;
-/** The same labels in another order are another entry; beyond this many per table they are looked up slowly. */
+/** The same labels in another order are another entry; when there are more, they are looked up slowly. */
 const ENTRIES_PER_SERIES = 2;
 const CAPACITY_MIN = 64;
 
+// An entry: these, then the values in the order of the names.
+const FIRST = 0;
+const SECOND = 1;
+const NAMES = 2;
+const HANDLE = 3;
+const VALUES = 4;
+
 export type Labels = Readonly<Record<string, string>>;
 
-type Entry<Handle> = {
-  readonly hash: number;
-  readonly first: string;
-  readonly second: string | undefined;
-  readonly names: readonly string[];
-  readonly values: readonly unknown[];
-  readonly handle: Handle;
-};
+/** Returns the text as it may be kept, or nothing when it may not. */
+export type Keep = (text: string) => string | undefined;
 
 export class SeriesTable<Handle> {
-  #slots = new Int32Array(CAPACITY_MIN).fill(-1);
-  #hashes = new Int32Array(CAPACITY_MIN);
+  /** Pairs: hash, and where the entry begins, plus 1. */
+  #slots = new Int32Array(CAPACITY_MIN * 2);
   #mask = CAPACITY_MIN - 1;
-  #entries: Entry<Handle>[] = [];
+  readonly #entries: unknown[] = [];
+  readonly #starts: number[] = [];
   #hashesAll = false;
   readonly #entriesMax: number;
-  // What the last `find` walked over, for `add` and for comparing.
-  readonly #names: string[] = [];
-  readonly #values: unknown[] = [];
-  #count = 0;
-  #hash = 0;
+  /** Label names in their order: most callers use few combinations. */
+  readonly #namesByKey = new Map<string, readonly string[]>();
 
   constructor(seriesMax: number) {
     this.#entriesMax = seriesMax * ENTRIES_PER_SERIES;
   }
 
-  get size(): number {
-    return this.#entries.length;
-  }
-
   find(first: string, second: string | undefined, labels: Labels | undefined): Handle | undefined {
-    let hash = this.#hashesAll ? hashAll(first, 17) : hashEnds(first, 17);
-    if (second !== undefined) {
-      hash = this.#hashesAll ? hashAll(second, hash) : hashEnds(second, hash);
-    }
-    const names = this.#names;
-    const values = this.#values;
-    let count = 0;
-    if (labels !== undefined) {
-      for (const name in labels) {
-        const value: unknown = labels[name];
-        names[count] = name;
-        values[count] = value;
-        count++;
-        if (typeof value === "string") {
-          hash = this.#hashesAll ? hashAll(value, hash) : hashEnds(value, hash);
-        }
-      }
-    }
-    hash ^= hash >>> 15;
-    this.#hash = hash;
-    this.#count = count;
-
+    const hash = this.#hashOf(first, second, labels);
     const mask = this.#mask;
     const slots = this.#slots;
-    const hashes = this.#hashes;
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
-      const index = slots[slot] ?? -1;
-      if (index < 0) return undefined;
-      if (hashes[slot] !== hash) continue;
-      const entry = this.#entries[index];
-      if (
-        entry !== undefined &&
-        entry.first === first &&
-        entry.second === second &&
-        entry.names.length === count
-      ) {
-        let i = 0;
-        while (i < count && entry.names[i] === names[i] && entry.values[i] === values[i]) i++;
-        if (i === count) return entry.handle;
+      const start = (slots[slot * 2 + 1] ?? 0) - 1;
+      if (start < 0) return undefined;
+      if (slots[slot * 2] !== hash) continue;
+      const entries = this.#entries;
+      if (entries[start] !== first || entries[start + SECOND] !== second) continue;
+      // What stands at this place is what `add` put there.
+      const names = entries[start + NAMES] as readonly string[];
+      let i = 0;
+      if (labels !== undefined) {
+        for (const name in labels) {
+          if (names[i] !== name || entries[start + VALUES + i] !== labels[name]) {
+            i = -1;
+            break;
+          }
+          i++;
+        }
       }
+      if (i === names.length) return entries[start + HANDLE] as Handle;
     }
   }
 
-  /**
-   * Adds what the last `find` did not find. Nothing is kept when the table is full, or
-   * when the labels are not strings of bounded length that may be kept as they are.
-   */
+  /** Adds what `find` did not find, unless the table is full or the labels may not be kept. */
   add(
     first: string,
     second: string | undefined,
-    handle: Handle,
-    keep: (text: string) => string | undefined,
+    labels: Labels | undefined,
+    { handle, keep }: { readonly handle: Handle; readonly keep: Keep },
   ): void {
-    if (this.#entries.length >= this.#entriesMax) return;
-    const names: string[] = [];
-    const values: unknown[] = [];
-    for (let i = 0; i < this.#count; i++) {
-      const name = keep(this.#names[i] ?? "");
-      const given = this.#values[i];
-      const value = typeof given === "string" ? keep(given) : given;
-      if (name === undefined || value === undefined || typeof value === "object") return;
-      if (typeof value === "function" || typeof value === "symbol") return;
-      names.push(name);
-      values.push(value);
-    }
+    if (this.#starts.length >= this.#entriesMax) return;
     const keptFirst = keep(first);
     const keptSecond = second === undefined ? undefined : keep(second);
     if (keptFirst === undefined || (second !== undefined && keptSecond === undefined)) return;
-    const entry: Entry<Handle> = {
-      hash: this.#hash,
-      first: keptFirst,
-      second: keptSecond,
-      names,
-      values,
-      handle,
-    };
-    this.#entries.push(entry);
-    if (this.#entries.length * 2 > this.#mask) {
+    const names: string[] = [];
+    const values: string[] = [];
+    for (const givenName in labels) {
+      const name = keep(givenName);
+      const given: unknown = labels[givenName];
+      const value = typeof given === "string" ? keep(given) : undefined;
+      if (name === undefined || value === undefined) return;
+      names.push(name);
+      values.push(value);
+    }
+    const start = this.#entries.length;
+    this.#entries.push(keptFirst, keptSecond, this.#share(names), handle, ...values);
+    this.#starts.push(start);
+    if (this.#starts.length * 2 > this.#mask) {
       this.#rebuild((this.#mask + 1) * 2);
       return;
     }
-    const probes = this.#place(this.#entries.length - 1, entry.hash);
+    const probes = this.#place(start, this.#hashOf(first, second, labels));
     if (probes > PROBES_MAX && !this.#hashesAll) {
       this.#hashesAll = true;
       this.#rebuild(this.#mask + 1);
     }
   }
 
-  /** Lets go of what the caller passed last. */
-  forget(): void {
-    this.#names.length = 0;
-    this.#values.length = 0;
-    this.#count = 0;
+  #share(names: readonly string[]): readonly string[] {
+    const key = names.join("\u0000");
+    const known = this.#namesByKey.get(key);
+    if (known) return known;
+    this.#namesByKey.set(key, names);
+    return names;
   }
 
-  #place(index: number, hash: number): number {
+  #hashOf(first: string, second: string | undefined, labels: Labels | undefined): number {
+    if (this.#hashesAll) return this.#hashAllOf(first, second, labels);
+    let hash = hashSome(first, 17);
+    if (second !== undefined) hash = hashSome(second, hash);
+    if (labels !== undefined) {
+      for (const name in labels) {
+        const value: unknown = labels[name];
+        if (typeof value === "string") hash = hashSome(value, hash);
+      }
+    }
+    return hash ^ (hash >>> 15);
+  }
+
+  #hashAllOf(first: string, second: string | undefined, labels: Labels | undefined): number {
+    let hash = hashAll(first, 17);
+    if (second !== undefined) hash = hashAll(second, hash);
+    for (const name in labels) {
+      const value: unknown = labels[name];
+      if (typeof value === "string") hash = hashAll(value, hash);
+    }
+    return hash ^ (hash >>> 15);
+  }
+
+  #place(start: number, hash: number): number {
     let slot = hash & this.#mask;
     let probes = 1;
-    while ((this.#slots[slot] ?? -1) >= 0) {
+    while ((this.#slots[slot * 2 + 1] ?? 0) !== 0) {
       slot = (slot + 1) & this.#mask;
       probes++;
     }
-    this.#slots[slot] = index;
-    this.#hashes[slot] = hash;
+    this.#slots[slot * 2] = hash;
+    this.#slots[slot * 2 + 1] = start + 1;
     return probes;
   }
 
   #rebuild(capacity: number): void {
-    this.#slots = new Int32Array(capacity).fill(-1);
-    this.#hashes = new Int32Array(capacity);
+    this.#slots = new Int32Array(capacity * 2);
     this.#mask = capacity - 1;
-    this.#entries = this.#entries.map((entry) => ({ ...entry, hash: this.#hashOf(entry) }));
-    let longest = 0;
-    this.#entries.forEach((entry, index) => {
-      longest = Math.max(longest, this.#place(index, entry.hash));
-    });
-    if (longest > PROBES_MAX * 2 && !this.#hashesAll) {
-      this.#hashesAll = true;
-      this.#rebuild(capacity);
+    for (const start of this.#starts) {
+      const first = String(this.#entries[start + FIRST]);
+      const second = this.#entries[start + SECOND];
+      const names = this.#entries[start + NAMES] as readonly string[];
+      const labels: [string, string][] = names.map((name, i) => [
+        name,
+        String(this.#entries[start + VALUES + i]),
+      ]);
+      const probes = this.#place(
+        start,
+        this.#hashOf(
+          first,
+          typeof second === "string" ? second : undefined,
+          Object.fromEntries(labels),
+        ),
+      );
+      if (probes > PROBES_MAX && !this.#hashesAll) {
+        this.#hashesAll = true;
+        this.#rebuild(capacity);
+        return;
+      }
     }
-  }
-
-  #hashOf(entry: Entry<Handle>): number {
-    const next = this.#hashesAll ? hashAll : hashEnds;
-    let hash = next(entry.first, 17);
-    if (entry.second !== undefined) hash = next(entry.second, hash);
-    for (const value of entry.values) if (typeof value === "string") hash = next(value, hash);
-    return hash ^ (hash >>> 15);
   }
 }
 
-/** The length, the first character and the last two: what differs between most names. */
-function hashEnds(text: string, hash: number): number {
+/**
+ * The length, the last two characters and the middle one: what differs between most
+ * names (`agent-17`, `us-west`). Looking at one costs 2 ns.
+ */
+function hashSome(text: string, hash: number): number {
   const length = text.length;
-  if (length === 0) return Math.imul(hash ^ 0x2f, 0x9e3779b1);
-  const last = text.charCodeAt(length - 1);
-  const before = length > 1 ? text.charCodeAt(length - 2) : 0;
-  const sampled = length ^ (text.charCodeAt(0) << 8) ^ (last << 16) ^ (before << 21);
+  if (length < 2) return Math.imul(hash ^ (length === 0 ? 47 : text.charCodeAt(0)), 0x9e3779b1);
+  const sampled =
+    length ^
+    (text.charCodeAt(length - 1) << 6) ^
+    (text.charCodeAt(length - 2) << 13) ^
+    (text.charCodeAt(length >> 1) << 20);
   const mixed = Math.imul(hash ^ sampled, 0x9e3779b1);
   return mixed ^ (mixed >>> 15);
 }
