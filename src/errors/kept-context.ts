@@ -1,0 +1,207 @@
+/**
+ * What is kept of the context that a caller gives with an error: a copy without
+ * secrets, bounded in depth and size, whatever the original is.
+ */
+import { type Scrubber, SECRET } from "../signals/scrub.ts";
+import type { KeyMeaning } from "../signals/scrub-key.ts";
+import { asText, cut, UNREADABLE } from "./read-safely.ts";
+export type ContextValue =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly ContextValue[]
+  | { readonly [key: string]: ContextValue };
+
+export type Context = Readonly<Record<string, ContextValue>>;
+
+/** Objects inside objects. What lies deeper becomes `[…]`. */
+const DEPTH_MAX = 6;
+/** Values of one context. What comes later is left out. */
+const VALUES_MAX = 200;
+/** Entries of one object or list. */
+const ENTRIES_MAX = 50;
+const KEY_MAX_CHARS = 100;
+const TEXT_MAX_CHARS = 1_000;
+/** All texts of one context together. */
+const CONTEXT_MAX_CHARS = 8_000;
+/** Far more than is kept of a text, so that no secret is cut before it is recognised. */
+export const SCRUBBED_MAX_CHARS = 16_384;
+
+const TOO_DEEP = "[…]";
+const PERSONAL = "[personal]";
+const NOTHING: Context = Object.freeze({});
+
+/** What is left of the limits, for the context that is being copied. */
+type Budget = { values: number; chars: number; readonly ancestors: object[] };
+
+export function keptContext(context: unknown, scrubber: Scrubber): Context {
+  if (context === undefined || context === null) return NOTHING;
+  const budget: Budget = { values: VALUES_MAX, chars: CONTEXT_MAX_CHARS, ancestors: [] };
+  const copy = copyOf(context, scrubber, budget);
+  if (typeof copy === "object" && copy !== null && !Array.isArray(copy)) return copy as Context;
+  return { value: copy };
+}
+
+function copyOf(value: unknown, scrubber: Scrubber, budget: Budget): ContextValue {
+  switch (typeof value) {
+    case "string":
+      return textOf(value, scrubber, budget);
+    case "number":
+      return Number.isFinite(value) ? value : String(value);
+    case "boolean":
+      return value;
+    case "bigint":
+      return textOf(`${value}`, scrubber, budget);
+    case "symbol":
+      return textOf(asText(value), scrubber, budget);
+    case "function":
+      return "[function]";
+    case "undefined":
+      return null;
+    default:
+      return value === null ? null : copyOfObject(value as object, scrubber, budget);
+  }
+}
+
+function textOf(text: string, scrubber: Scrubber, budget: Budget): string {
+  if (budget.chars <= 0) return "…";
+  const clean = scrubber.text(
+    text.length > SCRUBBED_MAX_CHARS ? text.slice(0, SCRUBBED_MAX_CHARS) : text,
+  );
+  const kept = cut(clean, Math.min(TEXT_MAX_CHARS, budget.chars));
+  budget.chars -= kept.length;
+  return kept;
+}
+
+function copyOfObject(value: object, scrubber: Scrubber, budget: Budget): ContextValue {
+  if (budget.ancestors.length >= DEPTH_MAX) return TOO_DEEP;
+  if (budget.ancestors.includes(value)) return "[circular]";
+  budget.ancestors.push(value);
+  try {
+    return copyOfEntries(value, scrubber, budget);
+  } catch {
+    return UNREADABLE;
+  } finally {
+    budget.ancestors.pop();
+  }
+}
+
+function copyOfEntries(value: object, scrubber: Scrubber, budget: Budget): ContextValue {
+  if (Array.isArray(value)) return copyOfList(value, value.length, scrubber, budget);
+  if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
+  const prototype = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) {
+    if (value instanceof Date || value instanceof URL || value instanceof RegExp) {
+      return textOf(value instanceof Date ? isoOf(value) : String(value), scrubber, budget);
+    }
+    if (value instanceof Set) {
+      return copyOfList([...first(value)], Math.min(value.size, ENTRIES_MAX), scrubber, budget);
+    }
+    if (isEntries(value)) return copyOfPairs(first(value), scrubber, budget);
+    if (value instanceof Error) return copyOfError(value, scrubber, budget);
+  }
+  const copy: Record<string, ContextValue> = {};
+  const keys = Object.keys(value);
+  const size = Math.min(keys.length, ENTRIES_MAX);
+  for (let index = 0; index < size && budget.values > 0; index++) {
+    const key = keys[index] as string;
+    let entry: unknown = UNREADABLE;
+    try {
+      entry = (value as Record<string, unknown>)[key];
+    } catch {
+      // A getter that throws: its name is kept, and that it could not be read.
+    }
+    putEntry(copy, key, entry, scrubber, budget);
+  }
+  return copy;
+}
+
+const isoOf = (date: Date) => (Number.isNaN(date.getTime()) ? "Invalid Date" : date.toISOString());
+
+const isEntries = (value: object): value is Map<unknown, unknown> | Headers | URLSearchParams =>
+  value instanceof Map || value instanceof Headers || value instanceof URLSearchParams;
+
+function* first<T>(values: Iterable<T>): Generator<T> {
+  let left = ENTRIES_MAX;
+  for (const value of values) {
+    if (left-- <= 0) return;
+    yield value;
+  }
+}
+
+function copyOfList(
+  list: readonly unknown[],
+  size: number,
+  scrubber: Scrubber,
+  budget: Budget,
+): ContextValue {
+  const copy: ContextValue[] = [];
+  for (let index = 0; index < Math.min(size, ENTRIES_MAX) && budget.values > 0; index++) {
+    budget.values--;
+    copy.push(copyOf(list[index], scrubber, budget));
+  }
+  return copy;
+}
+
+function copyOfPairs(
+  pairs: Iterable<readonly [unknown, unknown]>,
+  scrubber: Scrubber,
+  budget: Budget,
+): ContextValue {
+  const copy: Record<string, ContextValue> = {};
+  for (const [key, entry] of pairs) {
+    if (budget.values <= 0) break;
+    putEntry(copy, asText(key), entry, scrubber, budget);
+  }
+  return copy;
+}
+
+/** Its name and message; own fields may be a whole request with its headers. */
+function copyOfError(error: Error, scrubber: Scrubber, budget: Budget): ContextValue {
+  budget.values -= 2;
+  const { name, message } = error;
+  return {
+    name: textOf(asText(name), scrubber, budget),
+    message: textOf(asText(message), scrubber, budget),
+  };
+}
+
+function putEntry(
+  copy: Record<string, ContextValue>,
+  key: string,
+  entry: unknown,
+  scrubber: Scrubber,
+  budget: Budget,
+): void {
+  budget.values--;
+  const { meaning, name } = scrubber.key(
+    key.length > SCRUBBED_MAX_CHARS ? key.slice(0, SCRUBBED_MAX_CHARS) : key,
+  );
+  const keptName = cut(name, KEY_MAX_CHARS);
+  budget.chars -= keptName.length;
+  const kept = keptValue(meaning, entry, scrubber, budget);
+  // As a plain assignment this one would change what the copy is.
+  if (keptName === "__proto__") {
+    Object.defineProperty(copy, keptName, {
+      value: kept,
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    });
+  } else copy[keptName] = kept;
+}
+
+function keptValue(
+  meaning: KeyMeaning,
+  entry: unknown,
+  scrubber: Scrubber,
+  budget: Budget,
+): ContextValue {
+  if (meaning === "plain" || entry === undefined || entry === null) {
+    return copyOf(entry, scrubber, budget);
+  }
+  if (typeof entry === "boolean" || entry === "") return entry;
+  if (meaning === "token" && typeof entry === "number") return copyOf(entry, scrubber, budget);
+  return meaning === "personal" ? PERSONAL : SECRET;
+}
