@@ -19,7 +19,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   dashboards: ["signals"],
   export: ["signals", "metrics"],
   instrument: ["signals", "metrics"],
-  publish: ["signals", "dashboards", "databricks", "metrics", "errors", "health"],
+  publish: ["dashboards", "metrics", "errors", "health"],
   "monitoring.ts": ["metrics", "errors", "health", "publish", "export", "instrument", "signals"],
   rules: ["signals"],
   notify: ["signals"],
