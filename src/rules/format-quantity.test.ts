@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   formatBesideLimit,
+  formatCostUsd,
   formatCount,
   formatDurationMs,
   formatDurationsMs,
@@ -73,6 +74,18 @@ check(formatCount, [
   [999_400, "999 k"],
   [999_600, "1 M"],
   [3_200_000, "3.2 M"],
+  [Number.NaN, "–"],
+]);
+check(formatCostUsd, [
+  [0, "$0"],
+  [0.00002, "<$0.0001"],
+  [0.0042, "$0.0042"],
+  [0.00996, "$0.010"],
+  [0.0421, "$0.042"],
+  [0.312, "$0.31"],
+  [4.2, "$4.20"],
+  [42.1, "$42"],
+  [1284, "$1.3 k"],
   [Number.NaN, "–"],
 ]);
 

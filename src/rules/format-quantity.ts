@@ -57,6 +57,15 @@ export function formatCount(count: number): string {
   return `${trimZeros(power === 0 ? toThreeDigits(value, 0) : toThreeDigits(value))}${units[power]}`;
 }
 
+/** `$0`, `<$0.0001`, `$0.0042`, `$0.042`, `$0.31`, `$4.20`, `$42`, `$1.3 k`. */
+export function formatCostUsd(usd: number): string {
+  if (!Number.isFinite(usd)) return UNKNOWN;
+  if (usd === 0) return "$0";
+  if (usd < 0.0001) return "<$0.0001";
+  const decimals = usd < 0.00995 ? 4 : usd < 0.0995 ? 3 : 2;
+  return `$${usd < 9.995 ? usd.toFixed(decimals) : formatCount(Math.round(usd))}`;
+}
+
 /**
  * A measured value beside its limit. Where both would look the same they get one
  * digit more; where that does not help, `value` is `null`: it is just above.

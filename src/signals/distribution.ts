@@ -66,7 +66,7 @@ export class Distribution {
 
   /** @param fractions ascending. */
   #quantiles(fractions: readonly number[]): number[] {
-    const rank = (fraction: number) => Math.max(1, Math.ceil(fraction * this.count));
+    const rank = (fraction: number) => nearestRank(fraction, this.count);
     if (this.#samples) {
       const sorted = Float64Array.from(this.#samples).sort();
       return fractions.map((fraction) => sorted[rank(fraction) - 1] ?? 0);
@@ -90,6 +90,11 @@ export class Distribution {
     this.#buckets = new SortedCounts();
     for (const sample of samples) this.#buckets.add(bucketOf(sample), 1);
   }
+}
+
+/** The place, from 1, of a quantile in so many ascending samples: the one definition of a percentile. */
+export function nearestRank(fraction: number, count: number): number {
+  return Math.max(1, Math.ceil(fraction * count));
 }
 
 /** Counts by bucket, ascending, in two flat arrays: there are very many of these. */
