@@ -7,10 +7,10 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { compareReleases, type Metric, type ReleaseComparison } from "./compare-releases.ts";
 import {
-  coarse,
   type Draw,
   drawRelease,
   heavyTailed,
+  inTenths,
   lognormal,
   seeded,
   type Traffic,
@@ -35,7 +35,7 @@ const latencies: Readonly<Record<string, Draw>> = {
   "heavy-tailed": heavyTailed,
   "30 % cache hits": withCacheHits(0.3),
   "95 % cache hits": withCacheHits(0.95),
-  "in steps of a tenth": coarse,
+  "in steps of a tenth": inTenths(lognormal(0.4)),
 };
 type Latency = keyof typeof latencies & string;
 
@@ -97,21 +97,28 @@ for (const [index, [requestsBefore, requestsAfter, name, errorRate, tokens]] of 
   });
 }
 
-const worsened: readonly (readonly [string, Partial<Traffic>, Metric])[] = [
-  ["p95 20 % higher", { latency: (random) => 1.2 * typical.latency(random) }, "latencyP95Ms"],
+/** What is worse, what both releases are like, what only the later one is, and where it shows. */
+const worsened: readonly (readonly [string, Partial<Traffic>, Partial<Traffic>, Metric])[] = [
+  ["p95 20 % higher", {}, { latency: (random) => 1.2 * typical.latency(random) }, "latencyP95Ms"],
   [
-    "one in ten requests takes three times as long",
-    { latency: (random) => (random() < 0.1 ? 3 : 1) * typical.latency(random) },
+    "p95 20 % higher, latencies in steps of a tenth",
+    { latency: inTenths(typical.latency) },
+    { latency: inTenths((random) => 1.2 * typical.latency(random)) },
     "latencyP95Ms",
   ],
-  ["4 % of requests fail instead of 1 %", { errorRate: 0.04 }, "errorRate"],
-  ["10 % more tokens", { tokens: (random) => 1.1 * lognormal(0.4)(random) }, "tokensPerRequest"],
+  ["4 % of requests fail instead of 1 %", {}, { errorRate: 0.04 }, "errorRate"],
+  [
+    "10 % more tokens",
+    {},
+    { tokens: (random) => 1.1 * lognormal(0.4)(random) },
+    "tokensPerRequest",
+  ],
 ];
-for (const [index, [name, changes, metric]] of worsened.entries()) {
+for (const [index, [name, both, later, metric]] of worsened.entries()) {
   test(`worse: ${name}`, () => {
     const found = shareOf(({ metrics }) => metrics[metric].verdict === "worse", {
-      before: typical,
-      after: { ...typical, ...changes },
+      before: { ...typical, ...both },
+      after: { ...typical, ...both, ...later },
       seed: 200 + index,
     });
     assert.ok(found >= FOUND_MIN, `only ${share(found)} are found`);

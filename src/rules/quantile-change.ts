@@ -113,27 +113,44 @@ function lowBound(before: Candidates, after: Candidates, alpha: number): number 
   return Math.exp(high);
 }
 
-/** How many on each side are above the quantile of both together. */
-function ratesAbove(
-  before: Float64Array,
-  after: Float64Array,
-  fraction: number,
-): readonly [Rate, Rate] {
-  const rank = nearestRank(fraction, before.length + after.length);
-  let [fromBefore, fromAfter] = [0, 0];
-  let quantile = 0;
-  while (fromBefore + fromAfter < rank) {
-    const next = before[fromBefore] ?? Number.POSITIVE_INFINITY;
-    const other = after[fromAfter] ?? Number.POSITIVE_INFINITY;
-    quantile = Math.min(next, other);
-    if (next <= other) fromBefore++;
-    else fromAfter++;
-  }
-  // Those equal to it are not above it, on whichever side they were met.
-  while (before[fromBefore] === quantile) fromBefore++;
-  while (after[fromAfter] === quantile) fromAfter++;
-  return [
-    { hits: before.length - fromBefore, total: before.length },
-    { hits: after.length - fromAfter, total: after.length },
+type Rates = readonly [before: Rate, after: Rate];
+
+/**
+ * How many on each side are above the quantile of both together. Where many
+ * samples are equal to it, those are counted too if that comes closer, as a ratio,
+ * to the share that should be above. It looks at both sides as one, so that the
+ * test of the two rates stays exact.
+ */
+function ratesAbove(before: Float64Array, after: Float64Array, fraction: number): Rates {
+  const count = before.length + after.length;
+  const quantile = valueAt(nearestRank(fraction, count), before, after);
+  const rate = (values: Float64Array, isAbove: (value: number) => boolean): Rate => ({
+    hits: values.length - 1 - values.findLastIndex((value) => !isAbove(value)),
+    total: values.length,
+  });
+  const rates = (isAbove: (value: number) => boolean): Rates => [
+    rate(before, isAbove),
+    rate(after, isAbove),
   ];
+  const hitsOf = ([one, other]: Rates) => one.hits + other.hits;
+
+  const strict = rates((value) => value > quantile);
+  const wide = rates((value) => value >= quantile);
+  const expected = (1 - fraction) * count;
+  return hitsOf(strict) * hitsOf(wide) < expected ** 2 ? wide : strict;
+}
+
+/** The value of this rank, from 1, of both together. */
+function valueAt(rank: number, before: Float64Array, after: Float64Array): number {
+  let [fromBefore, fromAfter] = [before.length, after.length];
+  let value = Number.NaN;
+  // From the top, which is where quantiles that matter are.
+  while (fromBefore + fromAfter >= rank) {
+    const one = before[fromBefore - 1] ?? Number.NEGATIVE_INFINITY;
+    const other = after[fromAfter - 1] ?? Number.NEGATIVE_INFINITY;
+    value = Math.max(one, other);
+    if (one >= other) fromBefore--;
+    else fromAfter--;
+  }
+  return value;
 }

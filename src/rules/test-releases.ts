@@ -43,8 +43,11 @@ export const withCacheHits =
   (random) =>
     random() < share ? quick(random) / 50 : common(random);
 
-/** Measured in tenths: most values are shared by many. */
-export const coarse: Draw = (random) => Math.round(common(random) * 10) / 10;
+/** Measured coarsely: most values are shared by many. */
+export const inTenths =
+  (draw: Draw): Draw =>
+  (random) =>
+    Math.round(draw(random) * 10) / 10;
 
 export type Traffic = {
   readonly requests: number;
