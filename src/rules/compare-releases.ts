@@ -65,7 +65,7 @@ export type MetricComparison = Both<number | null> & {
   readonly verdict: Verdict;
   /** What the figures are made of. */
   readonly samples: Both<number>;
-  /** Samples that are no finite number from 0. */
+  /** Samples that are no number, negative, or above 2⁵³. */
   readonly leftOut: Both<number>;
 };
 
@@ -147,8 +147,8 @@ function judge(
   { alpha, leastChange }: Proof & { readonly leastChange: number },
 ): MetricComparison {
   const { before, after, samples, leftOut, kind } = figure;
-  const relativeChange =
-    before === null || after === null || before === 0 ? null : after / before - 1;
+  const ratio = before === null || after === null || before === 0 ? null : after / before;
+  const relativeChange = ratio !== null && Number.isFinite(ratio) ? ratio - 1 : null;
   const told = { before, after, relativeChange, samples, leftOut };
   if (before === null || after === null || !isEnough(figure)) {
     return { ...told, interval: null, verdict: "not_enough" };
@@ -158,12 +158,14 @@ function judge(
   const isBetter = direction === "down" && before > after * (1 + leastChange);
   return {
     ...told,
-    interval:
-      interval !== null && kind === "ratio"
-        ? { low: interval.low - 1, high: interval.high - 1 }
-        : interval,
+    interval: interval && Number.isFinite(interval.high) ? inKind(interval, kind) : null,
     verdict: isWorse ? "worse" : isBetter ? "better" : "no_difference",
   };
+}
+
+/** A ratio is told as the change that it is. */
+function inKind({ low, high }: Interval, kind: Figure["kind"]): Interval {
+  return kind === "ratio" ? { low: low - 1, high: high - 1 } : { low, high };
 }
 
 function latencies(before: ReleaseSample, after: ReleaseSample): Figure {
@@ -249,7 +251,7 @@ function isCount(number: number): boolean {
 
 type Usable = { readonly values: Float64Array<ArrayBuffer>; readonly leftOut: number };
 
-/** The samples that are finite and not negative, of at most `SAMPLES_MAX`. */
+/** The samples that can be true, in their order, of at most `SAMPLES_MAX`. */
 function usable(samples: readonly number[]): Usable {
   const looked = Math.min(samples.length, SAMPLES_MAX);
   const step = samples.length / Math.max(1, looked);
@@ -259,7 +261,7 @@ function usable(samples: readonly number[]): Usable {
     // One of each stretch, but not always its first: traffic may have a beat of its own.
     const shift = step > 1 ? (index * Math.SQRT2) % 1 : 0;
     const value = samples[Math.floor((index + shift) * step)] ?? Number.NaN;
-    if (value >= 0 && value <= Number.MAX_VALUE) values[count++] = value;
+    if (value >= 0 && value <= Number.MAX_SAFE_INTEGER) values[count++] = value;
   }
   return { values: values.subarray(0, count), leftOut: looked - count };
 }
