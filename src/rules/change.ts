@@ -4,7 +4,7 @@ export type Interval = { readonly low: number; readonly high: number };
 export type Change = {
   /** Where the true change lies, `null` where it has no bound. */
   readonly interval: Interval | null;
-  /** `null` where it may be chance. Where it is not, the interval holds no change of nothing. */
+  /** `null` where it may be chance. Where it is told, the whole interval lies on that side. */
   readonly direction: "up" | "down" | null;
 };
 

@@ -38,12 +38,11 @@ export function meanChange(before: Float64Array, after: Float64Array, { alpha }:
 
 function intervalOfRatio(was: Moments, is: Moments, alpha: number): Interval | null {
   if (was.mean === 0 || is.mean === 0) return null;
-  const errors = [was, is].map(({ spread, count }) => spread / count);
-  const variance = (errors[0] ?? 0) + (errors[1] ?? 0);
+  const [errorBefore, errorAfter] = [was.spread / was.count, is.spread / is.count];
+  const variance = errorBefore + errorAfter;
   // Welch and Satterthwaite; without any spread they do not matter.
   const degrees =
-    variance ** 2 /
-    ((errors[0] ?? 0) ** 2 / (was.count - 1) + (errors[1] ?? 0) ** 2 / (is.count - 1));
+    variance ** 2 / (errorBefore ** 2 / (was.count - 1) + errorAfter ** 2 / (is.count - 1));
   const reach = variance === 0 ? 0 : studentQuantile(alpha, { degrees }) * Math.sqrt(variance);
   const ratio = is.mean / was.mean;
   return { low: ratio * Math.exp(-reach), high: ratio * Math.exp(reach) };
