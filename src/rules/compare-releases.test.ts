@@ -159,12 +159,12 @@ test("without predictors of both it is not known what changed", () => {
   assert.equal(changes({ self: "a" }, {}), undefined);
 });
 
-test("a million requests are compared as quickly as a hundred thousand", () => {
+test("a million latencies are thinned out evenly", () => {
   const random = seeded(4);
   const some = Array.from({ length: 1_000_000 }, () => 1_000 * random());
   const { latencyP95Ms } = compareReleases(even, { ...even, latenciesMs: some }).metrics;
   assert.equal(latencyP95Ms.samples.after, SAMPLES_MAX);
-  assert.ok(Math.abs((latencyP95Ms.after ?? 0) - 950) < 3);
+  assert.ok(Math.abs((latencyP95Ms.after ?? 0) - 950) < 5);
 });
 test("thinning out is not misled by traffic with a beat", () => {
   const beat = Array.from({ length: 10 * SAMPLES_MAX }, (_, index) => (index % 10 === 0 ? 9 : 1));

@@ -24,7 +24,7 @@ export const FAMILY_ALPHA = 0.05;
 export const LEAST_CHANGE = 0.02;
 
 /** More samples of one kind and side are thinned out evenly before they are looked at. */
-export const SAMPLES_MAX = 100_000;
+export const SAMPLES_MAX = 20_000;
 
 /** What is compared of the latencies. */
 const LATENCY_FRACTION = 0.95;
