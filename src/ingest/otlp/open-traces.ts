@@ -47,8 +47,8 @@ export class OpenTraces {
   readonly #open = new Map<string, OpenTrace>();
   /** Agents of which a root has come. */
   readonly #rooted = new Set<string>();
-  /** Key to a digest of each of its spans. Oldest first. */
-  readonly #closed = new Map<string, ReadonlyMap<string, number>>();
+  /** By key, oldest first. */
+  readonly #closed = new Map<string, ClosedSpans>();
   #spanCount = 0;
   #closedSpanCount = 0;
 
@@ -60,33 +60,34 @@ export class OpenTraces {
   add(spans: readonly AgentSpan[], nowMs: number): Map<SpanDropReason, number> {
     const dropped = new Map<SpanDropReason, number>();
     const drop = (reason: SpanDropReason) => dropped.set(reason, (dropped.get(reason) ?? 0) + 1);
+    // A batch mostly holds the spans of one trace side by side.
+    let before: AgentSpan | undefined;
+    let trace: OpenTrace | undefined;
+    let closed: ClosedSpans | undefined;
     for (const span of spans) {
-      const closed = this.#closed.get(keyOf(span));
-      if (closed) {
-        const seen = closed.get(span.spanId);
-        drop(
-          seen === undefined
-            ? "late_span"
-            : seen === digest(span)
-              ? "duplicate_span"
-              : "changed_span",
-        );
-        continue;
+      if (span.traceId !== before?.traceId || span.endpoint !== before.endpoint) {
+        const key = keyOf(span);
+        closed = this.#closed.get(key);
+        trace = closed ? undefined : this.#traceOf(key, span, nowMs);
+        before = span;
       }
-      const trace = this.#traceOf(span, nowMs);
+      if (closed) drop(closed.reasonToDrop(span));
+      if (!trace) continue;
       const known = trace.spans.get(span.spanId);
       if (known) {
         drop(digest(known) === digest(span) ? "duplicate_span" : "changed_span");
-      } else if (trace.spans.size >= TRACE_SPANS_MAX) {
+        continue;
+      }
+      if (trace.spans.size >= TRACE_SPANS_MAX) {
         drop("trace_span_limit");
-      } else {
-        trace.spans.set(span.spanId, span);
-        if (span.parentSpanId === null) {
-          trace.hasRoot = true;
-          this.#noteRoot(span.endpoint);
-        }
-        trace.lastArrivalMs = nowMs;
-        this.#spanCount++;
+        continue;
+      }
+      trace.spans.set(span.spanId, span);
+      trace.lastArrivalMs = nowMs;
+      this.#spanCount++;
+      if (span.parentSpanId === null) {
+        trace.hasRoot = true;
+        this.#noteRoot(span.endpoint);
       }
     }
     return dropped;
@@ -147,11 +148,9 @@ export class OpenTraces {
     return closed;
   }
 
-  #traceOf(span: AgentSpan, nowMs: number): OpenTrace {
-    const key = keyOf(span);
+  #traceOf(key: string, { endpoint }: AgentSpan, nowMs: number): OpenTrace {
     const known = this.#open.get(key);
     if (known) return known;
-    const { endpoint } = span;
     const trace = { endpoint, spans: new Map(), hasRoot: false, lastArrivalMs: nowMs };
     this.#open.set(key, trace);
     return trace;
@@ -162,13 +161,39 @@ export class OpenTraces {
   }
 
   #remember(key: string, spans: ReadonlyMap<string, AgentSpan>): void {
-    this.#closed.set(key, new Map(Array.from(spans, ([id, span]) => [id, digest(span)])));
+    this.#closed.set(key, new ClosedSpans(spans));
     this.#closedSpanCount += spans.size;
-    for (const [oldest, digests] of this.#closed) {
+    for (const [oldest, { size }] of this.#closed) {
       if (this.#closedSpanCount <= CLOSED_SPANS_MAX) break;
       this.#closed.delete(oldest);
-      this.#closedSpanCount -= digests.size;
+      this.#closedSpanCount -= size;
     }
+  }
+}
+
+/** The spans of a closed trace, as far as it takes to know one that is sent again. */
+class ClosedSpans {
+  readonly #ids: readonly string[];
+  readonly #digests: Int32Array;
+  /** Place of each id: made when the first span comes late, which few traces see. */
+  #places: ReadonlyMap<string, number> | null = null;
+
+  constructor(spans: ReadonlyMap<string, AgentSpan>) {
+    this.#ids = [...spans.keys()];
+    this.#digests = new Int32Array(spans.size);
+    let place = 0;
+    for (const span of spans.values()) this.#digests[place++] = digest(span);
+  }
+
+  get size(): number {
+    return this.#ids.length;
+  }
+
+  reasonToDrop(span: AgentSpan): SpanDropReason {
+    this.#places ??= new Map(this.#ids.map((id, place) => [id, place]));
+    const place = this.#places.get(span.spanId);
+    if (place === undefined) return "late_span";
+    return this.#digests[place] === digest(span) ? "duplicate_span" : "changed_span";
   }
 }
 
@@ -176,13 +201,22 @@ function keyOf({ traceId, endpoint }: AgentSpan): string {
   return `${traceId} ${endpoint}`;
 }
 
+const times = new Float64Array(2);
+const timeWords = new Int32Array(times.buffer);
+
 /** Tells a repeated span from a different one with the same id. */
 function digest({ name, startMs, endMs, failed, parentSpanId }: AgentSpan): number {
+  times[0] = startMs;
+  times[1] = endMs;
   let hash = failed ? 17 : 19;
-  for (const part of [name, parentSpanId ?? "", String(startMs), String(endMs)]) {
-    for (let index = 0; index < part.length; index++) {
-      hash = Math.imul(hash ^ part.charCodeAt(index), 0x01000193);
-    }
-  }
-  return hash >>> 0;
+  for (let word = 0; word < 4; word++) hash = mixed(hash, timeWords[word] ?? 0);
+  for (let at = 0; at < name.length; at++) hash = mixed(hash, name.charCodeAt(at));
+  if (parentSpanId === null) return hash;
+  for (let at = 0; at < parentSpanId.length; at++) hash = mixed(hash, parentSpanId.charCodeAt(at));
+  return hash;
+}
+
+function mixed(hash: number, word: number): number {
+  const product = Math.imul(hash ^ word, 0x9e3779b1);
+  return product ^ (product >>> 15);
 }
