@@ -4,10 +4,10 @@
  * restart gives the same figures again. Beside it only what may be forgotten is
  * noted: when a check was last looked at, and how an alert's value moves.
  */
-import { type MetricPoint, PushedSeries } from "./ingest/otlp/metric-samples.ts";
+import { PushedSeries } from "./ingest/otlp/metric-samples.ts";
 import { OpenTraces } from "./ingest/otlp/open-traces.ts";
+import type { Change, Component, JournalEntry, KeptNotification } from "./journal-entry.ts";
 import { Agents } from "./live/agents.ts";
-import type { Notification } from "./notify/notification.ts";
 import { type AlertState, alertKey } from "./rules/step-alerts.ts";
 import type { AlertChange } from "./signals/alert.ts";
 import type { HealthResult } from "./signals/health-result.ts";
@@ -20,72 +20,6 @@ export const CHANGES_MAX = 200;
 export const NOTIFICATIONS_MAX = 200;
 /** Components whose health is kept. */
 export const COMPONENTS_MAX = 2_000;
-
-/** What the journal keeps. */
-export type JournalEntry =
-  | {
-      readonly kind: "spans";
-      readonly spans: readonly AgentSpan[];
-      /** What was left out while reading the batch, by reason. */
-      readonly dropped: Readonly<Record<string, number>>;
-    }
-  | { readonly kind: "close"; readonly traceIds: readonly string[] }
-  | {
-      readonly kind: "observed";
-      readonly samples: readonly Sample[];
-      readonly health: readonly HealthResult[];
-      readonly dropped: Readonly<Record<string, number>>;
-    }
-  | {
-      readonly kind: "metrics";
-      /** Points that say something new. */
-      readonly points: readonly MetricPoint[];
-      /** How many more points came that repeat a known value. */
-      readonly repeated: number;
-      readonly dropped: Readonly<Record<string, number>>;
-    }
-  | {
-      readonly kind: "alerts";
-      readonly changes: readonly AlertChange[];
-      /** All alerts after the changes. */
-      readonly alerts: readonly AlertState[];
-      readonly notifications: readonly Notification[];
-    }
-  | {
-      /** What is still true of entries that are about to leave the journal. */
-      readonly kind: "carried";
-      readonly alerts: readonly AlertState[];
-      readonly components: readonly Component[];
-      readonly notifications: readonly KeptNotification[];
-      readonly changes: readonly Change[];
-    }
-  | {
-      readonly kind: "notified";
-      readonly id: string;
-      readonly state: NotificationState;
-      readonly attempts: number;
-      readonly problem: string | null;
-    };
-
-export type NotificationState = "waiting" | "sent" | "failed";
-
-export type KeptNotification = {
-  readonly notification: Notification;
-  readonly state: NotificationState;
-  readonly attempts: number;
-  /** Why the last attempt failed. */
-  readonly problem: string | null;
-};
-
-export type Component = HealthResult & { readonly sinceMs: number };
-
-export type Change = {
-  readonly timeMs: number;
-  readonly kind: "alert" | "error_group" | "notification" | "health";
-  readonly endpoint: string | null;
-  readonly to: string;
-  readonly text: string;
-};
 
 /** What happened since the monitor was started. */
 export type RunLog = {

@@ -10,10 +10,11 @@ import { decodeMetricsJson } from "./ingest/otlp/decode-metrics-json.ts";
 import { decodeMetricsProtobuf } from "./ingest/otlp/decode-metrics-protobuf.ts";
 import { decodeTracesProtobuf } from "./ingest/otlp/decode-protobuf.ts";
 import { toMetricPoints } from "./ingest/otlp/metric-samples.ts";
+import { bodyOf, entryOf, type JournalEntry } from "./journal-entry.ts";
 import type { Agent } from "./live/agents.ts";
 import { windowOf } from "./live/window.ts";
 import { MonitorError } from "./monitor-error.ts";
-import { type JournalEntry, MonitorState } from "./monitor-state.ts";
+import { MonitorState } from "./monitor-state.ts";
 import type { Channel } from "./notify/channel.ts";
 import { composeNotification } from "./notify/compose.ts";
 import { createDelivery, type Delivery, type DeliveryOutcome } from "./notify/deliver.ts";
@@ -39,8 +40,8 @@ const RULES_INTERVAL_MS = 1_000;
 const PRUNE_INTERVAL_MS = 60 * 60_000;
 /** When it does so first: a start has more urgent things to do. */
 const FIRST_PRUNE_AFTER_MS = 10_000;
-/** How much may be written before the journal sheds what is too much, in characters. */
-const PRUNE_AFTER_CHARS = 32 * 1024 * 1024;
+/** How much may be written before the journal sheds what is too much, in characters or bytes. */
+const PRUNE_AFTER_LENGTH = 32 * 1024 * 1024;
 /** A wait after which a person wants to know what is being waited for. */
 const NOTICEABLE_MS = 1_000;
 /** A baseline is this many times as long as the window that it is compared with. */
@@ -81,7 +82,7 @@ export class Monitor {
   #closingTraces = false;
   #stepping = false;
   #alertsDropped = 0;
-  #charsSincePrune = 0;
+  #writtenSincePrune = 0;
   #storeProblem: string | null = null;
 
   private constructor(options: MonitorOptions, journal: Journal, state: MonitorState) {
@@ -224,7 +225,7 @@ export class Monitor {
 
   async #record(entry: JournalEntry): Promise<void> {
     const timeMs = this.now();
-    const body = JSON.stringify(entry);
+    const body = bodyOf(entry);
     try {
       await this.#journal.append({ timeMs, body });
       this.#storeProblem = null;
@@ -233,8 +234,8 @@ export class Monitor {
       throw error;
     }
     this.state.apply(entry, timeMs);
-    this.#charsSincePrune += body.length;
-    if (this.#charsSincePrune > PRUNE_AFTER_CHARS) void this.#prune();
+    this.#writtenSincePrune += body.length;
+    if (this.#writtenSincePrune > PRUNE_AFTER_LENGTH) void this.#prune();
   }
 
   /** Why nothing can be written now; `null` when it can. */
@@ -251,7 +252,7 @@ export class Monitor {
 
   /** Before the oldest entries go, what is still true of them is written anew. */
   async #prune(): Promise<void> {
-    this.#charsSincePrune = 0;
+    this.#writtenSincePrune = 0;
     try {
       await this.#record(this.state.carried());
       this.#journal.prune(this.now());
@@ -438,7 +439,7 @@ async function restore(
   let unreadable = 0;
   const { damaged, quarantinedAs } = await journal.replay(({ body, timeMs }) => {
     try {
-      state.apply(JSON.parse(body) as JournalEntry, timeMs);
+      state.apply(entryOf(body), timeMs);
     } catch {
       unreadable++;
     }

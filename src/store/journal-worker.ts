@@ -17,11 +17,10 @@ import { DatabaseSync } from "node:sqlite";
 import { parentPort, workerData } from "node:worker_threads";
 import { crc32 } from "node:zlib";
 
-export type StoredEntry = {
-  readonly timeMs: number;
-  /** JSON. */
-  readonly body: string;
-};
+/** Text or bytes: the journal does not look inside. */
+export type EntryBody = string | Uint8Array<ArrayBuffer>;
+
+export type StoredEntry = { readonly timeMs: number; readonly body: EntryBody };
 
 export type ToWorker =
   | { readonly kind: "commit"; readonly entries: readonly StoredEntry[] }
@@ -49,10 +48,18 @@ export type FromWorker =
       readonly quarantinedAs: string | null;
     };
 
-/** What is read back at a time, in characters; at least one row. */
-const READ_CHARS = 8 * 1024 * 1024;
-/** The layout of the table and of the entries in it. */
-const FORMAT_VERSION = 1;
+/** What is read back at a time, in characters or bytes; at least one row. */
+const READ_LENGTH = 8 * 1024 * 1024;
+/** The layout of the table and of the entries in it. Version 1 held text only. */
+const FORMAT_VERSION = 2;
+
+const ENTRIES_TABLE = `
+  CREATE TABLE IF NOT EXISTS entries (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    time_ms REAL NOT NULL,
+    checksum INTEGER NOT NULL,
+    body ANY NOT NULL
+  ) STRICT;`;
 
 class NewerFormatError extends Error {}
 
@@ -98,12 +105,9 @@ function openDatabase(path: string, directory: string): DatabaseSync {
     if (version > FORMAT_VERSION) throw new NewerFormatError(`format ${version}`);
     database.exec(`
       BEGIN IMMEDIATE;
-      CREATE TABLE IF NOT EXISTS entries (
-        seq INTEGER PRIMARY KEY AUTOINCREMENT,
-        time_ms REAL NOT NULL,
-        checksum INTEGER NOT NULL,
-        body TEXT NOT NULL
-      ) STRICT;
+      ${version === 1 ? "ALTER TABLE entries RENAME TO entries_1;" : ""}
+      ${ENTRIES_TABLE}
+      ${version === 1 ? "INSERT INTO entries SELECT * FROM entries_1; DROP TABLE entries_1;" : ""}
       PRAGMA user_version = ${FORMAT_VERSION};
       COMMIT;
     `);
@@ -151,20 +155,20 @@ class JournalFile {
 
   readNext(): FromWorker {
     const entries: StoredEntry[] = [];
-    let chars = 0;
+    let length = 0;
     let last = true;
     let quarantinedAs: string | null = null;
     try {
       for (const row of rowsAfter(this.#database, this.#readUntil)) {
-        if (chars > READ_CHARS) {
+        if (length > READ_LENGTH) {
           last = false;
           break;
         }
-        this.#readUntil = Number(row.seq);
+        this.#readUntil = row.seq;
         const entry = entryOf(row);
         if (entry) entries.push(entry);
         else this.#damaged++;
-        chars += String(row.body).length;
+        length += row.body.length;
       }
     } catch (error) {
       if (!isDamage(error)) throw error;
@@ -181,7 +185,7 @@ class JournalFile {
     const old = new DatabaseSync(join(this.#directory, quarantinedAs), { readOnly: true });
     try {
       for (const row of rowsAfter(old, 0)) {
-        if (Number(row.seq) > this.#readUntil) break;
+        if (row.seq > this.#readUntil) break;
         const entry = entryOf(row);
         if (entry) insertAll(this.#database, [entry]);
       }
@@ -228,19 +232,24 @@ class JournalFile {
   }
 }
 
-type Row = Readonly<Record<string, unknown>>;
+/** As `ENTRIES_TABLE` has it. */
+type Row = {
+  readonly seq: number;
+  readonly time_ms: number;
+  readonly checksum: number;
+  readonly body: EntryBody;
+};
 
 function rowsAfter(database: DatabaseSync, seq: number): Iterable<Row> {
   const statement = database.prepare(
     "SELECT seq, time_ms, checksum, body FROM entries WHERE seq > ? ORDER BY seq",
   );
-  return statement.iterate(seq) as Iterable<Row>;
+  return statement.iterate(seq) as unknown as Iterable<Row>;
 }
 
 /** `null` when the checksum does not fit. */
-function entryOf(row: Row): StoredEntry | null {
-  const body = String(row.body);
-  return crc32(body) === Number(row.checksum) ? { timeMs: Number(row.time_ms), body } : null;
+function entryOf({ time_ms: timeMs, checksum, body }: Row): StoredEntry | null {
+  return crc32(body) === checksum ? { timeMs, body } : null;
 }
 
 function insertAll(database: DatabaseSync, entries: readonly StoredEntry[]): void {

@@ -4,8 +4,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, test } from "node:test";
+import { crc32 } from "node:zlib";
 import { MonitorError } from "../monitor-error.ts";
-import { type Journal, openJournal, PENDING_CHARS_MAX, RETENTION_MS } from "./journal.ts";
+import {
+  type EntryBody,
+  type Journal,
+  openJournal,
+  PENDING_LENGTH_MAX,
+  RETENTION_MS,
+} from "./journal.ts";
 
 let directory = "";
 beforeEach(() => {
@@ -13,10 +20,10 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-const entry = (body: string, timeMs = 1) => ({ timeMs, body });
+const entry = (body: EntryBody, timeMs = 1) => ({ timeMs, body });
 
-async function bodies(journal: Journal): Promise<string[]> {
-  const found: string[] = [];
+async function bodies(journal: Journal): Promise<EntryBody[]> {
+  const found: EntryBody[] = [];
   await journal.replay(({ body }) => found.push(body));
   return found;
 }
@@ -33,6 +40,40 @@ test("what was appended comes back in order after closing", async () => {
   assert.deepEqual(await bodies(again.journal), appended);
   assert.equal(again.quarantinedAs, null);
   await again.journal.close();
+});
+
+test("text and bytes come back as what they were", async () => {
+  const { journal } = await openJournal(directory);
+  const appended = ["", "text", new Uint8Array([0, 255, 13, 10]), new Uint8Array(0)];
+  for (const body of appended) await journal.append(entry(body));
+  await journal.close();
+
+  const again = await openJournal(directory);
+  assert.deepEqual(await bodies(again.journal), appended);
+  await again.journal.close();
+});
+
+test("a journal of version 1 is read, and goes on", async () => {
+  const database = new DatabaseSync(join(directory, "journal.db"));
+  database.exec(`
+    PRAGMA auto_vacuum = INCREMENTAL;
+    PRAGMA journal_mode = WAL;
+    CREATE TABLE entries (
+      seq INTEGER PRIMARY KEY AUTOINCREMENT,
+      time_ms REAL NOT NULL,
+      checksum INTEGER NOT NULL,
+      body TEXT NOT NULL
+    ) STRICT;
+    PRAGMA user_version = 1;
+  `);
+  const insert = database.prepare("INSERT INTO entries (time_ms, checksum, body) VALUES (?, ?, ?)");
+  for (const body of ["one", "two"]) insert.run(1, crc32(body), body);
+  database.close();
+
+  const { journal } = await openJournal(directory);
+  await journal.append(entry(new Uint8Array([3])));
+  assert.deepEqual(await bodies(journal), ["one", "two", new Uint8Array([3])]);
+  await journal.close();
 });
 
 test("appends resolve in the order they were made", async () => {
@@ -76,7 +117,7 @@ test("a damaged row is left out and counted", async () => {
   database.close();
 
   const again = await openJournal(directory);
-  const found: string[] = [];
+  const found: EntryBody[] = [];
   const { entries, damaged } = await again.journal.replay(({ body }) => found.push(body));
   assert.deepEqual(
     { found, entries, damaged },
@@ -125,7 +166,7 @@ test("a page that was overwritten costs what stood on it and after it, and the r
   writeFileSync(path, file);
 
   const again = await openJournal(directory);
-  const found: string[] = [];
+  const found: EntryBody[] = [];
   const { quarantinedAs } = await again.journal.replay(({ body }) => found.push(body));
   assert.ok(quarantinedAs !== null && readdirSync(directory).includes(quarantinedAs));
   assert.ok(found.length > 100 && found.length < 400, `${found.length} found`);
@@ -148,7 +189,7 @@ test("a journal of a newer version is left as it is", async () => {
 
 test("an entry that can never be written is refused for good", async () => {
   const { journal } = await openJournal(directory);
-  const body = "x".repeat(PENDING_CHARS_MAX + 1);
+  const body = "x".repeat(PENDING_LENGTH_MAX + 1);
   await assert.rejects(journal.append(entry(body)), { code: "TELEMETRY_TOO_LARGE" });
   await journal.close();
 });

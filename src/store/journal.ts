@@ -7,8 +7,10 @@ import { Worker } from "node:worker_threads";
 import { MonitorError } from "../monitor-error.ts";
 import type { FromWorker, OpenFailure, StoredEntry, ToWorker } from "./journal-worker.ts";
 
-/** Entries that wait for the disk, in characters. Beyond, `append` refuses. */
-export const PENDING_CHARS_MAX = 64 * 1024 * 1024;
+export type { EntryBody } from "./journal-worker.ts";
+
+/** Entries that wait for the disk, in characters or bytes. Beyond, `append` refuses. */
+export const PENDING_LENGTH_MAX = 64 * 1024 * 1024;
 /** Age, in milliseconds, at which entries leave the journal. */
 export const RETENTION_MS = 24 * 60 * 60 * 1000;
 /** Size of the journal beyond which the oldest entries leave it, in bytes. */
@@ -70,7 +72,7 @@ export class Journal {
   readonly #worker: Worker;
   #waiting: Waiting[] = [];
   #committing: readonly Waiting[] = [];
-  #pendingChars = 0;
+  #pendingLength = 0;
   #onEntries: ((message: FromWorker & { kind: "entries" }) => void) | null = null;
   #onClosed: (() => void) | null = null;
   #reading: { readonly reject: (error: MonitorError) => void } | null = null;
@@ -95,7 +97,7 @@ export class Journal {
    */
   append(entry: StoredEntry): Promise<void> {
     if (this.#failure) return Promise.reject(this.#failure);
-    if (entry.body.length > PENDING_CHARS_MAX) {
+    if (entry.body.length > PENDING_LENGTH_MAX) {
       return Promise.reject(
         new MonitorError(
           "TELEMETRY_TOO_LARGE",
@@ -106,10 +108,10 @@ export class Journal {
         ),
       );
     }
-    if (this.#pendingChars + entry.body.length > PENDING_CHARS_MAX) {
+    if (this.#pendingLength + entry.body.length > PENDING_LENGTH_MAX) {
       return Promise.reject(storeError("more telemetry waits for the disk than fits in memory"));
     }
-    this.#pendingChars += entry.body.length;
+    this.#pendingLength += entry.body.length;
     return new Promise((resolve, reject) => {
       this.#waiting.push({ entry, resolve, reject });
       this.#commitNext();
@@ -174,7 +176,7 @@ export class Journal {
         const group = this.#committing;
         this.#committing = [];
         for (const { entry, resolve, reject } of group) {
-          this.#pendingChars -= entry.body.length;
+          this.#pendingLength -= entry.body.length;
           if (message.kind === "committed") resolve();
           else reject(storeError(message.problem));
         }

@@ -320,6 +320,8 @@ function errorMessageOf({ exceptions, statusMessage }: OtlpSpan): string | null 
   return clean === "" ? null : clean;
 }
 
+/** Without halves of characters, which would not come back from the journal as they are. */
 function cut(value: string, length: number): string {
-  return value.length <= length ? value : `${value.slice(0, length - 1)}…`;
+  const kept = value.length <= length ? value : `${value.slice(0, length - 1)}…`;
+  return kept.toWellFormed();
 }

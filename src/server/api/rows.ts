@@ -1,8 +1,9 @@
 /** Rows of the JSON API that both views show, read from the monitor's state. */
+
+import type { Change, Component, KeptNotification } from "../../journal-entry.ts";
 import type { Agent, ErrorGroup } from "../../live/agents.ts";
 import type { Tally } from "../../live/tally.ts";
 import type { Monitor } from "../../monitor.ts";
-import type { Change, Component, KeptNotification } from "../../monitor-state.ts";
 import { unitOf } from "../../rules/evaluate.ts";
 import type { AlertState } from "../../rules/step-alerts.ts";
 import type {
