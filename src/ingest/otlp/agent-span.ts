@@ -55,7 +55,7 @@ export function isWanted(key: string): boolean {
 
 export function toAgentSpan(span: OtlpSpan): AgentSpan {
   const convention = conventionOf(span);
-  const { kind, ...told } = readers[convention](span);
+  const told = readers[convention](span);
   const failed = span.statusCode === OTLP_STATUS_ERROR;
   return {
     traceId: span.traceId,
@@ -64,7 +64,7 @@ export function toAgentSpan(span: OtlpSpan): AgentSpan {
     parentSpanId: span.parentIsRemote ? null : span.parentSpanId,
     name: cut(span.name, NAME_LENGTH_MAX),
     convention,
-    kind,
+    kind: told.kind,
     startMs: span.startMs,
     endMs: span.endMs,
     endpoint:
@@ -73,8 +73,14 @@ export function toAgentSpan(span: OtlpSpan): AgentSpan {
       "unknown",
     modelVersion:
       text(span.resource.get("dspy.model.version")) ?? text(span.resource.get("service.version")),
-    ...nothingTold,
-    ...told,
+    path: told.path ?? null,
+    program: told.program ?? null,
+    model: told.model ?? null,
+    tokens: told.tokens ?? null,
+    totalTokens: told.totalTokens ?? null,
+    costUsd: told.costUsd ?? null,
+    cacheHit: told.cacheHit ?? null,
+    firstTokenMs: told.firstTokenMs ?? null,
     failed,
     errorType: failed ? errorTypeOf(span) : null,
     errorMessage: failed ? errorMessageOf(span) : null,
@@ -82,6 +88,7 @@ export function toAgentSpan(span: OtlpSpan): AgentSpan {
   };
 }
 
+/** What a convention tells of a span. */
 type Told = {
   kind: AgentSpan["kind"];
   path?: string | null;
@@ -92,17 +99,6 @@ type Told = {
   costUsd?: number | null;
   cacheHit?: boolean | null;
   firstTokenMs?: number | null;
-};
-
-const nothingTold = {
-  path: null,
-  program: null,
-  model: null,
-  tokens: null,
-  totalTokens: null,
-  costUsd: null,
-  cacheHit: null,
-  firstTokenMs: null,
 };
 
 function conventionOf(span: OtlpSpan): Convention {

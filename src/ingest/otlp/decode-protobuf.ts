@@ -355,12 +355,13 @@ function readEnum(decoding: Decoding, end: number, largest: number): number {
 
 /**
  * A 64-bit nanosecond count exceeds 2^53, so whole milliseconds and the rest are
- * computed apart: 2^32 ns are 4294 ms and 967296 ns, and no term below does.
+ * computed apart: 2^32 ns are 4294 ms and 967296 ns, and no term below does. (`%`
+ * would say the same, and takes ten times as long.)
  */
 function msOfNano(high: number, low: number): number {
   const nano = high * 967_296 + low;
-  const restNano = nano % 1e6;
-  return high * 4294 + (nano - restNano) / 1e6 + restNano / 1e6;
+  const wholeMs = Math.floor(nano / 1e6);
+  return high * 4294 + wholeMs + (nano - wholeMs * 1e6) / 1e6;
 }
 
 function readAttribute(
@@ -382,8 +383,35 @@ function readAttribute(
   decoding.at = end;
 }
 
+/**
+ * As every exporter writes an attribute: a short key, then the value up to the end.
+ * Returns whether it is one such; nothing has changed when it is not.
+ */
+function findUsualKeyAndValue(decoding: Decoding, end: number): boolean {
+  const { body, at } = decoding;
+  if (end - at < 4 || byteAt(body, at) !== KEY_VALUE_KEY) return false;
+  const keyBytes = byteAt(body, at + 1);
+  const valueAt = at + 2 + keyBytes;
+  if (keyBytes >= 0x80 || end - valueAt < 2 || byteAt(body, valueAt) !== KEY_VALUE_VALUE) {
+    return false;
+  }
+  const first = byteAt(body, valueAt + 1);
+  const isShort = first < 0x80;
+  if (!isShort && end - valueAt < 3) return false;
+  const valueBytes = isShort ? first : (first & 0x7f) | (byteAt(body, valueAt + 2) << 7);
+  const valueStart = valueAt + (isShort ? 2 : 3);
+  if (valueBytes >= 0x4000 || valueStart + valueBytes !== end) return false;
+  decoding.keyBytes = keyBytes;
+  decoding.keyStart = at + 2;
+  decoding.valueStart = valueStart;
+  decoding.valueEnd = end;
+  decoding.at = end;
+  return true;
+}
+
 /** Leaves the cursor at `end`; an absent value lies from `end` to `end`. */
 function findKeyAndValue(decoding: Decoding, end: number): void {
+  if (findUsualKeyAndValue(decoding, end)) return;
   decoding.keyBytes = 0;
   decoding.keyStart = end;
   decoding.valueStart = end;
@@ -605,8 +633,10 @@ function traceIdOf(decoding: Decoding, at: number): string {
   const { view, traceIdAt: before } = decoding;
   const isSame =
     before >= 0 &&
-    view.getBigUint64(before) === view.getBigUint64(at) &&
-    view.getBigUint64(before + 8) === view.getBigUint64(at + 8);
+    view.getUint32(before + 12) === view.getUint32(at + 12) &&
+    view.getUint32(before + 8) === view.getUint32(at + 8) &&
+    view.getUint32(before + 4) === view.getUint32(at + 4) &&
+    view.getUint32(before) === view.getUint32(at);
   if (!isSame) {
     decoding.traceIdAt = at;
     decoding.traceId = hex8(view, at) + hex8(view, at + 8);

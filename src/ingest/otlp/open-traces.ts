@@ -47,8 +47,13 @@ export class OpenTraces {
   readonly #open = new Map<string, OpenTrace>();
   /** Agents of which a root has come. */
   readonly #rooted = new Set<string>();
-  /** By key, oldest first. */
   readonly #closed = new Map<string, ClosedSpans>();
+  /**
+   * Their keys, the oldest at `#oldestClosed`. The map keeps the order too, but finding
+   * its first entry means passing by all that were deleted before it.
+   */
+  readonly #closedKeys: string[] = [];
+  #oldestClosed = 0;
   #spanCount = 0;
   #closedSpanCount = 0;
 
@@ -162,12 +167,18 @@ export class OpenTraces {
 
   #remember(key: string, spans: ReadonlyMap<string, AgentSpan>): void {
     this.#closed.set(key, new ClosedSpans(spans));
+    this.#closedKeys.push(key);
     this.#closedSpanCount += spans.size;
-    for (const [oldest, { size }] of this.#closed) {
-      if (this.#closedSpanCount <= CLOSED_SPANS_MAX) break;
-      this.#closed.delete(oldest);
-      this.#closedSpanCount -= size;
-    }
+    while (this.#closedSpanCount > CLOSED_SPANS_MAX) this.#forgetOldest();
+  }
+
+  #forgetOldest(): void {
+    const oldest = this.#closedKeys[this.#oldestClosed++] ?? "";
+    this.#closedSpanCount -= this.#closed.get(oldest)?.size ?? 0;
+    this.#closed.delete(oldest);
+    if (this.#oldestClosed * 2 < this.#closedKeys.length) return;
+    this.#closedKeys.splice(0, this.#oldestClosed);
+    this.#oldestClosed = 0;
   }
 }
 

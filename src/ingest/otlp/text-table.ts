@@ -22,15 +22,20 @@ export function newTextTable(): TextTable {
   };
 }
 
+/** From the length and up to twelve of the bytes: first, middle and last four. */
 export function slotOf(view: DataView, start: number, sizeBytes: number): number {
-  const end = start + sizeBytes;
   let hash = sizeBytes;
-  let at = start;
-  // Four bytes at a time: a key has about 25.
-  for (; at + 4 <= end; at += 4) hash = Math.imul(hash ^ view.getUint32(at), HASH_FACTOR);
-  for (; at < end; at++) hash = Math.imul(hash ^ view.getUint8(at), HASH_FACTOR);
-  hash = Math.imul(hash ^ (hash >>> 15), HASH_FACTOR);
-  return (hash ^ (hash >>> 13)) & (SLOTS - 1);
+  if (sizeBytes >= 4) {
+    const last = start + sizeBytes - 4;
+    hash = Math.imul(hash ^ view.getUint32(start), HASH_FACTOR);
+    hash = Math.imul(hash ^ view.getUint32((start + last) >>> 1), HASH_FACTOR);
+    hash = Math.imul(hash ^ (hash >>> 15) ^ view.getUint32(last), HASH_FACTOR);
+  } else {
+    for (let at = start; at < start + sizeBytes; at++) {
+      hash = Math.imul(hash ^ view.getUint8(at), HASH_FACTOR);
+    }
+  }
+  return (hash ^ (hash >>> 15)) & (SLOTS - 1);
 }
 
 /** Odd, with bits all over: the multiplier of xxHash32. */
