@@ -14,7 +14,7 @@ export const PENDING_LENGTH_MAX = 64 * 1024 * 1024;
 /** Age, in milliseconds, at which entries leave the journal. */
 export const RETENTION_MS = 24 * 60 * 60 * 1000;
 /** Size of the journal beyond which the oldest entries leave it, in bytes. */
-export const SIZE_MAX_BYTES = 512 * 1024 * 1024;
+export const SIZE_MAX_BYTES = 256 * 1024 * 1024;
 
 export type JournalOpened = {
   readonly journal: Journal;

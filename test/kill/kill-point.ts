@@ -13,7 +13,7 @@ export type KillPoint = (typeof moments)[number];
 
 type Message = {
   readonly kind: string;
-  readonly entries?: readonly { readonly body: string }[];
+  readonly entries?: readonly { readonly body: string | Uint8Array }[];
   readonly last?: boolean;
 };
 
@@ -28,9 +28,13 @@ const { postMessage, emit } = Worker.prototype;
 Worker.prototype.postMessage = function (this: Worker, message: Message, ...rest) {
   postMessage.call(this, message, ...rest);
   if (message.kind !== "commit") return;
-  closing = message.entries?.some(({ body }) => body.startsWith('{"kind":"close"')) ?? false;
+  closing = message.entries?.some(({ body }) => isClose(body)) ?? false;
   if (moment === "commit" || (moment === "close" && closing)) pass();
 };
+
+function isClose(body: string | Uint8Array): boolean {
+  return typeof body === "string" && body.startsWith('{"kind":"close"');
+}
 
 Worker.prototype.emit = function (this: Worker, event: string | symbol, ...args: unknown[]) {
   if (event === "message") received(args[0] as Message); // the journal's worker sends nothing else
