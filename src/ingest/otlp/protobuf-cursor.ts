@@ -122,9 +122,12 @@ export function readDouble(cursor: Cursor, end: number): number {
 
 /** Moves past the field whose tag was just read. */
 export function skipField(cursor: Cursor, tag: number, end: number): void {
-  if ((tag & 7) !== LENGTH) return skipNumber(cursor, tag, end);
-  const length = readLength(cursor, end);
-  cursor.at += length;
+  if ((tag & 7) === LENGTH) {
+    const length = readLength(cursor, end);
+    cursor.at += length;
+  } else {
+    skipNumber(cursor, tag, end);
+  }
 }
 
 function skipNumber(cursor: Cursor, tag: number, end: number): void {
