@@ -24,6 +24,7 @@ import {
   type DiagnoseOptions,
   explainAlert,
 } from "./rules/diagnose.ts";
+import { type Freshness, freshnessOf, workspaceReadingOf } from "./rules/freshness.ts";
 import type { Reading, Rule } from "./rules/rule.ts";
 import { type AlertState, stepAlerts } from "./rules/step-alerts.ts";
 import type { AlertChange } from "./signals/alert.ts";
@@ -367,6 +368,16 @@ export class Monitor {
     return this.state.components.get(`endpoint/${endpoint}`) ?? null;
   }
 
+  /** Whether what is known of an agent is how it is now. */
+  freshnessOf({ endpoint, lastRequestMs }: Agent): Freshness {
+    const nowMs = this.now();
+    const sample = this.state.platform.get(endpoint)?.get("request_count_total");
+    const counted =
+      sample?.kind === "gauge" ? { requestsPerMinute: sample.value, timeMs: sample.timeMs } : null;
+    const workspace = workspaceReadingOf(this.state.components.get("workspace"), nowMs);
+    return freshnessOf({ lastRequestMs, counted, workspace }, nowMs);
+  }
+
   /** The window up to now, and the time before the trouble began. */
   #comparison(agent: Agent, windowMs: number, sinceMs: number): Omit<AgentReading, "breaches"> {
     const nowMs = this.now();
@@ -379,6 +390,7 @@ export class Monitor {
       now: windowOf(agent, { fromMs: nowMs - windowMs, toMs: nowMs }, nowMs),
       before: before.requests > 0 ? before : null,
       lastRequestMs: agent.lastRequestMs,
+      freshness: this.freshnessOf(agent),
     };
   }
 

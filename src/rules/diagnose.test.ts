@@ -82,6 +82,7 @@ function agent(endpoint: string, part: Partial<AgentReading> = {}): AgentReading
     now,
     before: null,
     lastRequestMs: nowMs,
+    freshness: { kind: "fresh" },
     breaches: [],
     ...part,
   };
@@ -412,6 +413,61 @@ const rows: readonly (readonly [string, readonly AgentReading[], string])[] = [
     "one agent, no telemetry but its check",
     [agent("support-agent", { now: windowOf({ requests: 0 }), lastRequestMs: null })],
     "healthy | support-agent is healthy. No request so far.",
+  ],
+  // Silent
+  [
+    "called, but its traces stopped",
+    [
+      agent("a"),
+      agent("qa", {
+        now: windowOf({ requests: 0 }),
+        lastRequestMs: nowMs - 48 * MINUTE_MS,
+        freshness: {
+          kind: "telemetry_lost",
+          sinceMs: nowMs - 48 * MINUTE_MS,
+          requestsPerMinute: 42,
+          countedMs: nowMs - 3 * MINUTE_MS,
+        },
+      }),
+    ],
+    "warning | qa is called, but its telemetry does not arrive: The workspace counted 42 requests in the minute from 14:05; the last trace is of 13:20.",
+  ],
+  [
+    "called, and never sent a trace",
+    [
+      agent("qa", {
+        now: windowOf({ requests: 0 }),
+        lastRequestMs: null,
+        freshness: {
+          kind: "no_telemetry",
+          requestsPerMinute: 1,
+          countedMs: nowMs - 3 * MINUTE_MS,
+        },
+      }),
+    ],
+    "healthy | qa is healthy. The workspace counted 1 request in the minute from 14:05; the agent sends no traces.",
+  ],
+  [
+    "silent, and the workspace may not be read",
+    [
+      agent("qa", {
+        now: windowOf({ requests: 0 }),
+        lastRequestMs: nowMs - 48 * MINUTE_MS,
+        freshness: { kind: "denied", sinceMs: nowMs - 30 * MINUTE_MS },
+      }),
+    ],
+    "healthy | qa is healthy. No request since 13:20. Whether it is called is not known: the workspace may not be read since 13:38.",
+  ],
+  [
+    "silent, and the workspace does not answer",
+    [
+      agent("qa", {
+        now: windowOf({ requests: 0 }),
+        lastRequestMs: nowMs - 48 * MINUTE_MS,
+        freshness: { kind: "late", sinceMs: nowMs - 30 * MINUTE_MS },
+      }),
+    ],
+    "healthy | qa is healthy. No request since 13:20. Whether it is called is not known: the workspace does not answer since 13:38.",
   ],
   // Not known
   [

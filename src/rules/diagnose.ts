@@ -12,6 +12,7 @@ import {
   formatElapsedMs,
   formatPercent,
 } from "./format-quantity.ts";
+import { type Freshness, SILENCE_MIN_MS } from "./freshness.ts";
 import { code, plainMessage, plainName } from "./plain-text.ts";
 import type { Reading, Rule } from "./rule.ts";
 import type { Step } from "./step-alerts.ts";
@@ -35,6 +36,7 @@ export type AgentReading = {
   /** A stretch of time from before the trouble; `null` where nothing was watched then. */
   readonly before: Window | null;
   readonly lastRequestMs: number | null;
+  readonly freshness: Freshness;
   readonly breaches: readonly Breach[];
 };
 
@@ -51,9 +53,6 @@ export type DiagnoseOptions = {
   formatTime(ms: number): string;
   readonly nowMs: number;
 };
-
-/** An agent without requests for less than this is not called quiet. */
-export const QUIET_MIN_MS = 5 * 60_000;
 
 /** Agents that are named beside the worst. */
 const ALSO_MAX = 3;
@@ -190,7 +189,20 @@ function findings(agent: AgentReading, options: DiagnoseOptions): Finding[] {
     const detail = plainMessage(health.message);
     found.push(finding("degraded", "warning", `${name} ${headline}`, detail, options.nowMs));
   }
+  if (agent.freshness.kind === "telemetry_lost") {
+    const { sinceMs, requestsPerMinute, countedMs } = agent.freshness;
+    const headline = `${name} is called, but its telemetry does not arrive`;
+    const { formatTime } = options;
+    const detail = `${counted(requestsPerMinute, formatTime(countedMs))}; the last trace is of ${formatTime(sinceMs)}.`;
+    found.push(finding("degraded", "warning", headline, detail, sinceMs));
+  }
   return found.sort(bySeverity);
+}
+
+/** `The workspace counted 42 requests in the minute from 14:02`, without a full stop. */
+function counted(requests: number, time: string): string {
+  const noun = requests === 1 ? "request" : "requests";
+  return `The workspace counted ${formatCount(requests)} ${noun} in the minute from ${time}`;
 }
 
 function findingOf(
@@ -286,7 +298,7 @@ function fine(agent: AgentReading, options: DiagnoseOptions): Finding {
   const isChecked = health !== null && health.status !== "unknown";
   const hasRequests = now.requests > 0;
 
-  const isSilent = lastRequestMs === null || options.nowMs - lastRequestMs >= QUIET_MIN_MS;
+  const isSilent = lastRequestMs === null || options.nowMs - lastRequestMs >= SILENCE_MIN_MS;
 
   if (!isChecked && !hasRequests && (isSilent || health !== null)) {
     const evidence = plainMessage(health?.message ?? "");
@@ -319,11 +331,29 @@ function figures({ requests, failed, p99Ms }: Window): string {
   return `p99 is ${formatDurationMs(p99Ms)}; ${text}.`;
 }
 
-function silence({ health, lastRequestMs }: AgentReading, { formatTime }: DiagnoseOptions): string {
+function silence(
+  { health, lastRequestMs, freshness }: AgentReading,
+  { formatTime }: DiagnoseOptions,
+): string {
   const cold = health?.state === "cold" ? " (scaled to zero)" : "";
-  return lastRequestMs === null
-    ? `No request so far${cold}.`
-    : `No request since ${formatTime(lastRequestMs)}${cold}.`;
+  const silent =
+    lastRequestMs === null
+      ? `No request so far${cold}.`
+      : `No request since ${formatTime(lastRequestMs)}${cold}.`;
+  switch (freshness.kind) {
+    case "no_telemetry": {
+      const { requestsPerMinute, countedMs } = freshness;
+      return `${counted(requestsPerMinute, formatTime(countedMs))}; the agent sends no traces.`;
+    }
+    case "denied":
+      return `${silent} Whether it is called is not known: the workspace may not be read since ${formatTime(freshness.sinceMs)}.`;
+    case "late": {
+      const since = freshness.sinceMs === null ? "" : ` since ${formatTime(freshness.sinceMs)}`;
+      return `${silent} Whether it is called is not known: the workspace does not answer${since}.`;
+    }
+    default:
+      return silent;
+  }
 }
 
 /** Only when it says something: an agent that was called long ago, or is cold, while nothing is wrong. */
@@ -333,7 +363,7 @@ function quietest(agents: readonly AgentReading[], options: DiagnoseOptions): st
       if (now.requests > 0) return false;
       return (
         health?.state === "cold" ||
-        (lastRequestMs !== null && options.nowMs - lastRequestMs >= QUIET_MIN_MS)
+        (lastRequestMs !== null && options.nowMs - lastRequestMs >= SILENCE_MIN_MS)
       );
     })
     .sort(

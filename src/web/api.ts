@@ -24,7 +24,7 @@ export type Source = {
 export type AgentRow = {
   endpoint: string;
   status: Status;
-  /** The state in a word: `healthy`, `slow`, `failing`, `down`, `cold`, `quiet`. */
+  /** The state in a word: `healthy`, `slow`, `failing`, `down`, `telemetry lost`, `cold`, `quiet`. */
   word: string;
   modelVersion: string | null;
   /** Who made the telemetry: `callback`, `openinference`, `mlflow`, `genai`, `none`. */
@@ -38,6 +38,19 @@ export type AgentRow = {
   costUsd: number | null;
   cacheHits: number | null;
   lastRequestMs: number | null;
+  /**
+   * Whether these figures are how it is now, and if not, why: nobody calls it; it is called and
+   * its telemetry is lost, or it never sent any; the workspace is late, or may not be read; or
+   * it is silent, and nothing but its own telemetry could tell why.
+   */
+  freshness:
+    | "fresh"
+    | "no_traffic"
+    | "telemetry_lost"
+    | "no_telemetry"
+    | "late"
+    | "denied"
+    | "silent";
   health: {
     status: "healthy" | "degraded" | "unhealthy" | "unknown";
     state: string;

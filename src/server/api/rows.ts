@@ -24,6 +24,7 @@ export function agentRow(monitor: Monitor, agent: Agent, range: Range): AgentRow
   const { fromMs, toMs, nowMs, chartFromMs, stepMs, steps } = range;
   const tally = agent.slices.over(fromMs, toMs, nowMs);
   const health = monitor.healthOf(agent.endpoint);
+  const freshness = monitor.freshnessOf(agent);
   const observedSeconds = Math.max(
     1,
     Math.min(range.seconds, (nowMs - (monitor.state.sinceMs ?? nowMs)) / 1000),
@@ -42,6 +43,7 @@ export function agentRow(monitor: Monitor, agent: Agent, range: Range): AgentRow
     costUsd: tally.costUsd,
     cacheHits: tally.cacheHits,
     lastRequestMs: agent.lastRequestMs,
+    freshness: freshness.kind,
     health: health && { status: health.status, state: health.state, message: health.message },
     traffic: agent.slices
       .series(chartFromMs, stepMs, steps, nowMs)
@@ -72,6 +74,9 @@ function stateOf(monitor: Monitor, agent: Agent, tally: Tally): { status: Status
   const [pending] = breaches;
   if (pending) return { status: "warning", word: wordOf[pending.rule.kind] };
   if (health?.status === "degraded") return { status: "warning", word: health.state };
+  if (monitor.freshnessOf(agent).kind === "telemetry_lost") {
+    return { status: "warning", word: "telemetry lost" };
+  }
   if (health?.state === "cold") return { status: "healthy", word: "cold" };
   if (tally.calls === 0) {
     return { status: health?.status === "healthy" ? "healthy" : "unknown", word: "quiet" };
