@@ -10,6 +10,7 @@ import { test } from "node:test";
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   signals: [],
   databricks: [],
+  "databricks.ts": ["databricks"],
   ingest: ["signals"],
   store: ["signals"],
   live: ["signals"],

@@ -8,6 +8,11 @@ import { test } from "node:test";
 
 const scripts: Record<string, string> = JSON.parse(readFileSync("package.json", "utf8")).scripts;
 
+/** What `docs-typescript.ts` runs. */
+const tests = globSync("{src,test}/**/*.test.ts")
+  .map((path) => readFileSync(path, "utf8"))
+  .join("\n");
+
 for (const doc of globSync(["*.md", "docs/**/*.md", "fixtures/telemetry/*.md"])) {
   const text = readFileSync(doc, "utf8");
   const prose = text.replaceAll(/^```[\s\S]*?^```/gm, "");
@@ -23,9 +28,15 @@ for (const doc of globSync(["*.md", "docs/**/*.md", "fixtures/telemetry/*.md"]))
     });
   }
 
-  for (const [, language = "", block = ""] of text.matchAll(/^```(\w*)\n([\s\S]*?)^```/gm)) {
+  for (const [, language = "", block = ""] of text.matchAll(
+    /^(?:```|~~~)(\w*)\n([\s\S]*?)^(?:```|~~~)/gm,
+  )) {
     if (language === "") continue;
     test(`${doc}: the ${language} block "${block.split("\n")[0]}" runs`, () => {
+      if (language === "ts") {
+        assert.ok(tests.includes(`testExamples("${doc}"`), `no test runs the examples of ${doc}`);
+        return;
+      }
       assert.ok(language === "sh", `say in test/docs.test.ts how to run ${language}`);
       for (const command of block.trim().split(/\n| && /)) runsCommand(command);
     });
