@@ -19,6 +19,12 @@ import { ownRingSamples, WORKER_RING_SAMPLES } from "./shard.ts";
 import type { MetricsSnapshot, SeriesLabels } from "./snapshot.ts";
 import type { MetricSummary } from "./summary.ts";
 
+export type CounterTotals = {
+  /** When the totals began, Unix milliseconds. */
+  readonly startMs: number;
+  readonly series: readonly { readonly labels: SeriesLabels; readonly value: number }[];
+};
+
 const HISTORY_SIZE_DEFAULT = 10_000;
 const HISTORY_SIZE_MAX = 10_000_000;
 const SERIES_DEFAULT = 100_000;
@@ -59,6 +65,7 @@ export class MetricsCollector extends MetricsRecorder {
   readonly #arena: Arena;
   readonly #ledger: Ledger;
   readonly #clock: Clock;
+  readonly #namespace: string;
   readonly #text: PrometheusText;
   readonly #familyOf: ReturnType<typeof createFamilies>;
   readonly #sender: MetricsSender | undefined;
@@ -99,7 +106,8 @@ export class MetricsCollector extends MetricsRecorder {
     this.#arena = arena;
     this.#ledger = ledger;
     this.#clock = clock;
-    this.#familyOf = createFamilies(options.namespace ?? "dspy");
+    this.#namespace = options.namespace ?? "dspy";
+    this.#familyOf = createFamilies(this.#namespace);
     this.#text = new PrometheusText(ledger, this.#familyOf);
     this.#sender = options.sender;
     this.#onWorker = freeOnExit(arena);
@@ -160,6 +168,24 @@ export class MetricsCollector extends MetricsRecorder {
     const startMs = windowSeconds === undefined ? undefined : nowMs - windowSeconds * 1_000;
     const full = name === "latency_ms" ? "request_latency_ms" : latencyName(name);
     return this.#ledger.summary(full, { startMs, labels });
+  }
+
+  /** The namespace that was given, `dspy` by default. */
+  get namespace(): string {
+    return this.#namespace;
+  }
+
+  /** One counter, all of its series. Cheap enough to be asked every minute. */
+  getCounterTotals(name: string): CounterTotals {
+    const metric = this.#ledger.metric(KIND_COUNTER, name);
+    const series = metric?.series ?? [];
+    return {
+      startMs: this.#arena.startMs,
+      series: series.map((one) => ({
+        labels: one.labels,
+        value: metric ? this.#ledger.value(metric, one) : 0,
+      })),
+    };
   }
 
   /** Every series by name and labels, as `request_total{endpoint="qa"}`. */

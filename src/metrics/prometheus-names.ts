@@ -32,7 +32,7 @@ const TYPES = {
 } as const;
 
 export function familyOf(namespace: string, kind: RowKind, name: string): Family {
-  const stem = validName(namespace === "" ? name : `${namespace}_${name}`);
+  const stem = validName(`${prefixOf(namespace)}${name}`);
   const type = TYPES[kind];
   const unit =
     type === "histogram"
@@ -41,6 +41,11 @@ export function familyOf(namespace: string, kind: RowKind, name: string): Family
         ? `${stem}_total`
         : stem;
   return { name: unit, type, help: HELP[name] ?? `${name}, as recorded by the service.` };
+}
+
+/** What stands in front of every name: `dspy_`, or nothing. */
+export function prefixOf(namespace: string): string {
+  return namespace === "" ? "" : validName(`${namespace}_`);
 }
 
 /** Every sample name that a family may use, so that no two families share one. */
