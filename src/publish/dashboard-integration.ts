@@ -3,12 +3,72 @@
  * errors and one overall status with its reasons; and a Grafana dashboard of the
  * same metrics.
  */
+
 import { type GrafanaDashboard, grafanaDashboard } from "../dashboards/grafana/grafana.ts";
+import type { MetricsSource } from "../dashboards/panels.ts";
+import type { DatabricksClient } from "../databricks/client.ts";
 import type { ErrorSummary, ErrorTracker } from "../errors/error-tracker.ts";
 import type { HealthCheckManager, HealthReport } from "../health/health-check-manager.ts";
 import type { MetricsCollector } from "../metrics/metrics-collector.ts";
+import { prefixOf } from "../metrics/prometheus-names.ts";
+import type { MetricSummary } from "../metrics/summary.ts";
+import { MonitorError } from "../monitor-error.ts";
+import {
+  defaultThresholds,
+  type OverallStatus,
+  overallStatus,
+  type StatusThresholds,
+} from "./overall-status.ts";
+import { READING_EVERY_MS, type RequestCounts, RequestHistory, sumOf } from "./request-history.ts";
 
-export type OverallStatus = "healthy" | "warning" | "critical";
+export type DashboardOptions = {
+  /** Whose workspace the agents of the Grafana dashboard link to. */
+  readonly client?: DatabricksClient | undefined;
+  /** From where on the overall status is a warning, or critical. */
+  readonly thresholds?: Partial<StatusThresholds> | undefined;
+  /** The system's by default, with timers that keep no program alive. */
+  readonly clock?: DashboardClock | undefined;
+};
+
+export type DashboardClock = {
+  /** Unix milliseconds. */
+  now(): number;
+  every(intervalMs: number, run: () => void): () => void;
+};
+
+export type RequestFigures = {
+  readonly count: number;
+  /** Failed because of the agent: 5xx, and calls that ended without a proper answer. */
+  readonly failed: number;
+  /** Refused by the endpoint itself: 429 and other 4xx. */
+  readonly refused: number;
+  /** `null` without requests. */
+  readonly errorRatePercent: number | null;
+  readonly latencyMs: MetricSummary | null;
+};
+
+export type EndpointFigures = RequestFigures & { readonly endpointName: string };
+
+export type DashboardMetrics = {
+  /** Of the time range. */
+  readonly requests: RequestFigures & {
+    /**
+     * From when on they are counted, ISO 8601: the beginning of the range to the
+     * minute, or later when the service was started later.
+     */
+    readonly since: string;
+  };
+  /** Of the time range, the most requested first, at most 100. */
+  readonly endpoints: readonly EndpointFigures[];
+  /** Of the time range, by name. */
+  readonly latencies: Readonly<Record<string, MetricSummary>>;
+  /** Totals since the start, by name and labels as `request_total{endpoint="qa"}`, at most 1 000. */
+  readonly counters: Readonly<Record<string, number>>;
+  /** Now, at most 1 000. */
+  readonly gauges: Readonly<Record<string, number>>;
+  /** Counters and gauges that are left out here. */
+  readonly omittedSeries: number;
+};
 
 export type DashboardData = {
   /** ISO 8601. */
@@ -18,74 +78,251 @@ export type DashboardData = {
   /** Why it is not healthy, as sentences, the worst first; empty when it is. */
   readonly reasons: readonly string[];
   readonly health: HealthReport;
-  readonly metrics: {
-    /** Latency of requests over the time range; `null` without any. */
-    readonly requestLatencyMs: NonNullable<ReturnType<MetricsCollector["getMetricSummary"]>> | null;
-    readonly all: ReturnType<MetricsCollector["getAllMetrics"]>;
-  };
+  readonly metrics: DashboardMetrics;
   readonly errors: ErrorSummary;
 };
 
-/** Errors of severity `error` within the time range from which on the status is a warning. */
-const ERRORS_WARNING = 1;
+export type GrafanaOptions = {
+  /** That of the metrics by default. */
+  readonly namespace?: string | undefined;
+  /** Whose metrics they are: those of this service, or the `/metrics` of a monitor. */
+  readonly source?: MetricsSource | undefined;
+  /** A line of an agent leads to its page in this monitor. */
+  readonly monitorUrl?: string | undefined;
+};
+
+const TIME_RANGE_DEFAULT_MINUTES = 60;
+/** A day: so far back requests can be counted. */
+const TIME_RANGE_MAX_MINUTES = 24 * 60;
+const ENDPOINTS_MAX = 100;
+const SERIES_MAX = 1_000;
+/** Critical errors that are looked at for their groups, the newest first. */
+const CRITICAL_ERRORS_MAX = 1_000;
+
+const systemClock: DashboardClock = {
+  now: () => Date.now(),
+  every(intervalMs, run) {
+    const timer = setInterval(run, intervalMs).unref();
+    return () => clearInterval(timer);
+  },
+};
 
 export class DashboardIntegration {
   readonly #health: HealthCheckManager;
   readonly #metrics: MetricsCollector;
   readonly #errors: ErrorTracker;
+  readonly #client: DatabricksClient | undefined;
+  readonly #thresholds: StatusThresholds;
+  readonly #clock: DashboardClock;
+  readonly #requests = new RequestHistory();
+  readonly #stopReading: () => void;
 
-  constructor(health: HealthCheckManager, metrics: MetricsCollector, errors: ErrorTracker) {
-    this.#health = health;
+  /** @throws MonitorError `USAGE_INVALID` for a threshold that makes no sense. */
+  constructor(
+    healthManager: HealthCheckManager,
+    metrics: MetricsCollector,
+    errorTracker: ErrorTracker,
+    { client, thresholds = {}, clock = systemClock }: DashboardOptions = {},
+  ) {
+    this.#health = healthManager;
     this.#metrics = metrics;
-    this.#errors = errors;
+    this.#errors = errorTracker;
+    this.#client = client;
+    this.#thresholds = checkedThresholds(thresholds);
+    this.#clock = clock;
+    this.#readRequests();
+    // One that nobody holds any more need not be closed.
+    const self = new WeakRef(this);
+    const stop = clock.every(READING_EVERY_MS, () => {
+      const dashboard = self.deref();
+      if (dashboard) dashboard.#readRequests();
+      else stop();
+    });
+    this.#stopReading = stop;
   }
 
-  /** Runs all health checks and sums up the last `timeRangeMinutes`, 60 by default. */
+  /**
+   * Runs all health checks and sums up the last `timeRangeMinutes`, 60 by default and
+   * at most a day.
+   *
+   * @throws MonitorError `USAGE_INVALID` for a time range that makes no sense.
+   */
   async getDashboardData(
-    options: { readonly timeRangeMinutes?: number } = {},
+    options: { readonly timeRangeMinutes?: number | undefined } = {},
   ): Promise<DashboardData> {
-    const timeRangeMinutes = options.timeRangeMinutes ?? 60;
+    const { timeRangeMinutes = TIME_RANGE_DEFAULT_MINUTES } = options;
+    if (!(timeRangeMinutes > 0 && timeRangeMinutes <= TIME_RANGE_MAX_MINUTES)) {
+      throw new MonitorError(
+        "USAGE_INVALID",
+        `cannot sum up the last ${String(timeRangeMinutes)} minutes`,
+        { hint: `Use timeRangeMinutes above 0 and up to ${TIME_RANGE_MAX_MINUTES}.` },
+      );
+    }
     const health = await this.#health.runAllChecks();
+    const nowMs = this.#clock.now();
+    const totals = this.#metrics.getCounterTotals("request_total");
+    const counts = this.#requests.since(nowMs - timeRangeMinutes * 60_000, totals);
+    this.#requests.add(totals, nowMs);
+    const metrics = this.#figures(counts, timeRangeMinutes * 60);
     const errors = this.#errors.getErrorSummary({ timeWindowMinutes: timeRangeMinutes });
-    const windowSeconds = timeRangeMinutes * 60;
+    const evidence = {
+      components: health.components,
+      requests: metrics.requests,
+      latencyP99Ms: metrics.requests.latencyMs?.p99 ?? null,
+      patterns: this.#errors.getPatterns(),
+      ...this.#openErrors(errors),
+    };
     return {
-      timestamp: health.timestamp,
+      timestamp: new Date(nowMs).toISOString(),
       timeRangeMinutes,
-      ...overall(health, errors),
+      ...overallStatus(evidence, this.#thresholds),
       health,
-      metrics: {
-        requestLatencyMs: this.#metrics.getMetricSummary("latency_ms", { windowSeconds }) ?? null,
-        all: this.#metrics.getAllMetrics(),
-      },
+      metrics,
       errors,
     };
   }
 
-  generateGrafanaDashboard(): GrafanaDashboard {
-    return grafanaDashboard();
+  /**
+   * The dashboard for the metrics that `exportPrometheusFormat` shows, in the form that
+   * Grafana's API takes. What a file or an import in the browser wants is its `dashboard`.
+   *
+   * @throws MonitorError `USAGE_INVALID` for a `monitorUrl` that is no address.
+   */
+  generateGrafanaDashboard(options: GrafanaOptions = {}): GrafanaDashboard {
+    const { namespace = this.#metrics.namespace, source = "service", monitorUrl } = options;
+    const { errorRateWarningPercent, errorRateThresholdPercent, latencyP99ThresholdMs } =
+      this.#thresholds;
+    return grafanaDashboard({
+      prefix: prefixOf(namespace),
+      source,
+      errorRatePercent: { warning: errorRateWarningPercent, critical: errorRateThresholdPercent },
+      latencyP99Ms: latencyP99ThresholdMs,
+      monitorUrl: monitorUrl === undefined ? undefined : baseOf(monitorUrl),
+      workspaceUrl: this.#client?.host,
+    });
+  }
+
+  /** Stops counting requests by the minute. */
+  close(): void {
+    this.#stopReading();
+  }
+
+  #readRequests(): void {
+    this.#requests.add(this.#metrics.getCounterTotals("request_total"), this.#clock.now());
+  }
+
+  #figures({ sinceMs, byEndpoint }: RequestCounts, windowSeconds: number): DashboardMetrics {
+    const metrics = this.#metrics;
+    const latency = (labels?: Readonly<Record<string, string>>) =>
+      metrics.getMetricSummary("latency_ms", {
+        windowSeconds,
+        ...(labels === undefined ? {} : { labels }),
+      }) ?? null;
+    const all = sumOf(byEndpoint.values());
+    const endpoints = [...byEndpoint]
+      .sort(([, one], [, other]) => other.count - one.count)
+      .slice(0, ENDPOINTS_MAX)
+      .map(([endpoint, count]) => ({
+        endpointName: endpoint,
+        ...count,
+        errorRatePercent: errorRateOf(count),
+        latencyMs: latency({ endpoint }),
+      }));
+
+    const { counters, gauges, latencies } = metrics.getAllMetrics();
+    const names = new Set(Object.keys(latencies).map((key) => key.split("{")[0] ?? key));
+    return {
+      requests: {
+        ...all,
+        errorRatePercent: errorRateOf(all),
+        latencyMs: latency(),
+        since: new Date(sinceMs).toISOString(),
+      },
+      endpoints,
+      latencies: Object.fromEntries(
+        [...names].flatMap((name) => {
+          const summary = metrics.getMetricSummary(name, { windowSeconds });
+          return summary ? [[name, summary]] : [];
+        }),
+      ),
+      counters: firstOf(counters),
+      gauges: firstOf(gauges),
+      omittedSeries: omittedOf(counters) + omittedOf(gauges),
+    };
+  }
+
+  #openErrors({ bySeverity, groups, timeWindowMinutes }: ErrorSummary) {
+    const isError = bySeverity.error + bySeverity.critical;
+    const resolved = groups
+      .filter(({ state, severity }) => state === "resolved" && isBad(severity))
+      .reduce((sum, { countInWindow }) => sum + countInWindow, 0);
+    const criticalIds = new Set(
+      bySeverity.critical === 0
+        ? []
+        : this.#errors
+            .getRecentErrors({
+              minutes: timeWindowMinutes,
+              severities: ["critical"],
+              limit: CRITICAL_ERRORS_MAX,
+            })
+            .map(({ groupId }) => groupId),
+    );
+    return {
+      openErrors: Math.max(0, isError - resolved),
+      criticalGroups: [...criticalIds].flatMap((id) => {
+        const group = this.#errors.getGroup(id);
+        return group && group.state !== "resolved" ? [group] : [];
+      }),
+      regressedGroups: groups.filter(
+        ({ state, id }) => state === "regressed" && !criticalIds.has(id),
+      ),
+    };
   }
 }
 
-/** An unhealthy component or a critical error is critical; what is degraded, unknown or failing is a warning. */
-export function overall(
-  { components }: Pick<HealthReport, "components">,
-  { bySeverity }: Pick<ErrorSummary, "bySeverity">,
-): Pick<DashboardData, "overallStatus" | "reasons"> {
-  const told = (status: string) =>
-    components
-      .filter((component) => component.status === status)
-      .map(({ name, message }) => `${name} is ${status}${message === "" ? "." : `: ${message}`}`);
-  const count = (n: number, word: string) => `${n} ${word}${n === 1 ? "" : "s"}.`;
-  const critical = [
-    ...told("unhealthy"),
-    ...(bySeverity.critical > 0 ? [count(bySeverity.critical, "critical error")] : []),
-  ];
-  const warning = [
-    ...told("degraded"),
-    ...told("unknown"),
-    ...(bySeverity.error >= ERRORS_WARNING ? [count(bySeverity.error, "error")] : []),
-  ];
-  const overallStatus =
-    critical.length > 0 ? "critical" : warning.length > 0 ? "warning" : "healthy";
-  return { overallStatus, reasons: [...critical, ...warning] };
+const isBad = (severity: string) => severity === "error" || severity === "critical";
+
+const errorRateOf = ({ count, failed }: { readonly count: number; readonly failed: number }) =>
+  count === 0 ? null : (100 * failed) / count;
+
+function firstOf(series: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(series).slice(0, SERIES_MAX));
+}
+
+function omittedOf(series: Readonly<Record<string, number>>): number {
+  return Math.max(0, Object.keys(series).length - SERIES_MAX);
+}
+
+function checkedThresholds(given: Partial<StatusThresholds>): StatusThresholds {
+  const thresholds = { ...defaultThresholds };
+  for (const [name, value] of Object.entries(given)) {
+    if (value === undefined) continue;
+    const isKnown = name in defaultThresholds || name === "latencyP99ThresholdMs";
+    if (!isKnown || !(typeof value === "number" && value >= 0)) {
+      throw new MonitorError(
+        "USAGE_INVALID",
+        `cannot tell the overall status with the threshold ${name} ${String(value)}`,
+        {
+          hint: `Use a number from 0 on for ${Object.keys(defaultThresholds).join(", ")} or latencyP99ThresholdMs.`,
+        },
+      );
+    }
+    Object.assign(thresholds, { [name]: value });
+  }
+  return thresholds;
+}
+
+/** Without what a link must not have: credentials, a query, a slash at the end. */
+function baseOf(address: string): string {
+  const url = URL.canParse(address) ? new URL(address) : null;
+  if (url?.protocol !== "http:" && url?.protocol !== "https:") {
+    throw new MonitorError(
+      "USAGE_INVALID",
+      "cannot link to the monitor: monitorUrl is no address",
+      {
+        hint: "Give it as http://127.0.0.1:4318 or https://monitor.example.com.",
+      },
+    );
+  }
+  return `${url.origin}${url.pathname}`.replace(/\/+$/, "");
 }
