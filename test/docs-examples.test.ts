@@ -12,3 +12,4 @@ after(() => workspace.close());
 
 const env = () => ({ DATABRICKS_HOST: workspace.url, DATABRICKS_TOKEN: workspace.token });
 testExamples("docs/monitoring.md", { env });
+testExamples("docs/calls.md", { env });
