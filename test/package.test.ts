@@ -1,0 +1,239 @@
+/**
+ * The package as a user gets it: packed by npm, unpacked next to its dependencies,
+ * imported by plain JavaScript and type-checked by a program of somebody else.
+ */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { after, before, test } from "node:test";
+
+const root = new URL("../", import.meta.url).pathname;
+const compiler = join(root, "node_modules/typescript/bin/tsc");
+
+type Manifest = {
+  readonly dependencies: Readonly<Record<string, string>>;
+  readonly exports: Readonly<Record<string, string | { types: string; default: string }>>;
+};
+const manifest: Manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+
+/** Without the page and the recordings of the local workspace, which no import needs: 0.3 MB. */
+const PACKED_MAX_BYTES = 500_000;
+
+let directory: string;
+let consumer: string;
+let packed: readonly string[];
+let packedBytes: number;
+
+before(() => {
+  directory = mkdtempSync(join(tmpdir(), "package-"));
+  const built = join(directory, "built");
+  run(process.execPath, [compiler, "-p", "tsconfig.build.json", "--outDir", join(built, "dist")]);
+  for (const name of ["package.json", "README.md", "CHANGELOG.md", "LICENSE", "bin"]) {
+    cpSync(join(root, name), join(built, name), { recursive: true });
+  }
+  const answer = run("npm", ["pack", "--json", "--ignore-scripts"], built);
+  const [told] = JSON.parse(answer) as [
+    { filename: string; size: number; files: { path: string }[] },
+  ];
+  packed = told.files.map(({ path }) => path);
+  packedBytes = told.size;
+
+  consumer = join(directory, "consumer");
+  const modules = join(consumer, "node_modules");
+  const unpacked = join(modules, "dspy-databricks-agents");
+  mkdirSync(unpacked, { recursive: true });
+  run("tar", ["-xzf", join(built, told.filename), "--strip-components=1", "-C", unpacked]);
+  // Of everything else that is installed here, only what npm would have brought along.
+  for (const name of [...Object.keys(manifest.dependencies), "@types/node", "undici-types"]) {
+    mkdirSync(dirname(join(modules, name)), { recursive: true });
+    symlinkSync(join(root, "node_modules", name), join(modules, name));
+  }
+  writeFileSync(join(consumer, "package.json"), '{"type":"module"}');
+});
+after(() => rmSync(directory, { recursive: true, force: true }));
+
+test("holds what is run and its types, and nothing that is only for us", () => {
+  const outside = packed.filter(
+    (path) =>
+      !/^dist\/.+\.(js|d\.ts)$/.test(path) &&
+      !["CHANGELOG.md", "LICENSE", "README.md", "package.json"].includes(path) &&
+      path !== "bin/dspy-databricks.js",
+  );
+  assert.deepEqual(outside, []);
+  const forTests = packed.filter((path) =>
+    /(^|\/)(test-[^/]*|[^/]*\.test)\.(js|d\.ts)$/.test(path),
+  );
+  assert.deepEqual(forTests, []);
+  assert.ok(packedBytes < PACKED_MAX_BYTES, `${packedBytes} bytes`);
+});
+
+test("every export leads to a file that is in it", () => {
+  for (const entry of Object.values(manifest.exports)) {
+    const targets = typeof entry === "string" ? [entry] : [entry.types, entry.default];
+    for (const target of targets) assert.ok(packed.includes(target.replace("./", "")), target);
+  }
+  assert.ok(
+    existsSync(join(consumer, "node_modules/dspy-databricks-agents/bin/dspy-databricks.js")),
+  );
+});
+
+test("plain JavaScript imports it, by these names", () => {
+  writeFileSync(
+    join(consumer, "names.js"),
+    `for (const entry of ["monitoring", "databricks"]) {
+       const names = Object.keys(await import(\`dspy-databricks-agents/\${entry}\`));
+       console.log(entry, names.toSorted().join(" "));
+     }`,
+  );
+  assert.deepEqual(run(process.execPath, ["names.js"], consumer).trim().split(/\s+/), [
+    "monitoring",
+    "DashboardIntegration",
+    "ErrorClass",
+    "ErrorSeverity",
+    "ErrorTracker",
+    "HealthCheckManager",
+    "HealthStatus",
+    "MetricsCollector",
+    "MlflowLogError",
+    "MonitorError",
+    "OverallStatus",
+    "checkEndpointHealth",
+    "checkModelRegistryHealth",
+    "checkVectorStoreHealth",
+    "createDefaultPatterns",
+    "createEndpointCheck",
+    "createHttpCheck",
+    "expressMetrics",
+    "honoMetrics",
+    "metricsResponse",
+    "monitorFetch",
+    "nodeHttpMetrics",
+    "databricks",
+    "DatabricksClient",
+  ]);
+});
+
+test("the monitoring entry loads neither a server nor the command line", () => {
+  writeFileSync(
+    join(consumer, "loaded.js"),
+    `import { registerHooks } from "node:module";
+     const loaded = [];
+     registerHooks({ load: (url, context, next) => (loaded.push(url), next(url, context)) });
+     await import("dspy-databricks-agents/monitoring");
+     console.log(loaded.join("\\n"));`,
+  );
+  const loaded = run(process.execPath, ["loaded.js"], consumer).trim().split("\n");
+  assert.ok(loaded.some((url) => url.endsWith("/dist/monitoring.js")));
+  const heavy =
+    /@hono\/node-server|commander|node:sqlite|node:http2|\/dist\/(cli|server|store|local-workspace)\//;
+  assert.deepEqual(
+    loaded.filter((url) => heavy.test(url)),
+    [],
+  );
+});
+
+test("a worker of a service records into its collector", () => {
+  writeFileSync(
+    join(consumer, "worker.js"),
+    `import { once } from "node:events";
+     import { isMainThread, Worker, workerData } from "node:worker_threads";
+     import { MetricsCollector } from "dspy-databricks-agents/monitoring";
+     if (isMainThread) {
+       const metrics = new MetricsCollector();
+       const workerData = { metrics: metrics.shareHandle() };
+       await once(new Worker(new URL(import.meta.url), { workerData }), "exit");
+       console.log(metrics.exportPrometheusFormat().match(/^dspy_request_total.*$/m)?.[0]);
+       metrics.close();
+     } else {
+       const metrics = MetricsCollector.attach(workerData.metrics);
+       metrics.recordRequest("qa", { latencyMs: 1, statusCode: 200 });
+       metrics.close();
+     }`,
+  );
+  assert.match(run(process.execPath, ["worker.js"], consumer), /\{.*endpoint="qa".*\} 1\n$/);
+});
+
+for (const [name, options] of Object.entries({
+  "a strict program, libraries checked too": {
+    module: "nodenext",
+    strict: true,
+    exactOptionalPropertyTypes: true,
+  },
+  "a bundler's program": { module: "esnext", moduleResolution: "bundler", strict: true },
+})) {
+  test(`${name} names its types`, () => {
+    writeFileSync(join(consumer, "program.ts"), program);
+    writeFileSync(
+      join(consumer, "tsconfig.json"),
+      JSON.stringify({
+        compilerOptions: { target: "es2023", noEmit: true, types: ["node"], ...options },
+        files: ["program.ts"],
+      }),
+    );
+    run(process.execPath, [compiler, "-p", "."], consumer);
+  });
+}
+
+const program = `
+import { DatabricksClient } from "dspy-databricks-agents/databricks";
+import {
+  type Check, type ComponentHealth, type DashboardData, DashboardIntegration, type ErrorGroup,
+  type ErrorPattern, ErrorSeverity, type ErrorSummary, ErrorTracker, type GrafanaDashboard,
+  HealthCheckManager, type HealthReport, HealthStatus, type MetricSummary, MetricsCollector,
+  type MetricsHandle, type MetricsResponse, metricsResponse, MonitorError, monitorFetch,
+  OverallStatus, type TrackedError,
+} from "dspy-databricks-agents/monitoring";
+
+const healthy: "healthy" = HealthStatus.HEALTHY;
+const severe: "error" = ErrorSeverity.ERROR;
+const critical: "critical" = OverallStatus.CRITICAL;
+const check: Check = async ({ signal }) => ({ name: "db", status: signal.aborted ? "unknown" : healthy });
+const health = new HealthCheckManager({ timeoutSeconds: 30 });
+health.registerCheck("db", check);
+const metrics = new MetricsCollector({ maxHistorySize: 10_000 });
+const errors = new ErrorTracker();
+const pattern: ErrorPattern = {
+  name: "many", thresholdCount: 10, timeWindowSeconds: 300,
+  alertCallback: (found: readonly TrackedError[]) => found[0]?.message,
+};
+errors.registerPattern(pattern);
+errors.trackError("api.error", "it failed", { severity: severe, context: { any: [1] }, error: null });
+const handle: MetricsHandle = metrics.shareHandle();
+MetricsCollector.attach(handle).recordLatency("inference_time", 250);
+const summary: MetricSummary | undefined = metrics.getMetricSummary("latency_ms", { windowSeconds: 60 });
+const response: MetricsResponse = metricsResponse(metrics, "text/plain");
+const report: HealthReport = await health.runAllChecks();
+const first: ComponentHealth | undefined = report.components[0];
+const told: ErrorSummary = errors.getErrorSummary({ timeWindowMinutes: 60 });
+const groups: readonly ErrorGroup[] = told.groups;
+const client: DatabricksClient = DatabricksClient.fromEnvironment({ profile: "prod" });
+const dashboard = new DashboardIntegration(health, metrics, errors, { client });
+const data: DashboardData = await dashboard.getDashboardData({ timeRangeMinutes: 30 });
+const grafana: GrafanaDashboard = dashboard.generateGrafanaDashboard();
+const ask: typeof fetch = monitorFetch({ metrics, errors });
+if (new Error() instanceof MonitorError) throw new Error();
+// @ts-expect-error: there is no such status.
+const wrong: DashboardData["overallStatus"] = "broken";
+export { ask, critical, data, first, grafana, groups, response, summary, wrong };
+`;
+
+function run(command: string, args: readonly string[], directory = root): string {
+  const { status, stdout, stderr, error } = spawnSync(command, args, {
+    cwd: directory,
+    encoding: "utf8",
+    timeout: 60_000,
+  });
+  assert.equal(status, 0, `${command} ${args.join(" ")}: ${error ?? ""}${stdout}${stderr}`);
+  return stdout;
+}
