@@ -306,7 +306,8 @@ function limit(name: string, value: number | undefined, byDefault: number, max: 
   return value;
 }
 
-function seriesKey(name: string, labels: SeriesLabels): string {
+/** `request_total{endpoint="qa"}` */
+export function seriesKey(name: string, labels: SeriesLabels): string {
   const text = Object.entries(labels).map(([label, value]) => `${label}=${JSON.stringify(value)}`);
   return text.length === 0 ? name : `${name}{${text.join(",")}}`;
 }

@@ -89,6 +89,19 @@ test("what the contract lists is there", async () => {
   assert.equal(JSON.parse(JSON.stringify(data)).health.components[0].name, "db");
 });
 
+test("of thousands of series it holds the first thousand, and says how many there are more", async () => {
+  using one = service();
+  for (let n = 0; n < 3_000; n++) one.metrics.recordRequest(`e${n}`, { latencyMs: 1 });
+  one.metrics.recordRequest("e7", { latencyMs: 1 });
+  const { metrics } = await one.dashboard.getDashboardData();
+  assert.equal(metrics.requests.count, 3_001);
+  assert.equal(metrics.endpoints.length, 50);
+  assert.equal(metrics.endpoints[0]?.endpointName, "other");
+  assert.equal(metrics.endpoints[1]?.endpointName, "e7");
+  assert.equal(Object.keys(metrics.counters).length, 1_000);
+  assert.ok(metrics.omittedSeries >= 2_000);
+});
+
 test("what is not known is null, and nothing to do is healthy", async () => {
   using one = service();
   const { metrics, overallStatus } = await one.dashboard.getDashboardData();
