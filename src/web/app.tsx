@@ -5,14 +5,14 @@ import type { AgentView, Overview, Source } from "./api.ts";
 import { Empty } from "./elements/empty.tsx";
 import { Help } from "./frame/help.tsx";
 import { NeverAnswered, NoAnswerBanner } from "./frame/no-answer.tsx";
-import { type Pulse, TopBar } from "./frame/top-bar.tsx";
+import { type Pulse, TelemetryNote, TopBar } from "./frame/top-bar.tsx";
 import { useKeyboard } from "./frame/use-keyboard.ts";
 import type { Live } from "./live.ts";
 import { OverviewView } from "./overview/overview.tsx";
 import { apiPath, overviewHref, parseRoute, type Route } from "./route.ts";
+import { withLastKnown } from "./sections/last-known.ts";
+import { useTab } from "./tab.ts";
 import { useLive } from "./use-live.ts";
-
-const PRODUCT = "dspy-databricks";
 
 type Answer =
   | { readonly view: "overview"; readonly live: Live<Overview> }
@@ -30,13 +30,17 @@ export function App() {
   const answer = useAnswer(route);
   const { live } = answer;
   const source = useLastSource(live);
-  useTitle(live.data?.sentence.headline);
+  useTab(live.data?.sentence, live.failure?.kind === "no answer");
 
   return (
     <>
+      <button type="button" class="button skip" onClick={skipToMain}>
+        Skip to the figures
+      </button>
       <TopBar route={route} source={source} pulse={pulseOf(live)} />
       <main
         class="page"
+        tabIndex={-1}
         data-view={route.view}
         data-stale={(live.data && live.failure?.kind === "no answer") || undefined}
         aria-busy={live.data === null}
@@ -45,6 +49,7 @@ export function App() {
       </main>
       <NoAnswerBanner live={live} />
       <footer class="foot">
+        <TelemetryNote source={source} />
         <button type="button" class="button" onClick={showHelp}>
           <kbd>?</kbd> Keyboard
         </button>
@@ -71,12 +76,19 @@ function View({ answer, route }: { answer: Answer; route: Route }) {
       </section>
     );
   }
-  return <AgentPage endpoint={answer.endpoint} view={answer.live.data} range={route.range} />;
+  return (
+    <AgentPage
+      endpoint={answer.endpoint}
+      view={answer.live.data}
+      range={route.range}
+      chart={route.view === "agent" ? route.chart : null}
+    />
+  );
 }
 
 /** The address of an overview answers an overview, that of an agent an agent's view. */
 function useAnswer(route: Route): Answer {
-  const live = useLive<Overview | AgentView>(apiPath(route));
+  const live = withLastKnown(useLive<Overview | AgentView>(apiPath(route)));
   return route.view === "overview"
     ? { view: "overview", live: live as Live<Overview> }
     : { view: "agent", endpoint: route.endpoint, live: live as Live<AgentView> };
@@ -109,11 +121,9 @@ function useLastSource(live: Live<{ readonly source: Source }>): Source | null {
   return source ?? last;
 }
 
-/** The tab says what is wrong even while another one is in front. */
-function useTitle(headline: string | undefined): void {
-  useEffect(() => {
-    document.title = headline ? `${headline.replaceAll("`", "")} · ${PRODUCT}` : PRODUCT;
-  }, [headline]);
+/** No link: the hash belongs to the route. */
+function skipToMain(): void {
+  document.querySelector<HTMLElement>("main")?.focus();
 }
 
 function pulseOf(live: Live<unknown>): Pulse {

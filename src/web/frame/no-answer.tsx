@@ -11,8 +11,8 @@ export function NoAnswerBanner({ live }: { live: Live<unknown> }) {
       {failing && live.answeredMs !== null && (
         <p class="banner" data-testid="no-answer">
           <b>The monitor has not answered since {formatClockSeconds(failing.sinceMs)}.</b> These are
-          the figures of {formatClockSeconds(live.answeredMs)}; the page tries again every 2
-          seconds.
+          the figures of {formatClockSeconds(live.answeredMs)}. The page tries again every 2
+          seconds; if the monitor was stopped, start it again.
         </p>
       )}
     </div>

@@ -35,14 +35,24 @@ export function TopBar({ route, source, pulse }: Props) {
 function SourceWords({ source }: { source: Source | null }) {
   return (
     <div class="source">
-      {source && <p class="source-name">{sourceName(source)}</p>}
-      {source?.telemetry === "recorded" && (
-        <p class="telemetry-note" data-testid="telemetry-note">
-          Real DSPy programs made this telemetry; it was recorded and is sent again with present
-          times.
+      {source && (
+        <p class="source-name">
+          {sourceName(source)}
+          {source.telemetry === "recorded" && <span class="tag">recorded</span>}
         </p>
       )}
+      <TelemetryNote source={source} />
     </div>
+  );
+}
+
+/** In the bar; on a phone, where the sentence needs the place, at the foot. */
+export function TelemetryNote({ source }: { source: Source | null }) {
+  if (source?.telemetry !== "recorded") return null;
+  return (
+    <p class="telemetry-note" data-testid="telemetry-note">
+      Real DSPy programs made this telemetry; it was recorded and is sent again with present times.
+    </p>
   );
 }
 
