@@ -85,6 +85,12 @@ export function formatMoment(timeMs: number, nowMs: number): string {
   return `${time.getDate()} ${MONTHS[time.getMonth()]} ${formatClock(timeMs)}`;
 }
 
+/** `14:02:09` today, `27 Jun 14:02` on another day, where seconds are no longer asked for. */
+export function formatMomentSeconds(timeMs: number, nowMs: number): string {
+  const isToday = new Date(timeMs).toDateString() === new Date(nowMs).toDateString();
+  return isToday ? formatClockSeconds(timeMs) : formatMoment(timeMs, nowMs);
+}
+
 /** `now`, `12 s ago`, `4 min ago`, `2 h ago`, `3 d ago`. */
 export function formatAgo(timeMs: number, nowMs: number): string {
   const ageMs = nowMs - timeMs;

@@ -1,5 +1,5 @@
 /** A time as its age, with the exact time on hover. Ages count from the answer's "as of". */
-import { formatAgo, formatClockSeconds, formatMoment } from "../format.ts";
+import { formatAgo, formatClockSeconds, formatMoment, formatMomentSeconds } from "../format.ts";
 
 export function Age({ timeMs, nowMs }: { timeMs: number; nowMs: number }) {
   return (
@@ -12,10 +12,11 @@ export function Age({ timeMs, nowMs }: { timeMs: number; nowMs: number }) {
   );
 }
 
-export function Clock({ timeMs, nowMs }: { timeMs: number; nowMs: number }) {
+/** To the second, so that what happened in one minute can be put in order with other logs. */
+export function ClockSeconds({ timeMs, nowMs }: { timeMs: number; nowMs: number }) {
   return (
-    <time dateTime={new Date(timeMs).toISOString()} title={formatClockSeconds(timeMs)}>
-      {formatMoment(timeMs, nowMs)}
+    <time dateTime={new Date(timeMs).toISOString()} title={formatAgo(timeMs, nowMs)}>
+      {formatMomentSeconds(timeMs, nowMs)}
     </time>
   );
 }

@@ -1,11 +1,12 @@
 /** What changed lately, newest first: alerts, deployments, new kinds of errors, health, messages. */
 import type { ChangeRow, Status } from "../api.ts";
-import { Clock } from "../elements/moment.tsx";
+import { ClockSeconds } from "../elements/moment.tsx";
 import { SentenceText } from "../elements/rich-text.tsx";
 import { StateShape } from "../elements/state.tsx";
 import { agentHref, type Range } from "../route.ts";
+import { changeKind, changeText, foldChanges } from "./change-words.ts";
 
-type Props = { changes: readonly ChangeRow[]; nowMs: number; range: Range };
+type Props = { changes: readonly ChangeRow[]; nowMs: number; range: Range; showAgent?: true };
 
 const STATUS_BY_WORD: Record<string, Status> = {
   firing: "critical",
@@ -19,41 +20,32 @@ const STATUS_BY_WORD: Record<string, Status> = {
   sent: "healthy",
 };
 
-export function ChangeList({ changes, nowMs, range }: Props) {
+export function ChangeList({ changes, nowMs, range, showAgent }: Props) {
   return (
     <ol class="changes">
-      {changes.map((change) => (
-        <li key={`${change.timeMs} ${change.kind} ${change.endpoint} ${change.to} ${change.text}`}>
-          <Clock timeMs={change.timeMs} nowMs={nowMs} />
+      {foldChanges(changes).map((change) => (
+        <li
+          key={`${change.timeMs} ${change.kind} ${change.endpoint} ${change.to} ${change.text}`}
+          data-testid="change"
+        >
+          <ClockSeconds timeMs={change.timeMs} nowMs={nowMs} />
           <span class="change-kind">
             {change.kind === "deployment" ? (
               <i class="deployment-mark" aria-hidden="true" />
             ) : (
               <StateShape status={STATUS_BY_WORD[change.to] ?? "unknown"} size={12} />
             )}
-            {whatChanged(change)}
+            {changeKind(change)}
           </span>
           <span class="change-text">
-            {change.endpoint && <a href={agentHref(change.endpoint, range)}>{change.endpoint}</a>}{" "}
-            <SentenceText text={change.text} />
+            {showAgent && change.endpoint && (
+              <a href={agentHref(change.endpoint, range)}>{change.endpoint}</a>
+            )}{" "}
+            <SentenceText text={changeText(change, { isAgentNamed: showAgent === true })} />
+            {change.times > 1 && <span class="quiet"> {change.times}×</span>}
           </span>
         </li>
       ))}
     </ol>
   );
-}
-
-function whatChanged({ kind, to }: ChangeRow): string {
-  switch (kind) {
-    case "alert":
-      return `alert ${to}`;
-    case "error_group":
-      return `${to} error`;
-    case "notification":
-      return `message ${to}`;
-    case "health":
-      return `check ${to}`;
-    case "deployment":
-      return "deployed";
-  }
 }
