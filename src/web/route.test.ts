@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { apiPath, parseRoute, type Route, routeHref } from "./route.ts";
+import { apiPath, type ChartId, parseRoute, type Route, routeHref } from "./route.ts";
 
 const overview = (range: Route["range"]): Route => ({ view: "overview", range });
-const agent = (endpoint: string, range: Route["range"]): Route => ({
+const agent = (endpoint: string, range: Route["range"], chart: ChartId | null = null): Route => ({
   view: "agent",
   endpoint,
   range,
+  chart,
 });
 
 const cases: [what: string, hash: string, route: Route][] = [
@@ -16,6 +17,8 @@ const cases: [what: string, hash: string, route: Route][] = [
   ["an agent and its range", "#/agents/support-rag?range=15m", agent("support-rag", "15m")],
   ["an agent without range", "#/agents/support-rag", agent("support-rag", "5m")],
   ["an agent whose name needs escapes", "#/agents/a%2Fb%20c?range=1h", agent("a/b c", "1h")],
+  ["a chart that is open large", "#/agents/a?range=1h&chart=cost", agent("a", "1h", "cost")],
+  ["an unknown chart is none", "#/agents/a?range=1h&chart=x", agent("a", "1h")],
   ["an unknown range is five minutes", "#/?range=7y", overview("5m")],
   ["an unknown place is the overview", "#/nowhere?range=1h", overview("1h")],
   ["a broken escape is the overview", "#/agents/%E0%A4?range=1h", overview("1h")],
@@ -28,6 +31,9 @@ for (const [what, hash, route] of cases) {
 test("a link leads back to the view that made it", () => {
   for (const [, , route] of cases) assert.deepEqual(parseRoute(routeHref(route)), route);
 });
+
+test("an open chart is asked for like its agent", () =>
+  assert.equal(apiPath(agent("a", "5m", "cost")), apiPath(agent("a", "5m"))));
 
 test("the API is asked relative to the page", () => {
   assert.equal(apiPath(overview("1h")), "api/overview?range=1h");

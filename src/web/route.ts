@@ -6,9 +6,18 @@
 export const RANGES = ["5m", "15m", "1h", "6h", "24h"] as const;
 export type Range = (typeof RANGES)[number];
 
+export const CHARTS = ["latency", "traffic", "errors", "tokens", "cost"] as const;
+export type ChartId = (typeof CHARTS)[number];
+
 export type Route =
   | { readonly view: "overview"; readonly range: Range }
-  | { readonly view: "agent"; readonly endpoint: string; readonly range: Range };
+  | {
+      readonly view: "agent";
+      readonly endpoint: string;
+      readonly range: Range;
+      /** The chart that is open large. */
+      readonly chart: ChartId | null;
+    };
 
 const DEFAULT_RANGE: Range = "5m";
 
@@ -22,24 +31,27 @@ const RANGE_WORDS: Record<Range, string> = {
 
 export function parseRoute(hash: string): Route {
   const [path = "", query = ""] = hash.replace(/^#/, "").split("?", 2);
-  const asked = new URLSearchParams(query).get("range");
-  const range = RANGES.find((known) => known === asked) ?? DEFAULT_RANGE;
+  const asked = new URLSearchParams(query);
+  const range = RANGES.find((known) => known === asked.get("range")) ?? DEFAULT_RANGE;
 
   const endpoint = decode(/^\/agents\/([^/]+)\/?$/.exec(path)?.[1]);
-  return endpoint ? { view: "agent", endpoint, range } : { view: "overview", range };
+  if (!endpoint) return { view: "overview", range };
+  const chart = CHARTS.find((known) => known === asked.get("chart")) ?? null;
+  return { view: "agent", endpoint, range, chart };
 }
 
 export function routeHref(route: Route): string {
   const path = route.view === "agent" ? `/agents/${encodeURIComponent(route.endpoint)}` : "/";
-  return `#${path}?range=${route.range}`;
+  const chart = route.view === "agent" && route.chart ? `&chart=${route.chart}` : "";
+  return `#${path}?range=${route.range}${chart}`;
 }
 
 export function overviewHref(range: Range): string {
   return routeHref({ view: "overview", range });
 }
 
-export function agentHref(endpoint: string, range: Range): string {
-  return routeHref({ view: "agent", endpoint, range });
+export function agentHref(endpoint: string, range: Range, chart: ChartId | null = null): string {
+  return routeHref({ view: "agent", endpoint, range, chart });
 }
 
 /** Relative, because the page may stand below any path, such as behind a proxy. */

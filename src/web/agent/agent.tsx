@@ -2,10 +2,12 @@
 import { agentAbout } from "../agent-about.ts";
 import type { AgentView } from "../api.ts";
 import { Chart } from "../charts/chart.tsx";
+import { ChartLarge } from "../charts/chart-large.tsx";
 import { chartsOf } from "../charts/chart-spec.ts";
+import { Fold } from "../elements/fold.tsx";
 import { AwaitedRows, Panel } from "../elements/panel.tsx";
-import { overviewHref, type Range } from "../route.ts";
-import { AlertList } from "../sections/alerts.tsx";
+import { agentHref, CHARTS, type ChartId, overviewHref, type Range } from "../route.ts";
+import { Alerts } from "../sections/alerts.tsx";
 import { ChangeList } from "../sections/changes.tsx";
 import { ComponentList } from "../sections/components.tsx";
 import { ErrorGroupList } from "../sections/error-groups.tsx";
@@ -14,34 +16,58 @@ import { SentenceBlock } from "../sections/sentence.tsx";
 import { Models } from "./models.tsx";
 import { Modules } from "./modules.tsx";
 import { Numbers } from "./numbers.tsx";
-import { PlatformMetrics } from "./platform.tsx";
+import { PlatformAge, PlatformMetrics } from "./platform.tsx";
 import { Requests } from "./requests.tsx";
 
-type Props = { endpoint: string; view: AgentView | null; range: Range };
+type Props = {
+  endpoint: string;
+  view: AgentView | null;
+  range: Range;
+  /** The chart that is open large. */
+  chart: ChartId | null;
+};
 
-export function AgentPage({ endpoint, view, range }: Props) {
+export function AgentPage({ endpoint, view, range, chart }: Props) {
   const nowMs = view?.asOfMs ?? 0;
-  const alerts = view?.alerts.filter((alert) => alert.state !== "resolved") ?? [];
+  const charts = view ? chartsOf(view) : [];
+  const large = charts.find((spec) => spec.id === chart);
   return (
     <>
       <nav class="crumbs" aria-label="Place">
         <a href={overviewHref(range)}>Overview</a>
         <span aria-hidden="true">/</span>
-        <h1>{endpoint}</h1>
+        <h1>
+          <bdi>{endpoint}</bdi>
+        </h1>
         {view && <span class="quiet crumbs-about">{agentAbout(view.agent).join(" · ")}</span>}
       </nav>
       <SentenceBlock sentence={view?.sentence ?? null} />
-      {view && alerts.length > 0 && (
-        <AlertList alerts={alerts} sentence={view.sentence} nowMs={nowMs} range={range} />
-      )}
+      <Alerts
+        alerts={view?.alerts ?? null}
+        sentence={view?.sentence ?? null}
+        nowMs={nowMs}
+        range={range}
+      />
       <Numbers view={view} range={range} />
       <div class="charts">
         {view
-          ? chartsOf(view).map((spec) => <Chart key={spec.id} spec={spec} />)
-          : ["latency", "traffic", "errors", "tokens", "cost"].map((id) => (
+          ? charts.map((spec) => (
+              <Chart key={spec.id} spec={spec} largeHref={agentHref(endpoint, range, spec.id)} />
+            ))
+          : CHARTS.map((id) => (
               <div key={id} class={`chart chart-${id} chart-awaited`} aria-hidden="true" />
             ))}
       </div>
+      {large && (
+        <ChartLarge
+          spec={large}
+          endpoint={endpoint}
+          range={range}
+          onClose={() => {
+            location.hash = agentHref(endpoint, range);
+          }}
+        />
+      )}
       <Panel id="modules" title="Modules" count={view?.modules.length}>
         {!view && <AwaitedRows rows={6} />}
         {view?.modules.length === 0 && (
@@ -63,44 +89,59 @@ function Details({ view, range }: { view: AgentView; range: Range }) {
   const nowMs = view.asOfMs;
   return (
     <div class="columns">
-      <div class="column">
-        <Panel id="errors" title="Errors" count={view.errorGroups.length}>
-          {view.errorGroups.length === 0 && <p class="none">No errors in this range.</p>}
+      <Panel id="errors" title="Errors" count={view.errorGroups.length} steady>
+        {view.errorGroups.length === 0 && <p class="none">No errors in this range.</p>}
+        <Fold rows={view.errorGroups.length}>
           <ErrorGroupList groups={view.errorGroups} nowMs={nowMs} range={range} />
-        </Panel>
-        <Panel id="failing" title="Failing requests" count={view.failing.length}>
-          {view.failing.length === 0 && <p class="none">No request failed in this range.</p>}
-          {view.failing.length > 0 && (
-            <Requests label="Failing requests" requests={view.failing} nowMs={nowMs} />
-          )}
-        </Panel>
-        <Panel id="slowest" title="Slowest requests" count={view.slowest.length}>
-          {view.slowest.length === 0 && <p class="none">No request in this range.</p>}
-          {view.slowest.length > 0 && (
-            <Requests label="Slowest requests" requests={view.slowest} nowMs={nowMs} />
-          )}
-        </Panel>
-      </div>
-      <div class="column">
-        <Panel id="changes" title="What changed">
-          {view.changes.length === 0 && <p class="none">Nothing changed yet.</p>}
+        </Fold>
+      </Panel>
+      <Panel id="changes" title="What changed" steady>
+        {view.changes.length === 0 && <p class="none">Nothing changed yet.</p>}
+        <Fold rows={view.changes.length}>
           <ChangeList changes={view.changes} nowMs={nowMs} range={range} />
-        </Panel>
-        <Panel id="notifications" title="Notifications" count={view.notifications.length}>
-          {view.notifications.length === 0 && (
-            <p class="none">Nothing was sent about this agent.</p>
-          )}
-          <NotificationList notifications={view.notifications} nowMs={nowMs} />
-        </Panel>
-        {view.platform && (
-          <Panel id="platform" title="Endpoint metrics" aside="last minute">
-            <PlatformMetrics platform={view.platform} nowMs={nowMs} />
-          </Panel>
+        </Fold>
+      </Panel>
+      <Panel id="failing" title="Failing requests" count={view.failing.length} steady>
+        {view.failing.length === 0 && <p class="none">No request failed in this range.</p>}
+        {view.failing.length > 0 && (
+          <Fold rows={view.failing.length}>
+            <Requests label="Failing requests" requests={view.failing} nowMs={nowMs} />
+          </Fold>
         )}
+      </Panel>
+      <Panel id="slowest" title="Slowest requests" count={view.slowest.length} steady>
+        {view.slowest.length === 0 && <p class="none">No request in this range.</p>}
+        {view.slowest.length > 0 && (
+          <Fold rows={view.slowest.length}>
+            <Requests label="Slowest requests" requests={view.slowest} nowMs={nowMs} />
+          </Fold>
+        )}
+      </Panel>
+      <Panel id="notifications" title="Notifications" count={view.notifications.length} steady>
+        {view.notifications.length === 0 && <p class="none">Nothing was sent about this agent.</p>}
+        <Fold rows={view.notifications.length}>
+          <NotificationList notifications={view.notifications} nowMs={nowMs} />
+        </Fold>
+      </Panel>
+      <div class="column">
         <Panel id="health" title="Health" count={view.health.length}>
-          {view.health.length === 0 && <p class="none">No check ran yet.</p>}
+          {view.health.length === 0 && (
+            <p class="none">
+              No check ran yet. The endpoint of a watched workspace is checked; without a workspace
+              there is nothing to check.
+            </p>
+          )}
           <ComponentList components={view.health} nowMs={nowMs} />
         </Panel>
+        {view.platform && (
+          <Panel
+            id="platform"
+            title="Endpoint metrics"
+            aside={<PlatformAge platform={view.platform} nowMs={nowMs} />}
+          >
+            <PlatformMetrics platform={view.platform} />
+          </Panel>
+        )}
       </div>
     </div>
   );

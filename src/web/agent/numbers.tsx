@@ -2,6 +2,7 @@
 import type { ComponentChildren } from "preact";
 import type { AgentView } from "../api.ts";
 import { Figure } from "../elements/figure.tsx";
+import { State } from "../elements/state.tsx";
 import { formatCost, formatCount, formatDuration, formatPercent, formatRate } from "../format.ts";
 import { type Range, rangeWords } from "../route.ts";
 import { pointsTrend, relativeTrend, type Trend } from "../trend.ts";
@@ -12,7 +13,11 @@ export function Numbers({ view, range }: { view: AgentView | null; range: Range 
   const p95Ms = agent?.latencyMs?.p95 ?? null;
   const errorLimit = view?.thresholds.errorRatePercent ?? null;
   const errorRate = agent?.errorRatePercent ?? null;
-  const isAbove = errorLimit !== null && errorRate !== null && errorRate > errorLimit;
+  /** Above the limit alone is no alarm: a rule also asks for a minimum of requests. */
+  const alertOn = (ruleId: string) => {
+    const alert = view?.alerts.find((candidate) => candidate.ruleId === ruleId);
+    return alert?.state === "resolved" ? undefined : alert?.state;
+  };
 
   return (
     <dl class="numbers" aria-label={`The last ${rangeWords(range)}`}>
@@ -30,7 +35,14 @@ export function Numbers({ view, range }: { view: AgentView | null; range: Range 
       </Tile>
       <Tile
         label="Latency p95"
-        beside={agent?.latencyMs && `p99 ${formatDuration(agent.latencyMs.p99)}`}
+        beside={
+          agent?.latencyMs && (
+            <span class="alerted" data-by={alertOn("latency_p99")}>
+              p99 {formatDuration(agent.latencyMs.p99)}
+            </span>
+          )
+        }
+        alert={alertOn("latency_p99")}
         trend={relativeTrend(p95Ms, before?.latencyP95Ms ?? null)}
         was={before?.latencyP95Ms != null && formatDuration(before.latencyP95Ms)}
       >
@@ -38,14 +50,16 @@ export function Numbers({ view, range }: { view: AgentView | null; range: Range 
       </Tile>
       <Tile
         label="Error rate"
-        beside={
-          errorLimit !== null && `${isAbove ? "above" : "limit"} ${formatPercent(errorLimit)}`
-        }
-        isAbove={isAbove}
+        beside={errorLimit !== null && `limit ${formatPercent(errorLimit)}`}
+        alert={alertOn("error_rate")}
         trend={pointsTrend(errorRate, before?.errorRatePercent ?? null)}
         was={before?.errorRatePercent != null && formatPercent(before.errorRatePercent)}
       >
-        {agent && <Figure value={errorRate} format={formatPercent} />}
+        {agent && (
+          <span class="alerted" data-by={alertOn("error_rate")}>
+            <Figure value={errorRate} format={formatPercent} />
+          </span>
+        )}
       </Tile>
       <Tile
         label="Cost"
@@ -65,19 +79,22 @@ function costEach({ costUsd, requests }: AgentView["agent"]): string {
 
 type TileProps = {
   label: string;
-  beside: string | false | null | undefined;
-  /** Over its limit, which then stands beside it. */
-  isAbove?: boolean;
+  beside: ComponentChildren;
+  /** An alert is about this figure. */
+  alert?: "firing" | "pending" | undefined;
   trend: Trend;
   was: string | false | null;
   children: ComponentChildren;
 };
 
-function Tile({ label, beside, isAbove = false, trend, was, children }: TileProps) {
+function Tile({ label, beside, alert, trend, was, children }: TileProps) {
   return (
     <div class="tile">
-      <dt>{label}</dt>
-      <dd class="tile-value" data-above={isAbove || undefined}>
+      <dt>
+        {label}
+        {alert && <State status={alert === "firing" ? "critical" : "warning"} word={alert} />}
+      </dt>
+      <dd class="tile-value">
         {children ?? "–"}
         {beside && <span class="tile-beside">{beside}</span>}
       </dd>
@@ -92,7 +109,7 @@ function Tile({ label, beside, isAbove = false, trend, was, children }: TileProp
 function TrendMark({ trend }: { trend: Trend }) {
   switch (trend.kind) {
     case "unknown":
-      return <span class="quiet">nothing to compare with</span>;
+      return <span class="quiet">no earlier figures</span>;
     case "same":
       return <span>about the same</span>;
     case "up":

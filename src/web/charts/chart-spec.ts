@@ -5,6 +5,7 @@
  */
 import type { AgentView } from "../api.ts";
 import { formatCost, formatCount, formatDuration, formatSpan } from "../format.ts";
+import type { ChartId } from "../route.ts";
 
 export type ChartLine = {
   readonly label: string;
@@ -15,7 +16,7 @@ export type ChartLine = {
 };
 
 export type ChartSpec = {
-  readonly id: "latency" | "traffic" | "errors" | "tokens" | "cost";
+  readonly id: ChartId;
   readonly title: string;
   /** `per 5 s`, for what is counted by slice. */
   readonly per: string | null;

@@ -19,13 +19,18 @@ export function chartWords(spec: ChartSpec): string {
   return `${title}. ${[...lines, ...limit].join(". ")}.`;
 }
 
-export type TableRow = { readonly time: string; readonly values: readonly (string | null)[] };
+export type TableRow = {
+  readonly timeMs: number;
+  readonly time: string;
+  readonly values: readonly (string | null)[];
+};
 
 /** Newest first, since that is what one looks for. */
 export function chartTable(spec: ChartSpec): TableRow[] {
   const clock = spec.sliceMs < 60_000 ? formatClockSeconds : formatClock;
   return spec.timesMs
     .map((timeMs, slice) => ({
+      timeMs,
       time: clock(timeMs),
       values: spec.lines.map((line) => {
         const value = line.values[slice] ?? null;

@@ -1,52 +1,62 @@
 /**
  * Draws one chart with uPlot: lines or stacked parts, a limit with its value, marks
  * for deployments, and each line's name and last value at its end. All charts of a
- * view share one cursor. Around the drawing stand the same facts in words and as a
- * table.
+ * view share one cursor. For those who can't see it the same facts stand beside it in
+ * words; the table is in the large one.
  */
 import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import { Unknown } from "../elements/figure.tsx";
 import { formatClock, formatClockSeconds } from "../format.ts";
 import { onColoursChange, readColour } from "../theme.ts";
 import { axisSteps, axisTop, formatTick, isLimitShown, TIME_STEPS_MS } from "./axis.ts";
 import { type ChartSpec, hasValues, lastValue, stackLines } from "./chart-spec.ts";
-import { chartTable, chartWords } from "./chart-words.ts";
+import { chartWords } from "./chart-words.ts";
 import { placeLabels } from "./label-places.ts";
 
-const HEIGHT_PX = 176;
+const HEIGHT_PX = 184;
 /** Wide enough for digits of the font below; the axis is as wide as its longest label. */
 const CHARACTER_WIDTH_PX = 6.4;
 const END_LABEL_WIDTH_PX = 92;
 const LABEL_HEIGHT_PX = 14;
 const FONT = '11px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
 
-export function Chart({ spec }: { spec: ChartSpec }) {
-  const [cursor, setCursor] = useState<number | null>(null);
+/** The slice under the pointer of any chart; `null` while it is over none. */
+export function useCursor() {
+  return useState<number | null>(null);
+}
+
+export function Chart({ spec, largeHref }: { spec: ChartSpec; largeHref: string }) {
+  const [cursor, setCursor] = useCursor();
   return (
     <figure class={`chart chart-${spec.id}`} data-testid={`chart-${spec.id}`}>
       <figcaption class="chart-head">
         <h3>{spec.title}</h3>
         {spec.per && <span class="quiet">{spec.per}</span>}
         {hasValues(spec) && <Readout spec={spec} cursor={cursor} />}
+        <a class="chart-enlarge" href={largeHref} title="Large, as a table, as a query">
+          <svg viewBox="0 0 16 16" width="14" height="14" aria-hidden="true">
+            <path d="M9.5 2.5h4v4M13.5 2.5 9 7M6.5 13.5h-4v-4M2.5 13.5 7 9" />
+          </svg>
+          <span class="visually-hidden">{spec.title}: large, as a table, as a query</span>
+        </a>
       </figcaption>
       {hasValues(spec) ? (
         <Drawing
           key={spec.lines.map((line) => line.label).join()}
           spec={spec}
+          heightPx={HEIGHT_PX}
           onCursor={setCursor}
         />
       ) : (
         <div class="chart-plot chart-empty">{spec.whenEmpty}</div>
       )}
-      {hasValues(spec) && <FiguresOf spec={spec} />}
     </figure>
   );
 }
 
 /** Names and values: at the cursor while it is over any chart, else the last ones. */
-function Readout({ spec, cursor }: { spec: ChartSpec; cursor: number | null }) {
+export function Readout({ spec, cursor }: { spec: ChartSpec; cursor: number | null }) {
   const timeMs = cursor === null ? undefined : spec.timesMs[cursor];
   const clock = spec.sliceMs < 60_000 ? formatClockSeconds : formatClock;
   return (
@@ -70,43 +80,13 @@ function Readout({ spec, cursor }: { spec: ChartSpec; cursor: number | null }) {
   );
 }
 
-function FiguresOf({ spec }: { spec: ChartSpec }) {
-  const [open, setOpen] = useState(false);
-  return (
-    <details class="chart-table" onToggle={(event) => setOpen(event.currentTarget.open)}>
-      <summary aria-label={`${spec.title} as a table`}>Table</summary>
-      {open && (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard
-        <section class="scroll" aria-label={`${spec.title}, figures`} tabIndex={0}>
-          <table class="plain">
-            <thead>
-              <tr>
-                <th scope="col">Time</th>
-                {spec.lines.map((line) => (
-                  <th key={line.label} scope="col">
-                    {line.label}
-                  </th>
-                ))}
-              </tr>
-            </thead>
-            <tbody>
-              {chartTable(spec).map((row) => (
-                <tr key={row.time}>
-                  <th scope="row">{row.time}</th>
-                  {row.values.map((value, index) => (
-                    <td key={spec.lines[index]?.label}>{value ?? <Unknown why="no value" />}</td>
-                  ))}
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </section>
-      )}
-    </details>
-  );
-}
+type DrawingProps = {
+  spec: ChartSpec;
+  heightPx: number;
+  onCursor: (at: number | null) => void;
+};
 
-function Drawing({ spec, onCursor }: { spec: ChartSpec; onCursor: (at: number | null) => void }) {
+export function Drawing({ spec, heightPx, onCursor }: DrawingProps) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   /** What uPlot's callbacks read: they are made once, the figures change every two seconds. */
@@ -117,13 +97,13 @@ function Drawing({ spec, onCursor }: { spec: ChartSpec; onCursor: (at: number | 
     const element = place.current;
     if (!element) return;
     const made = new uPlot(
-      plotOptions(current, element.clientWidth, onCursor),
+      plotOptions(current, { width: element.clientWidth, height: heightPx }, onCursor),
       alignedData(current.current),
       element,
     );
     plot.current = made;
     const resized = new ResizeObserver(() =>
-      made.setSize({ width: element.clientWidth, height: HEIGHT_PX }),
+      made.setSize({ width: element.clientWidth, height: heightPx }),
     );
     resized.observe(element);
     const stopListening = onColoursChange(() => made.redraw());
@@ -133,11 +113,19 @@ function Drawing({ spec, onCursor }: { spec: ChartSpec; onCursor: (at: number | 
       made.destroy();
       plot.current = null;
     };
-  }, [onCursor]);
+  }, [heightPx, onCursor]);
 
   useEffect(() => plot.current?.setData(alignedData(spec)), [spec]);
 
-  return <div class="chart-plot" ref={place} role="img" aria-label={chartWords(spec)} />;
+  return (
+    <div
+      class="chart-plot"
+      style={{ height: `${heightPx}px` }}
+      ref={place}
+      role="img"
+      aria-label={chartWords(spec)}
+    />
+  );
 }
 
 type Current = { readonly current: ChartSpec };
@@ -153,7 +141,7 @@ function alignedData(spec: ChartSpec): uPlot.AlignedData {
 
 function plotOptions(
   current: Current,
-  width: number,
+  size: { readonly width: number; readonly height: number },
   onCursor: (at: number | null) => void,
 ): uPlot.Options {
   const { kind, lines } = current.current;
@@ -161,8 +149,7 @@ function plotOptions(
   const quiet = () => readColour("--ink-3");
   const grid = { stroke: () => readColour("--line"), width: 1 };
   return {
-    width,
-    height: HEIGHT_PX,
+    ...size,
     ms: 1,
     padding: [LABEL_HEIGHT_PX, kind === "lines" ? END_LABEL_WIDTH_PX : 12, 0, 0],
     legend: { show: false },

@@ -102,7 +102,7 @@ test("parts stand on one another, and a gap in all stays a gap", () => {
 
 test("the table tells the newest first and leaves gaps open", () => {
   const rows = chartTable(specOf("latency"));
-  assert.deepEqual(rows[1], { time: "14:00:05", values: [null, null, null] });
+  assert.deepEqual(rows[1], { timeMs: START + 5000, time: "14:00:05", values: [null, null, null] });
   assert.deepEqual(
     rows[0]?.values.map((value) => value && spaces(value)),
     ["4.2 s", "900 ms", "500 ms"],
