@@ -56,8 +56,9 @@ export type AgentRow = {
     state: string;
     message: string;
   } | null;
-  /** Requests per slice over the range, oldest first. */
+  /** Requests per slice over the range, oldest first, and how many of them failed. */
   traffic: number[];
+  trafficFailed: number[];
 };
 
 export type AlertRow = {

@@ -25,6 +25,7 @@ export function agentRow(monitor: Monitor, agent: Agent, range: Range): AgentRow
   const tally = agent.slices.over(fromMs, toMs, nowMs);
   const health = monitor.healthOf(agent.endpoint);
   const freshness = monitor.freshnessOf(agent);
+  const slices = agent.slices.series(chartFromMs, stepMs, steps, nowMs);
   const observedSeconds = Math.max(
     1,
     Math.min(range.seconds, (nowMs - (monitor.state.sinceMs ?? nowMs)) / 1000),
@@ -45,9 +46,8 @@ export function agentRow(monitor: Monitor, agent: Agent, range: Range): AgentRow
     lastRequestMs: agent.lastRequestMs,
     freshness: freshness.kind,
     health: health && { status: health.status, state: health.state, message: health.message },
-    traffic: agent.slices
-      .series(chartFromMs, stepMs, steps, nowMs)
-      .map((slice) => slice?.calls ?? 0),
+    traffic: slices.map((slice) => slice?.calls ?? 0),
+    trafficFailed: slices.map((slice) => slice?.failed ?? 0),
   };
 }
 

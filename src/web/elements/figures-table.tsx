@@ -1,8 +1,11 @@
 /**
  * Rows of figures: a table on a laptop; on a phone each row becomes a card in which
- * every figure carries its column's name.
+ * every figure carries its column's name. A column that can be compared sorts the
+ * rows when its name is clicked.
  */
 import type { ComponentChildren } from "preact";
+import { useState } from "preact/hooks";
+import { nextSort, type Sort, type SortValue, sortRows } from "./sort-rows.ts";
 
 export type Column<Row> = {
   readonly id: string;
@@ -12,6 +15,7 @@ export type Column<Row> = {
   /** Numbers stand at the right; the first column names the row. */
   readonly text?: true;
   readonly testId?: string;
+  readonly sortBy?: (row: Row) => SortValue;
   cell(row: Row): ComponentChildren;
 };
 
@@ -35,15 +39,32 @@ const ROLE = {
 } as const;
 
 export function FiguresTable<Row>(props: Props<Row>) {
-  const { columns, rows } = props;
+  const { columns } = props;
+  const [sort, setSort] = useState<Sort | null>(null);
+  const sorting = columns.find((column) => column.id === sort?.columnId)?.sortBy;
+  const rows = sort && sorting ? sortRows(props.rows, sorting, sort.direction) : props.rows;
+
   return (
     <div class="scroll">
       <table class={`figures ${props.class}`} aria-label={props.label} {...ROLE.table}>
         <thead {...ROLE.group}>
           <tr {...ROLE.row}>
             {columns.map((column) => (
-              <th key={column.id} class={cellClass(column)} title={column.title} {...ROLE.head}>
-                {column.label}
+              <th
+                key={column.id}
+                class={cellClass(column)}
+                title={column.title}
+                aria-sort={sort?.columnId === column.id ? sort.direction : undefined}
+                {...ROLE.head}
+              >
+                {column.sortBy ? (
+                  <button type="button" onClick={() => setSort(nextSort(sort, column))}>
+                    {column.label}
+                    <SortMark direction={sort?.columnId === column.id ? sort.direction : null} />
+                  </button>
+                ) : (
+                  column.label
+                )}
               </th>
             ))}
           </tr>
@@ -74,6 +95,15 @@ export function FiguresTable<Row>(props: Props<Row>) {
         </tbody>
       </table>
     </div>
+  );
+}
+
+/** Its place is kept where nothing is sorted, so that no column widens at a click. */
+function SortMark({ direction }: { direction: Sort["direction"] | null }) {
+  return (
+    <svg class="sort-mark" viewBox="0 0 8 8" width="8" height="8" aria-hidden="true">
+      {direction && <path d={direction === "ascending" ? "M0 6 4 1 8 6Z" : "M0 2 4 7 8 2Z"} />}
+    </svg>
   );
 }
 

@@ -4,7 +4,17 @@ const HEIGHT = 20;
 /** A slice with little still shows that there was something. */
 const LEAST = 1.5;
 
-export function Sparkline({ counts, label }: { counts: readonly number[]; label: string }) {
+type Props = {
+  counts: readonly number[];
+  /** How many of each count failed: the top of its bar. */
+  failed?: readonly number[];
+  label: string;
+};
+
+export function Sparkline({ counts, failed = [], label }: Props) {
+  const highest = Math.max(...counts, 1);
+  const bars = (values: readonly number[], tops: readonly number[]) =>
+    barsPath(values, tops, highest);
   return (
     <svg
       class="sparkline"
@@ -16,21 +26,24 @@ export function Sparkline({ counts, label }: { counts: readonly number[]; label:
       aria-label={label}
     >
       <path class="sparkline-base" d={`M0 ${HEIGHT - 0.5}H${WIDTH}`} />
-      <path class="sparkline-bars" d={barsPath(counts)} />
+      <path class="sparkline-bars" d={bars(counts, counts)} />
+      <path class="sparkline-failed" d={bars(failed, counts)} />
     </svg>
   );
 }
 
-function barsPath(counts: readonly number[]): string {
-  const highest = Math.max(...counts, 1);
-  const step = WIDTH / Math.max(counts.length, 1);
+/** Each bar hangs from the height of its top; where both are the same, it stands on the ground. */
+function barsPath(values: readonly number[], tops: readonly number[], highest: number): string {
+  const step = WIDTH / Math.max(tops.length, 1);
   const width = step * 0.75;
-  return counts
-    .map((count, index) => {
-      if (count === 0) return "";
-      const height = Math.max(LEAST, (count / highest) * (HEIGHT - 1));
+  const scale = (count: number) => (count / highest) * (HEIGHT - 1);
+  return values
+    .map((value, index) => {
+      if (value === 0) return "";
+      const from = Math.max(LEAST, scale(tops[index] ?? value));
+      const height = Math.max(LEAST, scale(value));
       const left = (index * step).toFixed(2);
-      return `M${left} ${HEIGHT}v${(-height).toFixed(2)}h${width.toFixed(2)}V${HEIGHT}Z`;
+      return `M${left} ${(HEIGHT - from).toFixed(2)}h${width.toFixed(2)}v${height.toFixed(2)}h${(-width).toFixed(2)}Z`;
     })
     .join("");
 }

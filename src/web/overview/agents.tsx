@@ -1,8 +1,9 @@
 /** One row per agent, in the order in which the monitor tells them, so that nothing moves while one looks. */
+import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { agentAbout } from "../agent-about.ts";
 import { filterAgents } from "../agent-filter.ts";
-import type { AgentRow, Source } from "../api.ts";
+import type { AgentRow, AlertRow, Source } from "../api.ts";
 import { Figure, TokensFigure, Unknown } from "../elements/figure.tsx";
 import { type Column, FiguresTable } from "../elements/figures-table.tsx";
 import { AwaitedRows, Panel } from "../elements/panel.tsx";
@@ -22,12 +23,13 @@ import { NoAgents } from "./no-agents.tsx";
 
 type Props = {
   agents: readonly AgentRow[] | null;
+  alerts: readonly AlertRow[];
   source: Source | null;
   nowMs: number;
   range: Range;
 };
 
-export function Agents({ agents, source, nowMs, range }: Props) {
+export function Agents({ agents, alerts, source, nowMs, range }: Props) {
   const [filter, setFilter] = useState("");
   const shown = agents ? filterAgents(agents, filter) : [];
   return (
@@ -46,7 +48,7 @@ export function Agents({ agents, source, nowMs, range }: Props) {
         <FiguresTable
           label="Agents"
           class="agents"
-          columns={columnsOf({ nowMs, range })}
+          columns={columnsOf({ alerts, nowMs, range })}
           rows={shown}
           keyOf={(agent) => agent.endpoint}
           rowAttributes={(agent) => ({
@@ -81,19 +83,32 @@ function AgentFilter({ filter, onFilter }: { filter: string; onFilter: (text: st
   );
 }
 
-function columnsOf({ nowMs, range }: { nowMs: number; range: Range }): Column<AgentRow>[] {
+type Told = { alerts: readonly AlertRow[]; nowMs: number; range: Range };
+
+function columnsOf({ alerts, nowMs, range }: Told): Column<AgentRow>[] {
   const during = `in the last ${rangeWords(range)}`;
+  /** The figure that an alert is about stands out in its row. */
+  const alertState = (ruleId: string, { endpoint }: AgentRow) =>
+    alerts.find((alert) => alert.ruleId === ruleId && alert.endpoint === endpoint)?.state;
   return [
     {
       id: "agent",
       label: "Agent",
       text: true,
+      sortBy: (agent) => agent.endpoint,
       cell: (agent) => (
         <>
-          <a class="row-link" href={agentHref(agent.endpoint, range)} data-row-link>
+          <a
+            class="row-link"
+            href={agentHref(agent.endpoint, range)}
+            title={agent.endpoint}
+            data-row-link
+          >
             {agent.endpoint}
           </a>
-          <span class="agent-about">{aboutOf(agent, nowMs)}</span>
+          <span class="agent-about" title={aboutOf(agent, nowMs)}>
+            {aboutOf(agent, nowMs)}
+          </span>
         </>
       ),
     },
@@ -101,6 +116,7 @@ function columnsOf({ nowMs, range }: { nowMs: number; range: Range }): Column<Ag
       id: "state",
       label: "State",
       text: true,
+      sortBy: (agent) => STATUS_ORDER[agent.status],
       cell: (agent) => <State status={agent.status} word={agent.word} />,
     },
     {
@@ -110,7 +126,8 @@ function columnsOf({ nowMs, range }: { nowMs: number; range: Range }): Column<Ag
       cell: (agent) => (
         <Sparkline
           counts={agent.traffic}
-          label={`${formatPlural(agent.requests, "request")} ${during}`}
+          failed={agent.trafficFailed}
+          label={`${formatPlural(agent.requests, "request")} ${during}, ${agent.failed} failed`}
         />
       ),
     },
@@ -119,41 +136,56 @@ function columnsOf({ nowMs, range }: { nowMs: number; range: Range }): Column<Ag
       label: "Requests",
       title: `Requests ${during}`,
       testId: "requests",
+      sortBy: (agent) => agent.requests,
       cell: (agent) => <data value={agent.requests}>{formatCount(agent.requests)}</data>,
     },
-    { id: "rate", label: "Rate", cell: (agent) => formatRate(agent.requestsPerSecond) },
+    {
+      id: "rate",
+      label: "Rate",
+      sortBy: (agent) => agent.requestsPerSecond,
+      cell: (agent) => formatRate(agent.requestsPerSecond),
+    },
     ...(["p50", "p95", "p99"] as const).map((quantile) => ({
       id: quantile,
       label: quantile,
       title: `Latency ${quantile} ${during}`,
+      sortBy: (agent: AgentRow) => agent.latencyMs?.[quantile] ?? null,
       cell: (agent: AgentRow) => (
-        <Figure value={agent.latencyMs?.[quantile] ?? null} format={formatDuration} />
+        <Alerted by={quantile === "p99" ? alertState("latency_p99", agent) : undefined}>
+          <Figure value={agent.latencyMs?.[quantile] ?? null} format={formatDuration} />
+        </Alerted>
       ),
     })),
     {
       id: "errors",
       label: "Errors",
       title: `Share of requests that failed ${during}`,
+      sortBy: (agent) => agent.errorRatePercent,
       cell: (agent) => (
-        <span title={`${agent.failed} of ${agent.requests} failed`}>
-          <Figure value={agent.errorRatePercent} format={formatPercent} />
-        </span>
+        <Alerted by={alertState("error_rate", agent)}>
+          <span title={`${agent.failed} of ${agent.requests} failed`}>
+            <Figure value={agent.errorRatePercent} format={formatPercent} />
+          </span>
+        </Alerted>
       ),
     },
     {
       id: "tokens",
       label: "Tokens in / out",
+      sortBy: ({ tokens }) => tokens && tokens.input + tokens.output,
       cell: (agent) => <TokensFigure tokens={agent.tokens} />,
     },
     {
       id: "cost",
       label: "Cost",
+      sortBy: (agent) => agent.costUsd,
       cell: (agent) => <Figure value={agent.costUsd} format={formatCost} />,
     },
     {
       id: "cache",
       label: "Cache hits",
       title: `Model calls answered from DSPy's cache ${during}`,
+      sortBy: (agent) => agent.cacheHits,
       cell: (agent) => <Figure value={agent.cacheHits} format={formatCount} />,
     },
     {
@@ -170,6 +202,29 @@ function columnsOf({ nowMs, range }: { nowMs: number; range: Range }): Column<Ag
         ),
     },
   ];
+}
+
+/** The worst first when the state is sorted by. */
+const STATUS_ORDER: Record<AgentRow["status"], number> = {
+  critical: 0,
+  warning: 1,
+  unknown: 2,
+  healthy: 3,
+};
+
+function Alerted({
+  by,
+  children,
+}: {
+  by: AlertRow["state"] | undefined;
+  children: ComponentChildren;
+}) {
+  if (by !== "firing" && by !== "pending") return <>{children}</>;
+  return (
+    <span class="alerted" data-by={by} title={`An alert is ${by} on this`}>
+      {children}
+    </span>
+  );
 }
 
 /** How long ago the last request was stands there only if none came in the range. */
