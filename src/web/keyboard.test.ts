@@ -19,6 +19,8 @@ function check(keys: string, commands: Command[], place: Press["place"] = "page"
 test("a slash filters", () => check("/", ["filter"]));
 test("a question mark helps", () => check("?", ["help"]));
 test("g then o goes to the overview", () => check("g o", ["go to overview"]));
+test("g then a, e or h goes to alerts, errors or health", () =>
+  check("g a g e g h", ["go to alerts", "go to errors", "go to health"]));
 test("o alone does nothing", () => check("o", []));
 test("another key between g and o forgets the g", () => check("g x o", []));
 test("g twice still waits", () => check("g g o", ["go to overview"]));

@@ -6,6 +6,9 @@
 export type Command =
   | "filter"
   | "go to overview"
+  | "go to alerts"
+  | "go to errors"
+  | "go to health"
   | "help"
   | "close"
   | "next row"
@@ -26,14 +29,26 @@ export const KEYS: readonly { readonly keys: readonly string[]; readonly does: s
   { keys: ["↓", "↑"], does: "Walk the agents" },
   { keys: ["Enter"], does: "Open the agent" },
   { keys: ["g", "o"], does: "Go to the overview" },
+  { keys: ["g", "a"], does: "Go to the alerts" },
+  { keys: ["g", "e"], does: "Go to the errors" },
+  { keys: ["g", "h"], does: "Go to health" },
   { keys: ["?"], does: "Show this help" },
   { keys: ["Esc"], does: "Close, or clear the filter" },
 ];
 
+/** Where a key leads after `g`. */
+const PLACES: Readonly<Record<string, Command>> = {
+  o: "go to overview",
+  a: "go to alerts",
+  e: "go to errors",
+  h: "go to health",
+};
+
 export function pressKey(waiting: Pressed["waiting"], press: Press): Pressed {
   if (press.modified || press.place === "other field") return { command: null, waiting: null };
   if (press.place === "filter") return { command: inFilter(press.key), waiting: null };
-  if (waiting === "g" && press.key === "o") return { command: "go to overview", waiting: null };
+  const place = waiting === "g" ? PLACES[press.key] : undefined;
+  if (place) return { command: place, waiting: null };
   if (press.key === "g") return { command: null, waiting: "g" };
   return { command: onPage(press.key), waiting: null };
 }

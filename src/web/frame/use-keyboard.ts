@@ -31,6 +31,15 @@ export function useKeyboard({ goToOverview, showHelp }: Actions): void {
         case "go to overview":
           goToOverview();
           break;
+        case "go to alerts":
+          goToSection("alerts");
+          break;
+        case "go to errors":
+          goToSection("panel-errors");
+          break;
+        case "go to health":
+          goToSection("panel-health");
+          break;
         case "help":
           showHelp();
           break;
@@ -59,6 +68,13 @@ function placeOf(target: EventTarget | null): Press["place"] {
   if (!(target instanceof HTMLElement)) return "page";
   if (target.id === FILTER_ID) return "filter";
   return target.matches("input, textarea, select") ? "other field" : "page";
+}
+
+/** The focus goes along, so that a screen reader reads on from there. */
+function goToSection(id: string): void {
+  const section = document.getElementById(id);
+  section?.focus({ preventScroll: true });
+  section?.scrollIntoView({ block: "start" });
 }
 
 function focusFilter(): boolean {
