@@ -20,6 +20,8 @@ function writeInline(inline: Inline): string {
     case "code":
     case "measure":
       return `${inline.kind[0]}(${inline.text})`;
+    case "state":
+      return `(${inline.status})`;
     case "link":
       return `a(${inline.text}→${inline.href})`;
     default:
@@ -43,6 +45,8 @@ test("HTML is only text", () => check("&lt;img src=x&gt;", "<img src=x>"));
 test("lines, quotes, code blocks", () =>
   check("one\n> two\n```\nthree\n  four\n```\nfive", "one\nquote(two)\npre(three\n  four)\nfive"));
 test("an empty line stays a line", () => check("one\n\ntwo", "one\n\ntwo"));
+test("a circle that stands for a state is that state", () =>
+  check(":red_circle: Firing: *x* 🔺 ✅", "(critical) Firing: b(x) (critical) (healthy)"));
 test("known emoji are drawn, others stay", () => check(":warning: :shipit:", "⚠️ :shipit:"));
 
 test("a sentence knows code, and keeps numbers with their units", () => {

@@ -5,9 +5,13 @@
  *
  * Source: Slack's "Formatting text for app surfaces".
  */
+import type { Status } from "./api.ts";
+
 export type Inline =
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "code"; readonly text: string }
+  /** An emoji that stands for a state. */
+  | { readonly kind: "state"; readonly status: Status }
   /** A number and its unit, which no line break may part. */
   | { readonly kind: "measure"; readonly text: string }
   | { readonly kind: "bold" | "italic" | "strike"; readonly children: readonly Inline[] }
@@ -20,12 +24,25 @@ export type Block =
 /** Emphasis inside emphasis is read this deep; below it stays text. */
 const DEPTH_MAX = 4;
 
+/**
+ * Drawn in the page's own shapes: a machine without an emoji font would show an empty
+ * box, and circles that differ in colour alone say nothing to some readers.
+ */
+const STATES: Readonly<Record<string, Status>> = {
+  red_circle: "critical",
+  large_yellow_circle: "warning",
+  large_green_circle: "healthy",
+  white_check_mark: "healthy",
+  white_circle: "unknown",
+  "🔺": "critical",
+  "🔴": "critical",
+  "🟡": "warning",
+  "🟢": "healthy",
+  "✅": "healthy",
+  "⚪": "unknown",
+};
+
 const EMOJI: Readonly<Record<string, string>> = {
-  red_circle: "🔴",
-  large_yellow_circle: "🟡",
-  large_green_circle: "🟢",
-  white_circle: "⚪",
-  white_check_mark: "✅",
   warning: "⚠️",
   rotating_light: "🚨",
   hourglass_flowing_sand: "⏳",
@@ -67,22 +84,22 @@ function parseInline(text: string, depth: number): Inline[] {
   const found: Inline[] = [];
   let end = 0;
   for (const match of text.matchAll(INLINE)) {
-    const inline = readMatch(match, depth);
-    if (match.index > end) found.push(plain(text.slice(end, match.index)));
-    found.push(inline);
+    const inlines = readMatch(match, depth);
+    if (match.index > end) found.push(...plain(text.slice(end, match.index)));
+    found.push(...inlines);
     end = match.index + match[0].length;
   }
-  if (end < text.length) found.push(plain(text.slice(end)));
+  if (end < text.length) found.push(...plain(text.slice(end)));
   return found;
 }
 
-function readMatch(match: RegExpExecArray, depth: number): Inline {
+function readMatch(match: RegExpExecArray, depth: number): Inline[] {
   const { code, href, label, mark, marked } = match.groups ?? {};
-  if (code !== undefined) return { kind: "code", text: unescapeEntities(code) };
-  if (href !== undefined) return link(unescapeEntities(href), label);
+  if (code !== undefined) return [{ kind: "code", text: unescapeEntities(code) }];
+  if (href !== undefined) return [link(unescapeEntities(href), label)];
   if (mark === undefined || marked === undefined || depth >= DEPTH_MAX) return plain(match[0]);
   const kind = mark === "*" ? "bold" : mark === "_" ? "italic" : "strike";
-  return { kind, children: parseInline(marked, depth + 1) };
+  return [{ kind, children: parseInline(marked, depth + 1) }];
 }
 
 /** Only the web is linked: `javascript:` and its like become text. */
@@ -92,9 +109,14 @@ function link(href: string, label: string | undefined): Inline {
   return { kind: "link", href, text };
 }
 
-function plain(text: string): Inline {
-  const withEmoji = text.replace(/:([a-z_]+):/g, (whole, name: string) => EMOJI[name] ?? whole);
-  return { kind: "text", text: unescapeEntities(withEmoji) };
+function plain(text: string): Inline[] {
+  return text.split(/(:[a-z_]+:|[🔺🔴🟡🟢✅⚪])/u).flatMap((part, index): Inline[] => {
+    const name = part.replace(/^:(.+):$/, "$1");
+    const status = index % 2 === 1 ? STATES[name] : undefined;
+    if (status) return [{ kind: "state", status }];
+    const drawn = index % 2 === 1 ? (EMOJI[name] ?? part) : part;
+    return drawn === "" ? [] : [{ kind: "text", text: unescapeEntities(drawn) }];
+  });
 }
 
 /** Slack escapes these three and nothing else; `&amp;` last, so `&amp;lt;` stays `&lt;`. */

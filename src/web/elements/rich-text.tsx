@@ -1,5 +1,7 @@
 /** Shows parsed text as elements. Everything from outside arrives here as text nodes only. */
+
 import { type Block, type Inline, parseMrkdwn, parseSentence } from "../mrkdwn.ts";
+import { StateShape } from "./state.tsx";
 
 /** A sentence of the monitor, in which modules stand in backticks. */
 export function SentenceText({ text }: { text: string }) {
@@ -55,6 +57,8 @@ function InlineOf({ inline }: { inline: Inline }) {
       return <>{inline.text}</>;
     case "code":
       return <code>{inline.text}</code>;
+    case "state":
+      return <StateShape status={inline.status} />;
     case "measure":
       return <span class="measure">{inline.text}</span>;
     case "bold":

@@ -1,6 +1,5 @@
 /** What the agents depend on: each component's state, the evidence, and when it was last looked at. */
 import type { ComponentRow } from "../api.ts";
-import { Figure } from "../elements/figure.tsx";
 import { Age } from "../elements/moment.tsx";
 import { State, statusOfHealth } from "../elements/state.tsx";
 import { formatDuration, formatSpan } from "../format.ts";
@@ -23,14 +22,14 @@ export function ComponentList({
         >
           <span class="component-name">{component.component}</span>
           <State status={statusOfHealth(component.status)} word={component.state} />
-          <span class="component-latency" title="How long the check took">
-            <Figure value={component.latencyMs} format={formatDuration} />
+          <span class="component-since" title="How long it has been in this state">
+            for {formatSpan(nowMs - component.sinceMs)}
           </span>
           <span class="component-message">
             {component.message}{" "}
             <span class="quiet">
-              For {formatSpan(nowMs - component.sinceMs)}, looked{" "}
-              <Age timeMs={component.checkedMs} nowMs={nowMs} />.
+              Checked <Age timeMs={component.checkedMs} nowMs={nowMs} />
+              {component.latencyMs !== null && <>, in {formatDuration(component.latencyMs)}</>}.
             </span>
           </span>
         </li>

@@ -2,7 +2,7 @@
 import type { ErrorGroupRow } from "../api.ts";
 import { Age } from "../elements/moment.tsx";
 import { Sparkline } from "../elements/sparkline.tsx";
-import { formatCount, formatMoment } from "../format.ts";
+import { formatCount, formatMomentSeconds } from "../format.ts";
 import { agentHref, type Range } from "../route.ts";
 
 type Props = {
@@ -22,24 +22,24 @@ export function ErrorGroupList({ groups, nowMs, range, showAgent }: Props) {
           data-group={group.group}
         >
           <div class="error-head">
-            <strong>{group.type}</strong>
+            <strong title={group.type}>{group.type}</strong>
             <span class="tag">{group.errorClass.replaceAll("_", " ")}</span>
             <Sparkline counts={group.trend} label={`${group.count} in this range`} />
             <span class="error-count" title={countTitle(group)}>
               {formatCount(group.count)}×
             </span>
           </div>
-          <p class="error-message" title={group.message}>
-            {group.message}
-          </p>
+          {group.message && <Message text={group.message} />}
           <p class="error-where">
             {showAgent && <a href={agentHref(group.endpoint, range)}>{group.endpoint}</a>}
             <code>{group.path}</code>
             <span>
               last <Age timeMs={group.lastMs} nowMs={nowMs} />, first{" "}
-              {formatMoment(group.firstMs, nowMs)}
+              {formatMomentSeconds(group.firstMs, nowMs)}
             </span>
-            {group.handled > 0 && <span>{formatCount(group.handled)} survived by the request</span>}
+            {group.handled > 0 && (
+              <span title="The request answered in spite of the error">{survivedWords(group)}</span>
+            )}
           </p>
         </li>
       ))}
@@ -47,7 +47,23 @@ export function ErrorGroupList({ groups, nowMs, range, showAgent }: Props) {
   );
 }
 
+/** One line, which opens: a message may be a whole traceback. */
+function Message({ text }: { text: string }) {
+  return (
+    <details class="error-message">
+      <summary>{text}</summary>
+      <pre>{text}</pre>
+    </details>
+  );
+}
+
+/** The request went on and answered in spite of the error. */
+function survivedWords({ count, handled }: ErrorGroupRow): string {
+  if (handled < count) return `${formatCount(handled)} of ${formatCount(count)} recovered`;
+  return count === 1 ? "recovered" : "all recovered";
+}
+
 function countTitle({ count, handled }: ErrorGroupRow): string {
   if (handled === 0) return `${count} times`;
-  return `${count} times; the request survived ${handled} of them`;
+  return `${count} times; the request recovered from ${handled} of them`;
 }
