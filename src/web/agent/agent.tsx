@@ -49,7 +49,10 @@ export function AgentPage({ endpoint, view, range, chart }: Props) {
         range={range}
       />
       <Numbers view={view} range={range} />
-      <div class="charts">
+      <section class="charts" aria-labelledby="charts-title">
+        <h2 id="charts-title" class="visually-hidden">
+          Charts
+        </h2>
         {view
           ? charts.map((spec) => (
               <Chart key={spec.id} spec={spec} largeHref={agentHref(endpoint, range, spec.id)} />
@@ -57,7 +60,7 @@ export function AgentPage({ endpoint, view, range, chart }: Props) {
           : CHARTS.map((id) => (
               <div key={id} class={`chart chart-${id} chart-awaited`} aria-hidden="true" />
             ))}
-      </div>
+      </section>
       {large && (
         <ChartLarge
           spec={large}

@@ -130,13 +130,14 @@ export function Drawing({ spec, heightPx, onCursor }: DrawingProps) {
 
 type Current = { readonly current: ChartSpec };
 
-/** Parts are drawn from the highest sum down, so that each covers the ones behind it. */
+/**
+ * Parts are drawn from the highest sum down, so that each covers the ones behind it;
+ * of lines that meet, the first is on top.
+ */
 function alignedData(spec: ChartSpec): uPlot.AlignedData {
   const values =
-    spec.kind === "parts"
-      ? stackLines(spec.lines).reverse()
-      : spec.lines.map((line) => [...line.values]);
-  return [[...spec.timesMs], ...values];
+    spec.kind === "parts" ? stackLines(spec.lines) : spec.lines.map((line) => [...line.values]);
+  return [[...spec.timesMs], ...values.reverse()];
 }
 
 function plotOptions(
@@ -145,7 +146,7 @@ function plotOptions(
   onCursor: (at: number | null) => void,
 ): uPlot.Options {
   const { kind, lines } = current.current;
-  const drawn = kind === "parts" ? [...lines].reverse() : lines;
+  const drawn = [...lines].reverse();
   const quiet = () => readColour("--ink-3");
   const grid = { stroke: () => readColour("--line"), width: 1 };
   return {

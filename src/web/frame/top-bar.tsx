@@ -75,7 +75,7 @@ function RangeSwitch({ route }: { route: Route }) {
           key={range}
           href={routeHref({ ...route, range })}
           aria-current={range === route.range ? "true" : undefined}
-          aria-label={`Last ${rangeWords(range)}`}
+          aria-label={`${range}: the last ${rangeWords(range)}`}
         >
           {range}
         </a>

@@ -27,6 +27,7 @@ export function ChangeList({ changes, nowMs, range, showAgent }: Props) {
         <li
           key={`${change.timeMs} ${change.kind} ${change.endpoint} ${change.to} ${change.text}`}
           data-testid="change"
+          data-kind={change.kind}
         >
           <ClockSeconds timeMs={change.timeMs} nowMs={nowMs} />
           <span class="change-kind">
