@@ -1,30 +1,31 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ModuleRow } from "../api.ts";
-import { treeRows } from "./module-tree.ts";
+import { isWithoutPaths, treeRows } from "./module-tree.ts";
 
 /** A row is written `depth path share`. It reads as said|name, with a star when it stands out. */
 function check(rows: string[], expected: string[]): void {
-  const modules = rows.map((row): ModuleRow => {
-    const [depth = "0", path = "", share] = row.split(" ");
-    return {
-      path,
-      pathSource: "attribute",
-      kind: "module",
-      depth: Number(depth),
-      calls: 1,
-      errors: 0,
-      latencyMs: null,
-      timeShare: share === undefined ? null : Number(share),
-      tokens: null,
-      costUsd: null,
-      cacheHits: null,
-    };
-  });
-  const written = treeRows(modules).map(
+  const written = treeRows(rows.map(moduleOf)).map(
     ({ said, name, isLargest }) => `${said}|${name}${isLargest ? " *" : ""}`,
   );
   assert.deepEqual(written, expected);
+}
+
+function moduleOf(row: string): ModuleRow {
+  const [depth = "0", path = "", share] = row.split(" ");
+  return {
+    path,
+    pathSource: "attribute",
+    kind: "module",
+    depth: Number(depth),
+    calls: 1,
+    errors: 0,
+    latencyMs: null,
+    timeShare: share === undefined ? null : Number(share),
+    tokens: null,
+    costUsd: null,
+    cacheHits: null,
+  };
 }
 
 test("a child's path leaves out what its parent said", () =>
@@ -49,3 +50,11 @@ test("when none has much, none stands out", () => check(["0 a 0.2", "0 b 0.25"],
 test("unknown shares stand out nowhere", () => check(["0 a", "0 b"], ["|a", "|b"]));
 
 test("no modules are no rows", () => check([], []));
+
+test("an agent whose tools have no path is not told that its telemetry has none", () => {
+  const module = moduleOf("0 self");
+  const tool: ModuleRow = { ...moduleOf("1 lookup"), kind: "tool", pathSource: "span" };
+  assert.equal(isWithoutPaths([module, tool]), false);
+  assert.equal(isWithoutPaths([tool]), true);
+  assert.equal(isWithoutPaths([]), false);
+});

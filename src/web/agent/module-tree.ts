@@ -15,6 +15,11 @@ export type TreeRow = ModuleRow & {
 /** Below this share nothing stands out: no single module explains the time. */
 const LARGEST_SHARE_MIN = 0.3;
 
+/** Tools and retrievers go by their spans' names also in telemetry that knows the modules' paths. */
+export function isWithoutPaths(modules: readonly ModuleRow[]): boolean {
+  return modules.length > 0 && modules.every((module) => module.pathSource === "span");
+}
+
 export function treeRows(modules: readonly ModuleRow[]): TreeRow[] {
   const largest = Math.max(...modules.map((module) => module.timeShare ?? 0));
   const paths: string[] = [];

@@ -3,7 +3,7 @@ import type { ModuleRow } from "../api.ts";
 import { Figure, TokensFigure, Unknown } from "../elements/figure.tsx";
 import { type Column, FiguresTable } from "../elements/figures-table.tsx";
 import { formatCost, formatCount, formatDuration, formatPercent } from "../format.ts";
-import { type TreeRow, treeRows } from "./module-tree.ts";
+import { isWithoutPaths, type TreeRow, treeRows } from "./module-tree.ts";
 
 export function Modules({ modules }: { modules: readonly ModuleRow[] }) {
   return (
@@ -16,7 +16,7 @@ export function Modules({ modules }: { modules: readonly ModuleRow[] }) {
         keyOf={(row) => row.key}
         rowAttributes={(row) => ({ "data-testid": "module-row", "data-path": row.path })}
       />
-      {modules.some((module) => module.pathSource === "span") && (
+      {isWithoutPaths(modules) && (
         <p class="hint">
           This telemetry has no module paths; these are the names of its spans. The callback of
           dspy-databricks gives paths such as <code>self.rag.generate</code>.
