@@ -1,6 +1,5 @@
 /** Whether the figures can be trusted: every source with its "as of", and what was dropped and why. */
 import type { Overview, Status } from "../api.ts";
-import { Unknown } from "../elements/figure.tsx";
 import { Age } from "../elements/moment.tsx";
 import { State } from "../elements/state.tsx";
 import { formatCount } from "../format.ts";
@@ -21,11 +20,12 @@ export function DataSources({ overview }: { overview: Overview }) {
             <span class="data-name">{source.name}</span>
             <State status={STATUS[source.state]} word={source.state} />
             <span class="data-as-of">
-              as of{" "}
               {source.asOfMs === null ? (
-                <Unknown why="nothing arrived yet" />
+                "nothing yet"
               ) : (
-                <Age timeMs={source.asOfMs} nowMs={asOfMs} />
+                <>
+                  as of <Age timeMs={source.asOfMs} nowMs={asOfMs} />
+                </>
               )}
             </span>
             <span class="data-message">{source.message}</span>

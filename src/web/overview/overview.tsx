@@ -32,7 +32,7 @@ export function OverviewView({ overview, range }: { overview: Overview | null; r
         nowMs={nowMs}
         range={range}
       />
-      <div class="columns">
+      <div class="columns" data-busy={overview?.agents.length !== 0 || undefined}>
         <Panel id="changes" title="What changed" steady>
           {!overview && <AwaitedRows rows={4} />}
           {overview?.changes.length === 0 && (
