@@ -6,6 +6,7 @@
 import type { AgentView } from "../api.ts";
 import { formatCost, formatCount, formatDuration, formatSpan } from "../format.ts";
 import type { ChartId } from "../route.ts";
+import { type FiringSpan, firingSpans } from "./firing-spans.ts";
 
 export type ChartLine = {
   readonly label: string;
@@ -31,6 +32,7 @@ export type ChartSpec = {
   readonly limit: { readonly value: number; readonly label: string } | null;
   /** Said in place of a drawing without values. */
   readonly whenEmpty: string;
+  readonly firing: readonly FiringSpan[];
   readonly marks: readonly { readonly timeMs: number; readonly label: string }[];
 };
 
@@ -44,6 +46,7 @@ export function chartsOf(view: AgentView): ChartSpec[] {
     timesMs: series.timesMs,
     sliceMs: view.sliceSeconds * 1000,
     limit: null,
+    firing: firingSpans(view.changes),
     whenEmpty: total === 0 ? "No requests in this range" : "Not told by this telemetry",
     marks: view.changes
       .filter((change) => change.kind === "deployment")
@@ -137,7 +140,8 @@ function errorLines(byClass: Record<string, number[]>): ChartLine[] {
     .map(([label, values]) => ({ label: label.replaceAll("_", " "), values, total: sum(values) }))
     .filter((one) => one.total > 0)
     .sort((a, b) => b.total - a.total || a.label.localeCompare(b.label));
-  const named = classes.slice(0, ERROR_CLASSES_MAX);
+  // By name, so that two classes don't swap their colours when one overtakes the other.
+  const named = classes.slice(0, ERROR_CLASSES_MAX).sort((a, b) => a.label.localeCompare(b.label));
   const rest = classes.slice(ERROR_CLASSES_MAX);
 
   const lines: ChartLine[] = named.map(({ label, values }, index) => ({

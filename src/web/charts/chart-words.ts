@@ -16,7 +16,7 @@ export function chartWords(spec: ChartSpec): string {
   });
   const title = spec.per ? `${spec.title} ${spec.per}` : spec.title;
   const limit = spec.limit ? [limitWords(spec)] : [];
-  return `${title}. ${[...lines, ...limit].join(". ")}.`;
+  return `${title}. ${[...lines, ...limit, ...spec.firing.map(firingWords)].join(". ")}.`;
 }
 
 export type TableRow = {
@@ -47,6 +47,13 @@ function limitWords({ limit, lines }: ChartSpec): string {
   const above = known.filter((value) => value > limit.value).length;
   if (above === 0) return `${limit.label}, never passed`;
   return `${limit.label}, passed in ${above} of ${known.length} slices`;
+}
+
+function firingWords({ fromMs, toMs }: ChartSpec["firing"][number]): string {
+  const from = formatClockSeconds(fromMs);
+  return toMs === null
+    ? `An alert has been firing since ${from}`
+    : `An alert was firing from ${from} to ${formatClockSeconds(toMs)}`;
 }
 
 function highestOf(values: readonly (number | null)[]): { value: number; index: number } | null {

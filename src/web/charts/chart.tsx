@@ -18,7 +18,9 @@ const HEIGHT_PX = 184;
 /** Wide enough for digits of the font below; the axis is as wide as its longest label. */
 const CHARACTER_WIDTH_PX = 6.4;
 const END_LABEL_WIDTH_PX = 92;
-const LABEL_HEIGHT_PX = 14;
+const LABEL_HEIGHT_PX = 16;
+/** Of the word that stands over the time in which an alert was firing. */
+const ALERT_WIDTH_PX = 26;
 const FONT = '11px system-ui, -apple-system, "Segoe UI", Roboto, sans-serif';
 
 /** The slice under the pointer of any chart; `null` while it is over none. */
@@ -32,7 +34,7 @@ export function Chart({ spec, largeHref }: { spec: ChartSpec; largeHref: string 
     <figure class={`chart chart-${spec.id}`} data-testid={`chart-${spec.id}`}>
       <figcaption class="chart-head">
         <h3>{spec.title}</h3>
-        {spec.per && <span class="quiet">{spec.per}</span>}
+        {spec.per && <span class="quiet chart-per">{spec.per}</span>}
         {hasValues(spec) && <Readout spec={spec} cursor={cursor} />}
         <a class="chart-enlarge" href={largeHref} title="Large, as a table, as a query">
           <svg viewBox="0 0 16 16" width="14" height="14" aria-hidden="true">
@@ -72,7 +74,12 @@ export function Readout({ spec, cursor }: { spec: ChartSpec; cursor: number | nu
         return (
           <span key={line.label} class="readout-line">
             <i class="swatch" style={{ background: `var(${line.colour})` }} />
-            {line.label !== spec.id && line.label} <b>{value == null ? "–" : spec.format(value)}</b>
+            {line.label !== spec.id && (
+              <span class="readout-name" title={line.label}>
+                {line.label}
+              </span>
+            )}
+            <b>{value == null ? "–" : spec.format(value)}</b>
           </span>
         );
       })}
@@ -152,7 +159,7 @@ function plotOptions(
   return {
     ...size,
     ms: 1,
-    padding: [LABEL_HEIGHT_PX, kind === "lines" ? END_LABEL_WIDTH_PX : 12, 0, 0],
+    padding: [LABEL_HEIGHT_PX, kind === "lines" ? END_LABEL_WIDTH_PX : 20, 0, 0],
     legend: { show: false },
     cursor: {
       y: false,
@@ -206,6 +213,7 @@ function plotOptions(
     hooks: {
       draw: [
         (plot) => drawLimit(plot, current.current),
+        (plot) => drawFiring(plot, current.current),
         (plot) => drawMarks(plot, current.current),
         (plot) => {
           if (kind === "lines") drawEndLabels(plot, current.current);
@@ -281,6 +289,35 @@ function drawLimit(plot: uPlot, spec: ChartSpec): void {
     const label = shown ? limit.label : `↑ ${limit.label}`;
     ctx.fillText(label, bbox.left + 2 * uPlot.pxRatio, top - 2 * uPlot.pxRatio);
   });
+}
+
+/** A bar along the upper edge, as long as an alert was firing, with its word above. */
+function drawFiring(plot: uPlot, spec: ChartSpec): void {
+  const { ctx, bbox } = plot;
+  const { min = null, max = null } = plot.scales.x ?? {};
+  if (min === null || max === null) return;
+  for (const { fromMs, toMs } of spec.firing) {
+    const from = Math.max(fromMs, min);
+    const to = Math.min(toMs ?? max, max);
+    if (from >= to) continue;
+    const left = Math.round(plot.valToPos(from, "x", true));
+    const right = Math.round(plot.valToPos(to, "x", true));
+    withText(plot, "--critical", () => {
+      ctx.fillRect(
+        left,
+        bbox.top - 2 * uPlot.pxRatio,
+        Math.max(2, right - left),
+        2 * uPlot.pxRatio,
+      );
+      ctx.textBaseline = "bottom";
+      ctx.textAlign = "right";
+      ctx.fillText(
+        "alert",
+        Math.max(right, bbox.left + ALERT_WIDTH_PX * uPlot.pxRatio),
+        bbox.top - 3 * uPlot.pxRatio,
+      );
+    });
+  }
 }
 
 function drawMarks(plot: uPlot, spec: ChartSpec): void {

@@ -23,12 +23,16 @@ const SERIES: AgentView["series"] = {
 
 function specOf(
   id: ChartSpec["id"],
-  { series = SERIES, latencyP99Ms = 1000 }: { series?: typeof SERIES; latencyP99Ms?: number } = {},
+  {
+    series = SERIES,
+    latencyP99Ms = 1000,
+    changes = [],
+  }: { series?: typeof SERIES; latencyP99Ms?: number; changes?: AgentView["changes"] } = {},
 ): ChartSpec {
   const view = {
     sliceSeconds: 5,
     series,
-    changes: [{ timeMs: START, kind: "deployment", endpoint: "a", to: "v7", text: "" }],
+    changes: [{ timeMs: START, kind: "deployment", endpoint: "a", to: "v7", text: "" }, ...changes],
     thresholds: { latencyP99Ms, errorRatePercent: null },
   } as Partial<AgentView> as AgentView; // Only what charts are made of.
   const spec = chartsOf(view).find((chart) => chart.id === id);
@@ -53,6 +57,17 @@ test("a limit that held is said so", () => {
   );
 });
 
+test("an alert that fired meanwhile is said", () => {
+  const alert = { kind: "alert", endpoint: "a", text: "" } as const;
+  const words = (changes: AgentView["changes"]) => chartWords(specOf("cost", { changes }));
+  const fired = { ...alert, to: "firing", timeMs: START + 1000 };
+  assert.match(words([fired]), /\. An alert has been firing since 14:00:01\.$/);
+  assert.match(
+    words([fired, { ...alert, to: "resolved", timeMs: START + 9000 }]),
+    /\. An alert was firing from 14:00:01 to 14:00:09\.$/,
+  );
+});
+
 test("what is counted says per what", () => {
   assert.match(
     spaces(chartWords(specOf("traffic"))),
@@ -65,11 +80,14 @@ test("what the telemetry does not tell is no chart", () => {
   assert.equal(chartWords(specOf("tokens")), "Tokens: no values in this range.");
 });
 
-test("errors: most frequent class first, classes without errors left out", () => {
-  assert.deepEqual(
-    specOf("errors").lines.map((line) => line.label),
-    ["lm provider", "timeout"],
-  );
+test("errors: a class keeps its colour when another overtakes it; those without errors are left out", () => {
+  const linesOf = (errorsByClass: Record<string, number[]>) =>
+    specOf("errors", { series: { ...SERIES, errorsByClass } }).lines.map(
+      ({ label, colour }) => `${label} ${colour}`,
+    );
+  const expected = ["lm provider --chart-class-1", "timeout --chart-class-2"];
+  assert.deepEqual(linesOf({ timeout: [1], lm_provider: [3], tool: [0] }), expected);
+  assert.deepEqual(linesOf({ timeout: [9], lm_provider: [3], tool: [0] }), expected);
 });
 
 test("errors: classes beyond the fourth are summed up", () => {

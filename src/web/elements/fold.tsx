@@ -5,12 +5,14 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 
-/** As many as `styles/base.css` leaves of a folded list. */
-export const FOLDED_ROWS = 5;
+/** As many as `styles/base.css` leaves of a folded list: on a phone, and everywhere. */
+const ROWS_ON_PHONE = 5;
+const ROWS_EVERYWHERE = 3;
 
 type Props = { rows: number; everywhere?: true; children: ComponentChildren };
 
 export function Fold({ rows, everywhere, children }: Props) {
+  const first = everywhere ? ROWS_EVERYWHERE : ROWS_ON_PHONE;
   const [isOpen, setOpen] = useState(false);
   return (
     <div
@@ -18,14 +20,14 @@ export function Fold({ rows, everywhere, children }: Props) {
       data-folded={!isOpen || undefined}
     >
       {children}
-      {rows > FOLDED_ROWS && (
+      {rows > first && (
         <button
           type="button"
           class="fold-button"
           aria-expanded={isOpen}
           onClick={() => setOpen(!isOpen)}
         >
-          {isOpen ? `Show the first ${FOLDED_ROWS}` : `Show all ${rows}`}
+          {isOpen ? `Show the first ${first}` : `Show all ${rows}`}
         </button>
       )}
     </div>

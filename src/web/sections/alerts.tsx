@@ -50,7 +50,7 @@ export function Alerts({ alerts, sentence, nowMs, range, showAgent }: Props) {
               <span class="alert-measure">{measureOf(alert)}</span>
               <span class="alert-since">{sinceWords(alert, nowMs)}</span>
               {sentence && (alert.state === "resolved" || !isSaid(alert, sentence)) && (
-                <span class="alert-reason">
+                <span class="alert-reason" title={alert.reason}>
                   <SentenceText
                     text={showAgent ? withoutAgent(alert.reason, alert.endpoint) : alert.reason}
                   />
