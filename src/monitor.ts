@@ -27,6 +27,7 @@ import {
 import { type Freshness, freshnessOf, workspaceReadingOf } from "./rules/freshness.ts";
 import type { Reading, Rule } from "./rules/rule.ts";
 import { type AlertState, stepAlerts } from "./rules/step-alerts.ts";
+import { summaryWindowMs } from "./rules/summary-window.ts";
 import type { AlertChange } from "./signals/alert.ts";
 import type { HealthResult } from "./signals/health-result.ts";
 import type { Sample } from "./signals/sample.ts";
@@ -202,7 +203,9 @@ export class Monitor {
     const nowMs = this.now();
     const breaches = this.breachesOf(agent.endpoint);
     const [worst] = breaches;
-    const windowMs = (worst?.rule.windowSeconds ?? 60) * 1000;
+    const windowMs = worst
+      ? worst.rule.windowSeconds * 1000
+      : summaryWindowMs(this.rules, agent.endpoint);
     return { ...this.#comparison(agent, windowMs, worst?.sinceMs ?? nowMs), breaches };
   }
 
