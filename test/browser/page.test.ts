@@ -192,13 +192,16 @@ test("a chart opens large, with its figures and its query, at an address of its 
   const metrics = await (await fetch(`${url}/metrics`)).text();
   for (const chart of ["latency", "traffic", "errors", "tokens", "cost"]) {
     await page.goto(`${url}/#/agents/support-rag?range=5m&chart=${chart}`);
-    await large.locator("h2").waitFor();
+    await page.locator(`[data-testid=chart-large][data-chart=${chart}]`).waitFor();
     const queries = await large.locator(".command code").allTextContents();
     assert.notEqual(queries.length, 0);
     for (const name of queries.join(" ").match(/dspy_\w+/g) ?? []) {
       assert.ok(metrics.includes(`${name}{endpoint="support-rag"`), `/metrics has no ${name}`);
     }
   }
+  await page.goto(`${url}/#/agents/support-rag?range=5m&chart=latency`);
+  await page.locator("[data-testid=chart-large][data-chart=latency]").waitFor();
+  await picture("chart-light", laptop, "light");
   await page.keyboard.press("Escape");
   await large.waitFor({ state: "detached" });
   assert.match(page.url(), /#\/agents\/support-rag\?range=5m$/);

@@ -32,6 +32,7 @@ export function ChartLarge({ spec, endpoint, range, onClose }: Props) {
       }}
       aria-labelledby="chart-large-title"
       data-testid="chart-large"
+      data-chart={spec.id}
     >
       <div class="chart-large-inside">
         <header class="chart-large-head">
