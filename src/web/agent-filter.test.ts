@@ -32,6 +32,12 @@ test("the state", () => check("slow", ["support-rag"]));
 test("all words must be met", () => check("healthy openinf", ["order-agent"]));
 test("what is nowhere finds nobody", () => check("zzz", []));
 
+test("why its figures may be out of date stands there too", () => {
+  const late = { ...agent("a", "quiet", ["callback"]), freshness: "late" } as const;
+  assert.deepEqual(agentAbout(late), ["v7", "callback", "the workspace is late"]);
+  assert.deepEqual(agentAbout({ ...late, freshness: "no_traffic" }), ["v7", "callback"]);
+});
+
 test("an agent's version and telemetry stand beside its name", () => {
   assert.deepEqual(AGENTS.map(agentAbout), [
     ["v7", "callback"],
