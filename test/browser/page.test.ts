@@ -176,6 +176,8 @@ test("an agent's own view shows its modules, tokens and charts", async () => {
     .first()
     .waitFor();
   assert.ok((await page.locator("canvas").count()) >= 3);
+  // In the picture the charts show more of the bad spell than its first seconds.
+  if (process.env.SCREENSHOTS) await page.waitForTimeout(12_000);
   await picture("agent-light", laptop, "light");
   await picture("agent-dark", laptop, "dark");
   await picture("agent-phone-light", phone, "light");
@@ -329,6 +331,7 @@ async function picture(
   mkdirSync(pictures, { recursive: true });
   await page.emulateMedia({ colorScheme });
   await page.setViewportSize(viewport);
+  await page.mouse.move(0, 0);
   await page.waitForTimeout(400);
   await page.screenshot({ path: join(pictures, `${name}.png`) });
   await page.emulateMedia({ colorScheme: "light" });
