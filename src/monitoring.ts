@@ -12,18 +12,17 @@ export type { GrafanaDashboard } from "./dashboards/grafana/grafana.ts";
 export { createDefaultPatterns } from "./errors/default-patterns.ts";
 export type { ErrorGroup, GroupState, GroupVersion } from "./errors/error-group.ts";
 export type { AlertCallback, ErrorPattern, PatternState } from "./errors/error-pattern.ts";
-export { ErrorClass, ErrorSeverity } from "./errors/error-severity.ts";
+export { ErrorSeverity } from "./errors/error-severity.ts";
+export type { ErrorSummary, SummaryGroup } from "./errors/error-summary.ts";
 export type {
-  ErrorSummary,
   ErrorTrackerOptions,
   RecentErrorsFilter,
-  SummaryGroup,
   TrackerCounters,
-  TrackOptions,
 } from "./errors/error-tracker.ts";
 export { ErrorTracker } from "./errors/error-tracker.ts";
 export type { Context as ErrorContext } from "./errors/kept-context.ts";
 export type { KeptError } from "./errors/kept-error.ts";
+export type { TrackOptions } from "./errors/track-options.ts";
 export type { TrackedError } from "./errors/tracked-error.ts";
 export { MlflowLogError } from "./export/mlflow/log-to-mlflow.ts";
 export type {
@@ -93,6 +92,7 @@ export type {
 export { DashboardIntegration } from "./publish/dashboard-integration.ts";
 export type { StatusThresholds } from "./publish/overall-status.ts";
 export { OverallStatus } from "./publish/overall-status.ts";
+export { ErrorClass } from "./signals/error-class.ts";
 
 /** A collector that can also push: `connect` and `logToMlflow` work. */
 export class MetricsCollector extends Collector {

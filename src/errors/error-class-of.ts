@@ -2,7 +2,25 @@
  * Which class an error is where the caller doesn't say: by the words of its type,
  * else by the HTTP status of the endpoint, else by the name of what was thrown.
  */
-import type { ErrorClass } from "../signals/error-class.ts";
+import { classOfStatus, type ErrorClass } from "../signals/error-class.ts";
+
+export function errorClassOf({
+  typeClass,
+  statusCode,
+  errorName,
+}: {
+  /** What `classOfType` says. */
+  readonly typeClass: ErrorClass | null;
+  readonly statusCode: number | null;
+  readonly errorName: string | null;
+}): ErrorClass {
+  if (typeClass !== null) return typeClass;
+  // The gateway gave up waiting for the agent.
+  if (statusCode === 504) return "timeout";
+  const told = statusCode === null ? null : classOfStatus(statusCode);
+  if (told !== null) return told;
+  return errorName !== null && /timeout/i.test(errorName) ? "timeout" : "unknown";
+}
 
 const byWord = new Map<string, ErrorClass>([
   ["timeout", "timeout"],
@@ -33,15 +51,4 @@ export function classOfType(type: string): ErrorClass | null {
     if (known) return known;
   }
   return null;
-}
-
-export function classOfStatus(statusCode: number): ErrorClass | null {
-  if (statusCode === 429) return "throttled";
-  if (statusCode === 408 || statusCode === 504) return "timeout";
-  if (statusCode >= 500) return "server";
-  return statusCode >= 400 ? "client" : null;
-}
-
-export function classOfName(errorName: string): ErrorClass | null {
-  return /timeout/i.test(errorName) ? "timeout" : null;
 }

@@ -2,7 +2,8 @@
  * Errors with the same cause. A group knows since when it is there, how often, in
  * which versions of the model, and whether somebody said that it is resolved.
  */
-import type { ErrorClass, ErrorSeverity } from "./error-severity.ts";
+import type { ErrorClass } from "../signals/error-class.ts";
+import type { ErrorSeverity } from "./error-severity.ts";
 
 /**
  * `new` for its first hour, then `ongoing`. After `resolve` it is `resolved`, and

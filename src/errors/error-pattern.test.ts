@@ -2,10 +2,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { type ErrorClass, errorClasses } from "../signals/error-class.ts";
 import type { ErrorPattern } from "./error-pattern.ts";
-import { type ErrorClass, type ErrorSeverity, errorClasses, severities } from "./error-severity.ts";
-import { ErrorTracker, type TrackOptions } from "./error-tracker.ts";
+import { type ErrorSeverity, severities } from "./error-severity.ts";
+import { ErrorTracker } from "./error-tracker.ts";
 import { testClock } from "./test-clock.ts";
+import type { TrackOptions } from "./track-options.ts";
 
 /** Each character is one second: "x" is an error, "." is none. "F" is one at which the pattern fires. */
 function check(thresholdCount: number, timeWindowSeconds: number, line: string) {

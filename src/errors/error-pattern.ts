@@ -3,7 +3,9 @@
  * more makes a breach is a look at two of these times, whatever the history.
  */
 import { MonitorError } from "../monitor-error.ts";
-import { type ErrorClass, type ErrorSeverity, errorClasses, severities } from "./error-severity.ts";
+import { type ErrorClass, errorClasses } from "../signals/error-class.ts";
+import type { HistoryEntry } from "./error-history.ts";
+import { type ErrorSeverity, severities } from "./error-severity.ts";
 import type { TrackedError } from "./tracked-error.ts";
 
 export type AlertCallback = (
@@ -82,8 +84,8 @@ export class PatternWindow {
   }
 
   /** Adds an error whose type matches. Returns whether it begins a breach. */
-  add(classIndex: number, severityIndex: number, elapsedMs: number, sequence: number): boolean {
-    if (((this.#classMask >>> classIndex) & (this.#severityMask >>> severityIndex) & 1) === 0) {
+  add({ errorClass, severity, elapsedMs }: HistoryEntry, sequence: number): boolean {
+    if (((this.#classMask >>> errorClass) & (this.#severityMask >>> severity) & 1) === 0) {
       return false;
     }
     const times = this.#times;

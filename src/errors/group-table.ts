@@ -2,8 +2,8 @@
  * The groups by their fingerprint: a hash table with the order in which they were
  * last seen. At its bound the group that was not seen for longest makes room.
  */
-import type { Lanes } from "../signals/fingerprint.ts";
-import { hashHex } from "../signals/fingerprint.ts";
+import { errorClasses } from "../signals/error-class.ts";
+import { hashHex, type Lanes } from "../signals/fingerprint.ts";
 import {
   type ErrorGroup,
   type GroupState,
@@ -11,7 +11,8 @@ import {
   NEW_MS,
   VERSIONS_MAX,
 } from "./error-group.ts";
-import { errorClasses, severities } from "./error-severity.ts";
+import type { HistoryEntry } from "./error-history.ts";
+import { severities } from "./error-severity.ts";
 
 type Version = { version: string; count: number; firstSeenMs: number; lastSeenMs: number };
 
@@ -85,9 +86,9 @@ export class GroupTable {
       | "message"
       | "errorName"
       | "stack"
+      | "firstSeenMs"
+      | "firstElapsedMs"
     >,
-    timeMs: number,
-    elapsedMs: number,
   ): LiveGroup {
     if (this.size >= this.#sizeMax && this.#oldest) this.#evict(this.#oldest);
     const place = (low ^ (low >>> 15)) & this.#mask;
@@ -98,9 +99,7 @@ export class GroupTable {
       ...given,
       mark: "seen",
       count: 0,
-      firstSeenMs: timeMs,
-      firstElapsedMs: elapsedMs,
-      lastSeenMs: timeMs,
+      lastSeenMs: given.firstSeenMs,
       versions: [],
       fixed: null,
       next: this.#heads[place] ?? null,
@@ -113,13 +112,13 @@ export class GroupTable {
     return group;
   }
 
-  /** Counts one more error of the group, which is now the last seen. */
-  see(group: LiveGroup, severity: number, version: string | null, timeMs: number): void {
+  /** Counts one more error of its group, which is now the last seen. */
+  see({ group, severity, modelVersion, timeMs }: HistoryEntry): void {
     group.count++;
     group.lastSeenMs = timeMs;
     if (severity > group.severity) group.severity = severity;
-    if (version !== null) seeVersion(group, version, timeMs);
-    if (group.mark === "resolved" && !isExpected(group, version)) group.mark = "regressed";
+    if (modelVersion !== null) seeVersion(group, modelVersion, timeMs);
+    if (group.mark === "resolved" && !isExpected(group, modelVersion)) group.mark = "regressed";
     if (group !== this.#newest) {
       this.#unlink(group);
       this.#putFirst(group);

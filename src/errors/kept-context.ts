@@ -4,7 +4,8 @@
  */
 import { type Scrubber, SECRET } from "../signals/scrub.ts";
 import type { KeyMeaning } from "../signals/scrub-key.ts";
-import { asText, cut, UNREADABLE } from "./read-safely.ts";
+import { asText, UNREADABLE } from "./read-safely.ts";
+
 export type ContextValue =
   | string
   | number
@@ -23,21 +24,32 @@ const VALUES_MAX = 200;
 const ENTRIES_MAX = 50;
 const KEY_MAX_CHARS = 100;
 const TEXT_MAX_CHARS = 1_000;
-/** All texts of one context together. */
+/** All names and texts of one context together. */
 const CONTEXT_MAX_CHARS = 8_000;
-/** Far more than is kept of a text, so that no secret is cut before it is recognised. */
-export const SCRUBBED_MAX_CHARS = 16_384;
 
 const TOO_DEEP = "[…]";
 const PERSONAL = "[personal]";
 const NOTHING: Context = Object.freeze({});
 
 /** What is left of the limits, for the context that is being copied. */
-type Budget = { values: number; chars: number; readonly ancestors: object[] };
+export type Budget = { values: number; chars: number; readonly ancestors: object[] };
 
-export function keptContext(context: unknown, scrubber: Scrubber): Context {
+export const fullBudget = (): Budget => ({
+  values: VALUES_MAX,
+  chars: CONTEXT_MAX_CHARS,
+  ancestors: [],
+});
+
+/** Memory of one value besides its characters, with the shape of the object that it makes. */
+const VALUE_BYTES = 150;
+
+/** Of the context that used the budget up so far, an upper estimate. */
+export const usedBytes = ({ values, chars }: Budget): number =>
+  VALUE_BYTES * (VALUES_MAX - values) + 2 * (CONTEXT_MAX_CHARS - chars);
+
+export function keptContext(context: unknown, scrubber: Scrubber, budget: Budget): Context {
   if (context === undefined || context === null) return NOTHING;
-  const budget: Budget = { values: VALUES_MAX, chars: CONTEXT_MAX_CHARS, ancestors: [] };
+  budget.values--;
   const copy = copyOf(context, scrubber, budget);
   if (typeof copy === "object" && copy !== null && !Array.isArray(copy)) return copy as Context;
   return { value: copy };
@@ -66,10 +78,7 @@ function copyOf(value: unknown, scrubber: Scrubber, budget: Budget): ContextValu
 
 function textOf(text: string, scrubber: Scrubber, budget: Budget): string {
   if (budget.chars <= 0) return "…";
-  const clean = scrubber.text(
-    text.length > SCRUBBED_MAX_CHARS ? text.slice(0, SCRUBBED_MAX_CHARS) : text,
-  );
-  const kept = cut(clean, Math.min(TEXT_MAX_CHARS, budget.chars));
+  const kept = scrubber.start(text, Math.min(TEXT_MAX_CHARS, budget.chars));
   budget.chars -= kept.length;
   return kept;
 }
@@ -175,10 +184,7 @@ function putEntry(
   budget: Budget,
 ): void {
   budget.values--;
-  const { meaning, name } = scrubber.key(
-    key.length > SCRUBBED_MAX_CHARS ? key.slice(0, SCRUBBED_MAX_CHARS) : key,
-  );
-  const keptName = cut(name, KEY_MAX_CHARS);
+  const { meaning, name: keptName } = scrubber.key(key, KEY_MAX_CHARS);
   budget.chars -= keptName.length;
   const kept = keptValue(meaning, entry, scrubber, budget);
   // As a plain assignment this one would change what the copy is.

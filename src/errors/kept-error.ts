@@ -4,32 +4,34 @@
  * its headers, and its stack is read only for the first error of a group, because
  * reading it costs twenty times as much as all the rest.
  */
+import { hashTemplate, hashText, type Lanes } from "../signals/fingerprint.ts";
 import type { Scrubber } from "../signals/scrub.ts";
-import { SCRUBBED_MAX_CHARS } from "./kept-context.ts";
-import { asText, cut, field } from "./read-safely.ts";
+import { asText, field } from "./read-safely.ts";
 
-export type KeptError = {
+export type KeptCause = {
   readonly name: string;
   readonly message: string;
   /** Such as `ECONNREFUSED`. */
   readonly code: string | null;
+};
+
+export type KeptError = KeptCause & {
   /** What caused it, the next cause first; the errors of an `AggregateError` after them. */
-  readonly causes: readonly Omit<KeptError, "causes">[];
+  readonly causes: readonly KeptCause[];
 };
 
 /** Causes of one error. */
 const CAUSES_MAX = 5;
 const NAME_MAX_CHARS = 100;
-export const MESSAGE_MAX_CHARS = 1_000;
+const MESSAGE_MAX_CHARS = 1_000;
 const STACK_MAX_CHARS = 8_000;
 const NO_CAUSES: KeptError["causes"] = Object.freeze([]);
 
 export function keptError(error: unknown, scrubber: Scrubber): KeptError | null {
   if (error === undefined || error === null) return null;
-  const own = describe(error, scrubber);
-  if (typeof error !== "object") return { ...own, causes: NO_CAUSES };
-  const causes = causesOf(error, scrubber);
-  return { name: own.name, message: own.message, code: own.code, causes };
+  const { name, message, code } = describe(error, scrubber);
+  const causes = typeof error === "object" ? causesOf(error, scrubber) : NO_CAUSES;
+  return { name, message, code, causes };
 }
 
 function causesOf(error: object, scrubber: Scrubber): KeptError["causes"] {
@@ -37,7 +39,7 @@ function causesOf(error: object, scrubber: Scrubber): KeptError["causes"] {
   let errors = field(error, "errors");
   if ((cause === undefined || cause === null) && errors === undefined) return NO_CAUSES;
 
-  const causes: Omit<KeptError, "causes">[] = [];
+  const causes: KeptCause[] = [];
   const seen = new Set<unknown>([error]);
   while (cause !== undefined && cause !== null && causes.length < CAUSES_MAX && !seen.has(cause)) {
     seen.add(cause);
@@ -61,28 +63,48 @@ function isList(value: unknown): value is readonly unknown[] {
   }
 }
 
-function describe(error: unknown, scrubber: Scrubber): Omit<KeptError, "causes"> {
+function describe(error: unknown, scrubber: Scrubber): KeptCause {
   if (typeof error !== "object" || error === null) {
-    return { name: typeof error, message: cleanText(asText(error), scrubber), code: null };
+    return { name: typeof error, message: keptMessage(error, scrubber), code: null };
   }
   const name = field(error, "name");
   const message = field(error, "message");
   const code = field(error, "code");
   return {
-    name: typeof name === "string" && name !== "" ? cleanName(name, scrubber) : "object",
-    message: typeof message === "string" ? cleanText(message, scrubber) : "",
+    name: typeof name === "string" && name !== "" ? keptName(name, scrubber) : "object",
+    message: typeof message === "string" ? keptMessage(message, scrubber) : "",
     code:
-      typeof code === "string" || typeof code === "number" ? cleanName(`${code}`, scrubber) : null,
+      typeof code === "string" || typeof code === "number" ? keptName(`${code}`, scrubber) : null,
   };
 }
 
-/** A text of any origin, without secrets, as long as is kept. */
-export function cleanText(text: string, scrubber: Scrubber, maxChars = MESSAGE_MAX_CHARS): string {
-  if (text.length <= maxChars) return cut(scrubber.text(text), maxChars);
-  return cut(scrubber.text(text.slice(0, Math.max(SCRUBBED_MAX_CHARS, 2 * maxChars))), maxChars);
+export const keptMessage = (message: unknown, scrubber: Scrubber): string =>
+  scrubber.start(asText(message), MESSAGE_MAX_CHARS);
+
+const keptName = (name: string, scrubber: Scrubber) => scrubber.start(name, NAME_MAX_CHARS);
+
+/** Memory of an error or one of its causes besides its characters. */
+const ERROR_BYTES = 150;
+
+/** An upper estimate. */
+export function sizeOfError(error: KeptError): number {
+  return error.causes.reduce((sum, cause) => sum + sizeOfOne(cause), sizeOfOne(error));
 }
 
-const cleanName = (text: string, scrubber: Scrubber) => cleanText(text, scrubber, NAME_MAX_CHARS);
+const sizeOfOne = ({ name, message, code }: KeptCause) =>
+  ERROR_BYTES + 2 * (name.length + message.length + (code?.length ?? 0));
+
+/** What was thrown is a part of the cause: `fetch failed` has many. */
+export function hashError(lanes: Lanes, error: KeptError): void {
+  hashOne(lanes, error);
+  for (const cause of error.causes) hashOne(lanes, cause);
+}
+
+function hashOne(lanes: Lanes, { name, message, code }: KeptCause): void {
+  hashText(lanes, name);
+  hashText(lanes, code ?? "");
+  hashTemplate(lanes, message);
+}
 
 /** The HTTP status that a client's error carries, where it does. */
 export function statusOf(error: unknown): number | null {
@@ -99,5 +121,5 @@ export function asStatus(value: unknown): number | null {
 export function keptStack(error: unknown, scrubber: Scrubber): string | null {
   if (typeof error !== "object" || error === null) return null;
   const stack = field(error, "stack");
-  return typeof stack === "string" ? cleanText(stack, scrubber, STACK_MAX_CHARS) : null;
+  return typeof stack === "string" ? scrubber.start(stack, STACK_MAX_CHARS) : null;
 }

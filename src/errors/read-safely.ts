@@ -24,12 +24,3 @@ export function asText(value: unknown): string {
     return UNREADABLE;
   }
 }
-
-/**
- * The first characters, as a text of their own: a part of a long text would keep
- * all of it in memory.
- */
-export function cut(text: string, maxChars: number): string {
-  if (text.length <= maxChars) return text;
-  return ` ${text.slice(0, maxChars - 1)}…`.slice(1);
-}

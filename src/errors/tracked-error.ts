@@ -1,5 +1,6 @@
 /** One error as it is kept and told: without secrets, bounded, with the group of its cause. */
-import type { ErrorClass, ErrorSeverity } from "./error-severity.ts";
+import type { ErrorClass } from "../signals/error-class.ts";
+import type { ErrorSeverity } from "./error-severity.ts";
 import type { Context } from "./kept-context.ts";
 import type { KeptError } from "./kept-error.ts";
 

@@ -4,6 +4,7 @@
  * up, or left unread. Time to headers and to first content are recorded when
  * they happen.
  */
+import { classOfStatus } from "../signals/error-class.ts";
 import { type AnswerReader, answerKind, createAnswerReader } from "./answer-reader.ts";
 import type { CallClock, CallErrors, CallMetrics, Guard, Labels, Outcome } from "./call-metrics.ts";
 
@@ -206,10 +207,8 @@ const CALLERS_CHOICE: ReadonlySet<Outcome> = new Set(["completed", "aborted", "u
 
 /** Undefined when nothing failed. The words are those of `ErrorClass` where it has one. */
 function failureKind(outcome: Outcome, status: number | undefined): string | undefined {
-  if (status !== undefined && status >= 400) {
-    if (status === 429) return "throttled";
-    return status >= 500 ? "server" : "client";
-  }
+  const refusal = status === undefined ? null : classOfStatus(status);
+  if (refusal !== null) return refusal;
   return CALLERS_CHOICE.has(outcome) ? undefined : outcome;
 }
 

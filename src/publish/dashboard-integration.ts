@@ -7,7 +7,8 @@
 import { type GrafanaDashboard, grafanaDashboard } from "../dashboards/grafana/grafana.ts";
 import type { MetricsSource } from "../dashboards/panels.ts";
 import type { DatabricksClient } from "../databricks/client.ts";
-import type { ErrorSummary, ErrorTracker } from "../errors/error-tracker.ts";
+import type { ErrorSummary } from "../errors/error-summary.ts";
+import type { ErrorTracker } from "../errors/error-tracker.ts";
 import type { HealthCheckManager, HealthReport } from "../health/health-check-manager.ts";
 import { type MetricsCollector, seriesKey } from "../metrics/metrics-collector.ts";
 import { prefixOf } from "../metrics/prometheus-names.ts";

@@ -50,7 +50,7 @@ export function hashText(target: Lanes, text: string): void {
     high = Math.imul(high ^ unit, 0x85ebca77);
     high = (high << 13) | (high >>> 19);
   }
-  hashNumber(target, low, high, text.length);
+  endField(target, low, high, text.length);
 }
 
 /** Adds the template of a message, two characters at a time. */
@@ -66,11 +66,20 @@ export function hashTemplate(target: Lanes, message: string): void {
     high = Math.imul(high ^ pair, 0x85ebca77);
     high = (high << 13) | (high >>> 19);
   }
-  hashNumber(target, low, high, length);
+  endField(target, low, high, length);
 }
 
-/** Ends a field. Where `low` and `high` are left out, the number is a field of its own. */
-export function hashNumber(target: Lanes, low: number, high: number, value: number): void {
+/** A field that is a number. */
+export function hashNumber(target: Lanes, value: number): void {
+  endField(target, target.low, target.high, value);
+}
+
+/** A field that was hashed before, on its own. */
+export function hashHash(target: Lanes, { low, high }: Readonly<Lanes>): void {
+  endField(target, target.low ^ low, target.high ^ high, 0);
+}
+
+function endField(target: Lanes, low: number, high: number, value: number): void {
   target.low = Math.imul(low ^ value ^ (low >>> 16), 0xc2b2ae35 | 0);
   target.high = Math.imul(high ^ ~value ^ (high >>> 13), 0x27d4eb2f);
 }

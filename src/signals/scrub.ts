@@ -29,19 +29,47 @@ export type ScrubOptions = {
 
 export type Scrubber = {
   text(text: string): string;
-  key(key: string): ScrubbedKey;
+  /** The beginning of a text of any length, see `scrubbedStart`. */
+  start(text: string, maxChars: number): string;
+  key(key: string, maxChars: number): ScrubbedKey;
 };
 
 export type ScrubbedKey = {
   /** What the name of a field says of its value. */
   readonly meaning: KeyMeaning;
-  /** The name itself, without secrets. */
+  /** The beginning of the name itself, without secrets. */
   readonly name: string;
 };
 
 /** Removes secrets and addresses of people. */
 export function scrub(text: string): string {
   return scrubEmails(scrubSecrets(text));
+}
+
+/** Read of a text: more than anybody keeps of it. */
+const START_MAX_CHARS = 16_384;
+/** What stands so close to where a text was cut may be the beginning of a secret that can't be recognised. */
+const UNSURE_CHARS = 4_096;
+
+/**
+ * The first characters of a text, without secrets: it is scrubbed before it is cut,
+ * and what stood near the end of what was read is left out, however much of the
+ * rest was removed. A text of its own, because a part of a long one would keep all
+ * of it in memory.
+ */
+export function scrubbedStart(
+  text: string,
+  maxChars: number,
+  clean: (text: string) => string = scrub,
+): string {
+  if (text.length <= START_MAX_CHARS) return cut(clean(text), maxChars);
+  const start = clean(text.slice(0, START_MAX_CHARS));
+  return cut(start, Math.max(1, Math.min(maxChars, start.length - UNSURE_CHARS)));
+}
+
+function cut(text: string, maxChars: number): string {
+  if (text.length <= maxChars) return text;
+  return ` ${text.slice(0, maxChars - 1)}…`.slice(1);
 }
 
 /** Longer text is cut before the caller's rules see it: they may be slower than ours. */
@@ -81,10 +109,11 @@ export function createScrubber({
   const known = new Map<string, ScrubbedKey>();
   return {
     text: cleanText,
-    key(key) {
+    start: (text, maxChars) => scrubbedStart(text, maxChars, cleanText),
+    key(key, maxChars) {
       const before = known.get(key);
       if (before !== undefined) return before;
-      const name = cleanText(key);
+      const name = scrubbedStart(key, maxChars, cleanText);
       const scrubbed: ScrubbedKey = { meaning: meaningOf(key), name };
       remember(known, name === key ? key : "", scrubbed);
       return scrubbed;
