@@ -1,20 +1,17 @@
 /**
- * Which class an error is where the caller doesn't say: by the words of its type,
+ * Which class an error is where the caller doesn't say: by the words of its type;
  * else by the HTTP status of the endpoint, else by the name of what was thrown.
  */
 import { classOfStatus, type ErrorClass } from "../signals/error-class.ts";
 
+/** Where the type says nothing. */
 export function errorClassOf({
-  typeClass,
   statusCode,
   errorName,
 }: {
-  /** What `classOfType` says. */
-  readonly typeClass: ErrorClass | null;
   readonly statusCode: number | null;
   readonly errorName: string | null;
 }): ErrorClass {
-  if (typeClass !== null) return typeClass;
   // The gateway gave up waiting for the agent.
   if (statusCode === 504) return "timeout";
   const told = statusCode === null ? null : classOfStatus(statusCode);

@@ -325,14 +325,10 @@ export class ErrorTracker {
     const severity = severityIndex(given.severity);
     const budget = fullBudget();
     const context = keptContext(given.context, scrubber, budget);
-    const givenClass = classIndex(given.errorClass);
     const errorName = error === null ? null : error.name;
-    const errorClass =
-      givenClass >= 0
-        ? givenClass
-        : errorClasses.indexOf(
-            errorClassOf({ typeClass: known.errorClass, statusCode, errorName }),
-          );
+    let errorClass = classIndex(given.errorClass);
+    if (errorClass < 0) errorClass = known.errorClass;
+    if (errorClass < 0) errorClass = errorClasses.indexOf(errorClassOf({ statusCode, errorName }));
 
     this.#timeline.read();
     const { timeMs, elapsedMs } = this.#timeline;

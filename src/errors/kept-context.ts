@@ -32,12 +32,14 @@ const PERSONAL = "[personal]";
 const NOTHING: Context = Object.freeze({});
 
 /** What is left of the limits, for the context that is being copied. */
-export type Budget = { values: number; chars: number; readonly ancestors: object[] };
+export type Budget = { values: number; chars: number; inside: Inside | null };
+/** The object that is being copied, and those around it. */
+type Inside = { readonly value: object; readonly outer: Inside | null; readonly depth: number };
 
 export const fullBudget = (): Budget => ({
   values: VALUES_MAX,
   chars: CONTEXT_MAX_CHARS,
-  ancestors: [],
+  inside: null,
 });
 
 /** Memory of one value besides its characters, with the shape of the object that it makes. */
@@ -84,15 +86,19 @@ function textOf(text: string, scrubber: Scrubber, budget: Budget): string {
 }
 
 function copyOfObject(value: object, scrubber: Scrubber, budget: Budget): ContextValue {
-  if (budget.ancestors.length >= DEPTH_MAX) return TOO_DEEP;
-  if (budget.ancestors.includes(value)) return "[circular]";
-  budget.ancestors.push(value);
+  const outer = budget.inside;
+  const depth = outer === null ? 1 : outer.depth + 1;
+  if (depth > DEPTH_MAX) return TOO_DEEP;
+  for (let around = outer; around !== null; around = around.outer) {
+    if (around.value === value) return "[circular]";
+  }
+  budget.inside = { value, outer, depth };
   try {
     return copyOfEntries(value, scrubber, budget);
   } catch {
     return UNREADABLE;
   } finally {
-    budget.ancestors.pop();
+    budget.inside = outer;
   }
 }
 

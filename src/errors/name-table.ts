@@ -2,7 +2,7 @@
  * What is known of types, agents and versions by their names. Services use few, so
  * each is cleaned and hashed once.
  */
-import type { ErrorClass } from "../signals/error-class.ts";
+import { errorClasses } from "../signals/error-class.ts";
 import { hashText, type Lanes, startHash } from "../signals/fingerprint.ts";
 import type { Scrubber } from "../signals/scrub.ts";
 import { classOfType } from "./error-class-of.ts";
@@ -11,7 +11,8 @@ import { asText } from "./read-safely.ts";
 
 export type Name = { readonly text: string; readonly hash: Readonly<Lanes> };
 export type TypeName = Name & {
-  readonly errorClass: ErrorClass | null;
+  /** Its place among `errorClasses`, or -1 where the type says nothing of it. */
+  readonly errorClass: number;
   /** Those that this type belongs to. */
   patterns: readonly PatternWindow[];
 };
@@ -35,9 +36,10 @@ export class NameTable {
     const known = this.#types.get(given);
     if (known !== undefined) return known;
     const name = this.#newName(asText(given) || "unknown");
+    const errorClass = classOfType(name.text);
     const type: TypeName = {
       ...name,
-      errorClass: classOfType(name.text),
+      errorClass: errorClass === null ? -1 : errorClasses.indexOf(errorClass),
       patterns: this.#patternsOf(name.text),
     };
     remember(this.#types, given, type);

@@ -139,25 +139,44 @@ function replacerOf(rule: Exclude<ScrubRule, { readonly key: string }>): (text: 
   return (text) => text.replace(pattern, rule.replacement ?? SECRET);
 }
 
-/** As it is, trimmed, and as URLs, JSON and Basic authentication write it. */
+/** As it is, trimmed, and as URLs, forms, JSON of JavaScript and of Python, and base64 write it. */
 function formsOf(secret: string): string[] {
   const trimmed = secret.trim();
   if (trimmed.length < KNOWN_SECRET_MIN_CHARS) return [];
-  const base64 = toBase64(trimmed).replace(/=+$/, "");
-  const url = base64.replaceAll("+", "-").replaceAll("/", "_");
+  const url = uriOf(trimmed);
+  const json = JSON.stringify(trimmed).slice(1, -1);
   const forms = [
     secret,
     trimmed,
-    uriOf(trimmed),
-    JSON.stringify(trimmed).slice(1, -1),
-    base64,
     url,
+    url.replace(/%../g, (code) => code.toLowerCase()),
+    url.replaceAll("%20", "+"),
+    json,
+    json.replace(/[^ -~]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`),
+    ...base64Of(trimmed),
   ];
   return [...new Set(forms)];
 }
 
-const toBase64 = (text: string) =>
-  btoa(String.fromCharCode(...new TextEncoder().encode(text.slice(0, RULES_MAX_CHARS))));
+/** A form that is shorter could be a part of anything. */
+const BASE64_MIN_CHARS = 6;
+
+/**
+ * What is the same whatever stands before and after it, as in `user:password` of
+ * Basic authentication: at each of the three places where it can begin.
+ */
+function base64Of(text: string): string[] {
+  const bytes = new TextEncoder().encode(text.slice(0, RULES_MAX_CHARS));
+  return [0, 1, 2].flatMap((before) => {
+    let binary = "\0".repeat(before);
+    for (const byte of bytes) binary += String.fromCharCode(byte);
+    const first = Math.ceil((8 * before) / 6);
+    const past = Math.floor((8 * (before + bytes.length)) / 6);
+    const base64 = btoa(binary).slice(first, past);
+    if (base64.length < BASE64_MIN_CHARS) return [];
+    return [base64, base64.replaceAll("+", "-").replaceAll("/", "_")];
+  });
+}
 
 function uriOf(text: string): string {
   try {
@@ -255,7 +274,8 @@ function findSecret(text: string, from: number): boolean {
       at++;
       while (at < size && isWord(text.charCodeAt(at))) at++;
       wordEnd = at;
-      const next = text.charCodeAt(at);
+      // Asking beyond the end would make every such question ten times as slow.
+      const next = at < size ? text.charCodeAt(at) : 0;
       const isJoined = next === 45 || next === 95 || next === 46; // - _ .
       if (isJoined || wordEnd - wordStart >= LONG_WORD_CHARS) {
         const past = credentialEnd(text, wordStart);
@@ -317,6 +337,14 @@ function keyStart(text: string, from: number, end: number): number {
   return start;
 }
 
+function hasLetter(text: string, from: number, to: number): boolean {
+  for (let at = from; at < to; at++) {
+    const code = text.charCodeAt(at) | 32;
+    if (code >= 97 && code <= 122) return true;
+  }
+  return false;
+}
+
 /** Signs between a name and its value: spaces, quotes, and their escapes. */
 const GAP_MAX_CHARS = 4;
 
@@ -332,7 +360,8 @@ function findValue(text: string, from: number, keyEnd: number, at: number): bool
     else if (code !== 32 && code !== 92 && code !== 93 && code !== 95) return false;
   }
   const start = keyStart(text, from, keyEnd);
-  if (keyEnd - start < 3) return false;
+  // Times, ports and numbers are no names.
+  if (keyEnd - start < 3 || !hasLetter(text, start, keyEnd)) return false;
   const meaning = knownMeaning(text.slice(start, keyEnd));
   if (meaning === "plain" || meaning === "personal") return false;
 
