@@ -83,10 +83,15 @@ test("ordinary errors use a small part of it, and all that were asked for are ke
   const before = usedBytes();
   const tracker = new ErrorTracker();
   for (let index = 0; index < 20_000; index++) {
-    tracker.trackAgentError("qa", "tool", `no answer from tool ${word(index % 50)} in ${index} ms`, {
-      context: { attempt: index % 3, endpoint: "prod-qa", trace_id: `${index}` },
-      error: new Error(`connect ECONNREFUSED 10.0.0.1:${index}`),
-    });
+    tracker.trackAgentError(
+      "qa",
+      "tool",
+      `no answer from tool ${word(index % 50)} in ${index} ms`,
+      {
+        context: { attempt: index % 3, endpoint: "prod-qa", trace_id: `${index}` },
+        error: new Error(`connect ECONNREFUSED 10.0.0.1:${index}`),
+      },
+    );
   }
   assert.equal(tracker.getCounters().keptErrors, 10_000);
   const grownBytes = usedBytes() - before;

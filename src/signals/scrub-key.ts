@@ -23,7 +23,7 @@ const secrets = new Set([
   ...["otp", "totp", "cvv", "cvc", "privatekey", "dsn", "csrftoken", "xsrf", "csrf"],
 ]);
 const tokens = new Set([
-  ...["token", "auth", "cookie", "cookies", "session", "sessionid", "jwt", "signature", "sig"],
+  ...["token", "auth", "cookie", "cookies", "session", "sessionid", "jwt", "sig"],
   ...["sid", "phpsessid", "jsessionid", "bearer", "webhook", "saml"],
 ]);
 
@@ -40,7 +40,16 @@ const endings = [
   ...["password", "passwd", "passphrase", "apikey", "secretkey", "privatekey", "accesskey"],
   ...["accountkey", "signingkey", "encryptionkey", "masterkey", "subscriptionkey", "sharedkey"],
   ...["authkey", "sessionkey", "servicekey", "routingkey", "integrationkey", "licensekey"],
-  ...["sshkey", "accesskeyid", "clientsecret", "accesstoken", "authtoken", "refreshtoken"],
+  ...[
+    "sshkey",
+    "appkey",
+    "applicationkey",
+    "accesskeyid",
+    "clientsecret",
+    "accesstoken",
+    "authtoken",
+    "refreshtoken",
+  ],
   ...["idtoken", "sessiontoken", "bearertoken", "securitytoken", "apitoken", "usertoken"],
   ...["connectionstring", "connectsid", "sessionid", "setcookie", "authorizationcode"],
   ...["authcode", "verificationcode", "twofactor", "recoverycode", "webhookurl", "apisecret"],
@@ -91,8 +100,8 @@ export function keyMeaning(key: string): KeyMeaning {
     if (joined.endsWith(ending))
       return ending.startsWith("pass", ending.length - 8) ? "password" : "secret";
   }
-  // `x-…-key` and `x-…-auth`: headers of gateways.
-  if (parts[0] === "x" && (last === "key" || last === "auth")) return "secret";
+  // `x-…-key` and `x-…-signature`: headers of gateways and clouds.
+  if (parts[0] === "x" && (last === "key" || last === "signature")) return "secret";
   if (!describing.has(last) && parts.some((part) => passwordParts.has(part))) return "secret";
   if (personal.has(last) || personal.has(joined)) return "personal";
   return "plain";

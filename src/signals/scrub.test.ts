@@ -32,18 +32,3 @@ for (const benign of [
 ]) {
   test(`stays as it is: ${benign}`, () => check(benign, benign));
 }
-
-test("long hostile text takes no time to speak of", () => {
-  for (const piece of [
-    "a@",
-    "://a:",
-    "token=",
-    "eyJ",
-    "-----BEGIN PRIVATE KEY-----",
-    "Bearer a ",
-  ]) {
-    const started = performance.now();
-    scrub(piece.repeat(Math.ceil(65_536 / piece.length)));
-    assert.ok(performance.now() - started < 1000, piece);
-  }
-});

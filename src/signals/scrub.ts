@@ -337,6 +337,12 @@ function keyStart(text: string, from: number, end: number): number {
   return start;
 }
 
+/** `?Signature=…` signs a URL. Elsewhere a signature says what a DSPy module takes and gives. */
+function isSignedUrl(text: string, start: number, key: string): boolean {
+  const before = start > 0 ? text.charCodeAt(start - 1) : 0;
+  return (before === 38 || before === 63) && key.toLowerCase() === "signature"; // & ?
+}
+
 function hasLetter(text: string, from: number, to: number): boolean {
   for (let at = from; at < to; at++) {
     const code = text.charCodeAt(at) | 32;
@@ -362,7 +368,8 @@ function findValue(text: string, from: number, keyEnd: number, at: number): bool
   const start = keyStart(text, from, keyEnd);
   // Times, ports and numbers are no names.
   if (keyEnd - start < 3 || !hasLetter(text, start, keyEnd)) return false;
-  const meaning = knownMeaning(text.slice(start, keyEnd));
+  const key = text.slice(start, keyEnd);
+  const meaning = isSignedUrl(text, start, key) ? "token" : knownMeaning(key);
   if (meaning === "plain" || meaning === "personal") return false;
 
   let value = at + 1;
@@ -371,7 +378,6 @@ function findValue(text: string, from: number, keyEnd: number, at: number): bool
   while (value - gapStart < GAP_MAX_CHARS && text.charCodeAt(value) === 32) value++;
   const isProse = !isQuotedKey && text.charCodeAt(at) === 58 && value > gapStart;
   // Of a name that only might be one of a secret: `could not refresh the token: timeout`.
-  const key = text.slice(start, keyEnd);
   const scheme = authorizationEnd(text, value, key);
   if (scheme > 0) return found(value, scheme, `${SECRET} ${SECRET}`);
   if (text.charCodeAt(value) === 92) value++; // \"

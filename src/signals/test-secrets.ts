@@ -54,7 +54,13 @@ export const secretsInPlace: Readonly<Record<string, { text: string; secret: str
       "environment variable": ["export OPENAI_API_KEY=[] MODE=a", mixed(30)],
       "option of a program": ["run --password [] --verbose", "hunter2"],
       "query of a URL": ["GET https://h.example/a?x=1&access_token=[]&y=2", mixed(30)],
-      "SAS signature": ["https://a.blob.core.windows.net/c/b?sv=2024&sig=[]&se=1", "aB3%2Fd5gH7jK9%3D"],
+      "signed URL": ["https://c.example/a?Expires=1&Signature=[]&Key-Pair-Id=K", mixed(30)],
+      "signature of AWS": ["https://b.example/a?X-Amz-Signature=[]", mixed(40)],
+      "secret of 32 hex digits": ["DD_APP_KEY=[]", hex(32)],
+      "SAS signature": [
+        "https://a.blob.core.windows.net/c/b?sv=2024&sig=[]&se=1",
+        "aB3%2Fd5gH7jK9%3D",
+      ],
       "user of a URL": ["postgres://admin:[]@db.internal:5432/x", "hunt/er2"],
       "user of a MongoDB URL": ["mongodb+srv://u:[]@cluster0.example.net", "s3cr3t!"],
       "token as a user": ["https://[]@github.example/repo.git", mixed(30)],
@@ -63,7 +69,6 @@ export const secretsInPlace: Readonly<Record<string, { text: string; secret: str
       "Discord webhook": ["https://discord.com/[]", `api/webhooks/1234567890/${mixed(60)}`],
       "PagerDuty key": ['{"routing_key": "[]"}', hex(32)],
       "connection string": ["AccountName=a;AccountKey=[];EndpointSuffix=b", `${mixed(86)}==`],
-      "secret of 32 hex digits": ["app_key=[]", hex(32)],
       "password in prose": ["login failed, password: [] was refused", "Hunter2!x"],
     } satisfies Record<string, readonly [string, string]>).map(([name, [text, secret]]) => [
       name,
