@@ -104,6 +104,34 @@ for (const statement of statements) {
     ));
 }
 
+/** What a message says besides the status, with something that varies. */
+const surroundings = ["[]", "[] (request ‹›)", "order ‹›: []", "[] at ‹›"];
+test("whatever varies around it, the status alone decides", () =>
+  fc.assert(
+    fc.property(
+      fc.constantFrom("HTTP 4xx", ...statements.filter((one) => !/^\[\]|\[\]$/.test(one))),
+      fc.constantFrom(...surroundings),
+      fc.constantFrom(...Object.values(varying)).chain((values) => fc.tuple(values, values)),
+      fc.tuple(status, status),
+      (statement, around, [id, otherId], [one, other]) => {
+        fc.pre(!/^[1-5]\d\d$/.test(id) && !/^[1-5]\d\d$/.test(otherId));
+        const say = (code: number, what: string) =>
+          around
+            .replace("[]", () =>
+              statement.replaceAll("[]", String(code)).replace("4xx", String(code)),
+            )
+            .replace("‹›", () => what);
+        const [first, second] = [say(one, id), say(other, otherId)];
+        assert.equal(
+          of(first) === of(second),
+          one === other,
+          `${template(first)} | ${template(second)}`,
+        );
+      },
+    ),
+    { numRuns: 1_000 },
+  ));
+
 test("any text has a template, and the same one each time", () =>
   fc.assert(
     fc.property(fc.string({ unit: "binary", maxLength: 600 }), (text) => {
