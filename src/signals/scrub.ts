@@ -172,9 +172,13 @@ function base64Of(text: string): string[] {
     for (const byte of bytes) binary += String.fromCharCode(byte);
     const first = Math.ceil((8 * before) / 6);
     const past = Math.floor((8 * (before + bytes.length)) / 6);
-    const base64 = btoa(binary).slice(first, past);
-    if (base64.length < BASE64_MIN_CHARS) return [];
-    return [base64, base64.replaceAll("+", "-").replaceAll("/", "_")];
+    const whole = btoa(binary).replace(/=+$/, "");
+    const inner = whole.slice(first, past);
+    if (inner.length < BASE64_MIN_CHARS) return [];
+    return (before === 0 ? [whole, inner] : [inner]).flatMap((form) => [
+      form,
+      form.replaceAll("+", "-").replaceAll("/", "_"),
+    ]);
   });
 }
 
