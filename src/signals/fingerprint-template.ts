@@ -157,7 +157,7 @@ export function writeTemplate(message: string): number {
           code === 39 && at > 0 && isWordAt(message, at - 1) ? -1 : closing(message, at, end);
         if (close < 0) break;
         const after = message.charCodeAt(close + 1);
-        if (after === 58 && close - at < 40) {
+        if (after === 58 && close - at < 40 && isKey(message, at)) {
           // A key of a JSON object or a Python dict.
           length = putText(length, message, at, close + 1);
           wordStart = at + 1;
@@ -217,6 +217,14 @@ export function writeTemplate(message: string): number {
   }
   if (length > 0 && units[length - 1] === 32) length--;
   return Math.min(length, TEMPLATE_MAX_CHARS);
+}
+
+/** Whether the quoted text at `open` begins an entry of an object: `{"a": …` or `, 'a': …`. */
+function isKey(text: string, open: number): boolean {
+  let at = open - 1;
+  while (at >= 0 && open - at < 60 && kindAt(text, at) === SPACE) at--;
+  const before = at < 0 ? NO_CODE : text.charCodeAt(at);
+  return before === 123 || before === 44 || before === 92; // { , \
 }
 
 /** Keys whose value names the cause. */

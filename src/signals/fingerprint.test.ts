@@ -26,6 +26,8 @@ const same: [string, string][] = [
     "bad request 3f2a9c1b-0000-4000-8000-123456789abc",
     "bad request 11111111-2222-4333-8444-555555555555",
   ],
+  ['order "A": HTTP 503', 'order "ship it": HTTP 503'],
+  ["'delete_everything': no such tool", "'drop_table': no such tool"],
   ["unknown tool 'delete_everything'", "unknown tool 'drop_table'"],
   ["open /opt/agent/a.json failed", "open /tmp/x/b.json failed"],
   ["object at 0x7f3a12bc", "object at 0x7e0012ff"],
@@ -37,6 +39,8 @@ for (const [first, second] of same) {
 
 const different: [Partial<Failure>, Partial<Failure>][] = [
   [{ message: "failed with status code 429" }, { message: "failed with status code 503" }],
+  [{ message: "{'code': 'quota'}" }, { message: "{'code': 'rate'}" }],
+  [{ message: '{"a": 1}' }, { message: '{"b": 1}' }],
   [{ type: "LMServerError" }, { type: "LMRateLimitError" }],
   [{ path: "self.generate" }, { path: "self.check" }],
   [{ endpoint: "a" }, { endpoint: "b" }],
