@@ -7,6 +7,10 @@ import type { LiveGroup } from "./group-table.ts";
 import type { Context } from "./kept-context.ts";
 import type { KeptError } from "./kept-error.ts";
 
+/**
+ * Handed from function to function as one object: measured against nine arguments,
+ * in one process and in turns, it costs nothing.
+ */
 export type HistoryEntry = {
   readonly group: LiveGroup;
   /** Its place among `severities`. */
