@@ -55,6 +55,8 @@ const matching: [Partial<ErrorPattern>, string, TrackOptions, boolean][] = [
   [{ errorClasses: ["throttled"] }, "api.error", { statusCode: 429 }, true],
   [{ errorClasses: ["lm_provider"] }, "model.error", { statusCode: 429 }, true],
   [{ errorClasses: ["server"] }, "api.error", { statusCode: 503 }, true],
+  [{ errorClasses: ["timeout"] }, "api.error", { statusCode: 504 }, true],
+  [{ errorClasses: ["client"] }, "api.error", { statusCode: 408 }, true],
   [{ errorClasses: ["timeout"] }, "agent.timeout", {}, true],
   [
     { errorClasses: ["timeout"] },
