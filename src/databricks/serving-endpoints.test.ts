@@ -10,7 +10,7 @@ import {
 } from "./serving-endpoints.ts";
 import { createTestClock } from "./test-clock.ts";
 
-function clientThatGets(body: string) {
+function clientThatGets(body: string | ((path: string) => string)) {
   const host = "https://dbc.cloud.databricks.com";
   const seen: string[] = [];
   const client = createDatabricksClient({
@@ -20,8 +20,9 @@ function clientThatGets(body: string) {
       source: "environment",
     },
     fetch: async (url, { method }) => {
-      seen.push(`${method} ${url.slice(host.length)}`);
-      return new Response(body);
+      const path = url.slice(host.length);
+      seen.push(`${method} ${path}`);
+      return new Response(typeof body === "string" ? body : body(path));
     },
     clock: createTestClock(),
     random: () => 0,
@@ -106,6 +107,23 @@ for (const [what, body, names, unreadable] of [
     ["a"],
     3,
   ],
+  [
+    "names that no path, line or page can hold are counted, too",
+    JSON.stringify({
+      endpoints: [
+        ".",
+        "..",
+        "a\nb",
+        "\u001b[31ma",
+        "\u202ea",
+        "\ud800",
+        "x".repeat(201),
+        "ünï 🦊",
+      ].map((name) => ({ name })),
+    }),
+    ["ünï 🦊"],
+    7,
+  ],
 ] as const) {
   test(what, async () => {
     const list = await listServingEndpoints(clientThatGets(body).client);
@@ -113,6 +131,38 @@ for (const [what, body, names, unreadable] of [
     assert.deepEqual([found, list.unreadable], [names, unreadable]);
   });
 }
+
+/** A client whose list comes in pages, as many as there are names; the last names no further one. */
+function clientThatPages(names: readonly string[], { endless = false } = {}) {
+  return clientThatGets((path) => {
+    const page = Number(new URL(path, "http://x").searchParams.get("page_token") ?? 0);
+    const isLast = page === names.length - 1 && !endless;
+    return JSON.stringify({
+      endpoints: [{ name: names[page % names.length] }],
+      ...(!isLast && { next_page_token: String(page + 1) }),
+    });
+  });
+}
+
+test("a list that comes in pages is read to its end", async () => {
+  const { client, seen } = clientThatPages(["a", "b", "c"]);
+  const { endpoints } = await listServingEndpoints(client);
+  assert.deepEqual(
+    endpoints.map(({ name }) => name),
+    ["a", "b", "c"],
+  );
+  assert.deepEqual(seen, [
+    "GET /api/2.0/serving-endpoints",
+    "GET /api/2.0/serving-endpoints?page_token=1",
+    "GET /api/2.0/serving-endpoints?page_token=2",
+  ]);
+});
+
+test("a list whose pages never end is an error, not half a list", () =>
+  assert.rejects(
+    listServingEndpoints(clientThatPages(["a"], { endless: true }).client),
+    /answered 200, but it has more than 100 pages$/,
+  ));
 
 for (const body of ["[]", "null", '{"endpoints":{}}']) {
   test(`${body} is no list of endpoints`, () =>

@@ -37,9 +37,14 @@ export type ServedEntity = {
 
 export type ServingEndpointList = {
   readonly endpoints: readonly ServingEndpoint[];
-  /** Entries without a name: nothing can be asked about them. */
+  /** Entries without a name that can be asked about. */
   readonly unreadable: number;
 };
+
+/** Databricks allows 63; more than that is shown, but no page or path should burst. */
+const NAME_MAX_CHARS = 200;
+/** Pages of one list. Databricks documents one; where it names another, it is read. */
+const PAGES_MAX = 100;
 
 type Options = { readonly signal?: AbortSignal | undefined };
 
@@ -48,17 +53,35 @@ export async function listServingEndpoints(
   client: DatabricksClient,
   { signal }: Options = {},
 ): Promise<ServingEndpointList> {
-  const answer = await client.getJson(apiPath`/api/2.0/serving-endpoints`, {
-    purpose: "list the serving endpoints",
-    permission: "Give the identity access to the workspace and CAN VIEW on its serving endpoints.",
-    signal,
-  });
-  const entries = recordOf(answer.json)?.endpoints ?? [];
-  if (!recordOf(answer.json) || !Array.isArray(entries)) {
-    throw answer.unusable("holds no list of endpoints");
+  const endpoints: ServingEndpoint[] = [];
+  let unreadable = 0;
+  let pageToken: string | null = null;
+  for (let page = 1; ; page++) {
+    const answer = await client.getJson(apiPath`/api/2.0/serving-endpoints`, {
+      purpose: "list the serving endpoints",
+      permission:
+        "Give the identity access to the workspace and CAN VIEW on its serving endpoints.",
+      ...(pageToken !== null && { query: { page_token: pageToken } }),
+      signal,
+    });
+    const list = recordOf(answer.json);
+    const entries = list?.endpoints ?? [];
+    if (!list || !Array.isArray(entries)) throw answer.unusable("holds no list of endpoints");
+    for (const entry of entries) {
+      const endpoint = readEndpoint(entry);
+      if (endpoint && isUsableName(endpoint.name)) endpoints.push(endpoint);
+      else unreadable++;
+    }
+    pageToken = textOf(list.next_page_token);
+    if (pageToken === null) return { endpoints, unreadable };
+    if (page === PAGES_MAX) throw answer.unusable(`has more than ${PAGES_MAX} pages`);
   }
-  const endpoints = entries.map(readEndpoint).filter((endpoint) => endpoint !== null);
-  return { endpoints, unreadable: entries.length - endpoints.length };
+}
+
+/** Whether a path, a line of text and a page can hold it, so that one strange name spoils no other. */
+function isUsableName(name: string): boolean {
+  const isPlain = name.isWellFormed() && !/[\p{Cc}\p{Cf}]/u.test(name);
+  return isPlain && name.length <= NAME_MAX_CHARS && name !== "." && name !== "..";
 }
 
 export async function getServingEndpoint(

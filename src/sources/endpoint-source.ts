@@ -137,7 +137,7 @@ export function startEndpointSource(options: EndpointSourceOptions): EndpointSou
     const gone = watched.filter(({ name }) => !names.has(name));
     const dropped = new Map<string, number>();
     if (leftOut > 0) dropped.set("endpoints_over_limit", leftOut);
-    if (list.unreadable > 0) dropped.set("endpoint_without_name", list.unreadable);
+    if (list.unreadable > 0) dropped.set("endpoint_unreadable", list.unreadable);
 
     await deliver({
       samples: [],
