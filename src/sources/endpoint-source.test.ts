@@ -26,6 +26,8 @@ type Endpoint = {
   deployment?: [state: string, message: string];
   /** The text of its metrics, or a status that refuses them. */
   metrics?: string | number;
+  /** A status that refuses what the list leaves out. */
+  detail?: number;
 };
 
 type Options = {
@@ -55,6 +57,7 @@ function watch(endpoints: Record<string, Endpoint>, options: Options = {}) {
     const [, name = "", metrics] = /serving-endpoints\/([^/]+)(\/metrics)?$/.exec(path) ?? [];
     const endpoint = endpoints[name];
     if (!endpoint) return new Response("", { status: 404 });
+    if (!metrics && endpoint.detail) return new Response("", { status: endpoint.detail });
     if (!metrics) return Response.json(shape(name, endpoint, true));
     const text = endpoint.metrics ?? "request_count_total 3\n";
     return typeof text === "number" ? new Response("", { status: text }) : new Response(text);
@@ -210,6 +213,20 @@ test("an endpoint that is not ready says why, and is asked each time", async () 
   await source.close();
 });
 
+test("an endpoint that can't be asked why it is not ready hides the reason of no other", async () => {
+  const batches: EndpointBatch[] = [];
+  const notReady: Endpoint = { ready: "NOT_READY", deployment: ["DEPLOYMENT_FAILED", "No memory"] };
+  const broken = Array.from({ length: 9 }, (_, i) => [`z${i}`, { ...notReady, detail: 500 }]);
+  const { source, after } = watch(
+    { ...Object.fromEntries(broken), a: notReady },
+    { onBatch: async (batch) => void batches.push(batch) },
+  );
+  await after(1);
+  const messages = batches.flatMap(({ health }) => health).map(({ message }) => message);
+  assert.equal(messages.filter((message) => message.includes("No memory")).length, 1);
+  await source.close();
+});
+
 test("an endpoint that is gone is unknown, once", async () => {
   const endpoints: Record<string, Endpoint> = { a: {}, b: {} };
   const { source, after } = watch(endpoints);
@@ -269,6 +286,26 @@ test("a workspace that cannot be reached: told, backed off, endpoints unknown, a
   await source.close();
 });
 
+test("what the workspace says as it fails is told without secrets and control characters", async () => {
+  const messages: string[] = [];
+  const said = "boom \u001b[31m for dapi0123456789abcdef0123456789abcdef";
+  const { source, after, status } = watch(
+    { a: {} },
+    {
+      everywhere: () =>
+        Response.json({ error_code: "BAD_REQUEST", message: said }, { status: 400 }),
+      onBatch: async ({ health }) => void messages.push(...health.map(({ message }) => message)),
+    },
+  );
+  await after(0);
+  for (const text of [...messages, status()[0] ?? ""]) {
+    assert.match(text, /answered 400 BAD_REQUEST: boom/);
+    assert.doesNotMatch(text, /dapi0|\p{Cc}/u);
+  }
+  assert.equal(messages.length, 1);
+  await source.close();
+});
+
 test("a token that is refused from the start", async () => {
   const { source, after, problems } = watch(
     { a: {} },
@@ -292,6 +329,20 @@ test("an endpoint without metrics is left alone for five minutes, and hides no o
     "endpoint-metrics ok 0 Reads the metrics of 1 endpoint; 1 without, such as llm (404).",
   );
   assert.deepEqual(problems, []);
+  await source.close();
+});
+
+test("a sign-in page instead of metrics is no metrics, and makes no endpoint idle", async () => {
+  const { source, after, status, seen } = watch({
+    a: {},
+    b: { metrics: "<!DOCTYPE html>\n<html><body>Sign in</body></html>\n" },
+  });
+  await after(4);
+  assert.equal(
+    status()[1],
+    "endpoint-metrics ok 0 Reads the metrics of 1 endpoint; 1 without, such as b (not Prometheus text).",
+  );
+  assert.ok(!seen.includes("GET /api/2.0/serving-endpoints/b"));
   await source.close();
 });
 

@@ -20,6 +20,7 @@ import {
 } from "../ingest/endpoint-metrics/endpoint-metrics.ts";
 import { endpointComponent, healthOfEndpoint } from "../ingest/endpoint-state/endpoint-state.ts";
 import { MonitorError } from "../monitor-error.ts";
+import { foreignLine } from "../signals/foreign-line.ts";
 import type { HealthResult } from "../signals/health-result.ts";
 import type { Sample } from "../signals/sample.ts";
 import { forEachBounded } from "./for-each-bounded.ts";
@@ -76,8 +77,11 @@ const DETAIL_REUSE_MS = 300_000;
 const UNKNOWN_AFTER_FAILURES = 2;
 /** So long an endpoint that refuses its metrics is left alone. Foundation models have none. */
 const METRICS_REFUSED_RETRY_MS = 300_000;
-/** After so many endpoints without metrics one after another, it is not the endpoints. */
+/** After so many endpoints that failed one after another, it is not the endpoints. */
 const SWEEP_FAILURES_MAX = 5;
+
+/** Longest message of a failure. */
+const MESSAGE_MAX_CHARS = 600;
 
 type Detail = { readonly endpoint: ServingEndpoint; readonly readAtMs: number };
 
@@ -107,6 +111,8 @@ export function startEndpointSource(options: EndpointSourceOptions): EndpointSou
 
   let watched: readonly ServingEndpoint[] = [];
   let details = new Map<string, Detail>();
+  /** Endpoints that could not be asked at the last try: they come last at the next. */
+  let withoutDetail: ReadonlySet<string> = new Set();
   let metricsStates = new Map<string, MetricsState>();
   let metricsLoop: PollLoop | null = null;
   let isClosed = false;
@@ -181,16 +187,31 @@ export function startEndpointSource(options: EndpointSourceOptions): EndpointSou
       }
     }
 
-    await forEachBounded(wanted.slice(0, DETAILS_PER_POLL_MAX), {
+    const failed = new Set<string>();
+    let failuresInARow = 0;
+    const asked = wanted
+      .toSorted((a, b) => Number(withoutDetail.has(a.name)) - Number(withoutDetail.has(b.name)))
+      .slice(0, DETAILS_PER_POLL_MAX);
+    await forEachBounded(asked, {
       concurrency: CONCURRENT_CALLS_MAX,
-      work: async ({ name }) => {
-        const endpoint = await getServingEndpoint(client, name, { signal });
-        fresh.set(name, { endpoint, readAtMs: clock.now() });
+      async work({ name }) {
+        if (failuresInARow >= SWEEP_FAILURES_MAX) return;
+        try {
+          const endpoint = await getServingEndpoint(client, name, { signal });
+          fresh.set(name, { endpoint, readAtMs: clock.now() });
+          failuresInARow = 0;
+        } catch (error) {
+          // The list stands without it; the endpoint then has its state, but no reason.
+          signal.throwIfAborted();
+          failed.add(name);
+          failuresInARow =
+            error instanceof DatabricksError && concernsAll(error)
+              ? SWEEP_FAILURES_MAX
+              : failuresInARow + 1;
+        }
       },
-    }).catch(() => {
-      // The list stands without them; an endpoint then has its state, but no reason.
-      signal.throwIfAborted();
     });
+    withoutDetail = failed;
     return fresh;
   }
 
@@ -269,6 +290,11 @@ export function startEndpointSource(options: EndpointSourceOptions): EndpointSou
         const polledAtMs = clock.now();
         const { memory } = state;
         const read = readEndpointMetrics({ endpoint: name, text, polledAtMs, memory });
+        if (!read.isMetrics) {
+          const nextAtMs = polledAtMs + METRICS_REFUSED_RETRY_MS;
+          metricsStates.set(name, { ...state, nextAtMs, problem: "not Prometheus text" });
+          return;
+        }
         await deliver({ samples: read.samples, health: [], dropped: read.dropped });
         metricsStates.set(name, {
           ...newMetricsState,
@@ -362,7 +388,8 @@ function workspaceFailed({ code, message }: DatabricksError, timeMs: number): He
     endpoint: null,
     status: "unhealthy",
     state: isDenied ? "denied" : code === "DATABRICKS_UNREACHABLE" ? "unreachable" : "failed",
-    message,
+    // It ends in Databricks' own words, which may repeat what a request held.
+    message: foreignLine(message, { maxChars: MESSAGE_MAX_CHARS }),
     latencyMs: null,
     timeMs,
   };
@@ -404,7 +431,7 @@ function createProgress(
     },
     failed(error) {
       state = "failing";
-      message = messageOf(error);
+      message = foreignLine(messageOf(error), { maxChars: MESSAGE_MAX_CHARS });
       const code = error instanceof MonitorError ? error.code : message;
       if (code !== toldCode) onProblem({ source: name, error });
       toldCode = code;

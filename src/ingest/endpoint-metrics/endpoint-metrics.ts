@@ -34,6 +34,8 @@ type RememberedHistogram = {
 };
 
 export type EndpointMetrics = {
+  /** Whether the text is metrics at all, and not something of which no line could be read. */
+  readonly isMetrics: boolean;
   readonly samples: readonly Sample[];
   /** What was left out, by reason. */
   readonly dropped: ReadonlyMap<string, number>;
@@ -169,7 +171,8 @@ export function readEndpointMetrics({
   }
 
   const nextMemory = { toldMinutesMs, histograms: remembered };
-  return { samples, dropped, requestsLastMinute, memory: nextMemory };
+  const isMetrics = parsed.series.length > 0 || !parsed.dropped.has("malformed_line");
+  return { isMetrics, samples, dropped, requestsLastMinute, memory: nextMemory };
 }
 
 type Told = { readonly minuteMs: number; readonly kind: "gauge" | "counter" };
