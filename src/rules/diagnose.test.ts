@@ -586,3 +586,61 @@ for (const [name, given, { rule, value, sinceMs }, path, expected] of explained)
     assert.equal(explainAlert(given, { rule, value, step }, options), expected);
   });
 }
+
+const unreadable = (agoMs: number) => ({
+  ...health("unhealthy", "failed", "cannot list the serving endpoints: it answered 500"),
+  sinceMs: nowMs - agoMs,
+});
+const unread = (endpoint: string) =>
+  agent(endpoint, {
+    health: health("unknown", "failed", "Not known since 14:02."),
+    now: windowOf({ requests: 0 }),
+    lastRequestMs: null,
+  });
+const workspaces: [string, AgentReading[], ReturnType<typeof unreadable>, string][] = [
+  [
+    "a workspace that can't be read is not told as health",
+    [agent("qa"), agent("triage")],
+    unreadable(6 * MINUTE_MS),
+    "critical The workspace can't be read: cannot list the serving endpoints: it answered 500. The state of its endpoints is not known since 14:02.",
+  ],
+  [
+    "of a workspace that can't be read it is not said that nothing was ever known",
+    [unread("qa"), unread("triage")],
+    unreadable(6 * MINUTE_MS),
+    "critical The workspace can't be read: cannot list the serving endpoints: it answered 500. The state of its endpoints is not known since 14:02.",
+  ],
+  [
+    "one lost answer is a warning only",
+    [agent("qa")],
+    unreadable(15_000),
+    "warning The workspace can't be read: cannot list the serving endpoints: it answered 500. The state of its endpoints is not known since 14:07.",
+  ],
+  [
+    "an agent that fails is told first",
+    [failing(["20 Timeout self.answer timeout"]), agent("qa")],
+    unreadable(6 * MINUTE_MS),
+    "critical order-agent is failing … And the workspace can't be read since 14:02.",
+  ],
+  [
+    "an agent that starts to fail is told, too",
+    [agent("qa", { breaches: [breach("error_rate", 8, "pending", nowMs - 2000)] })],
+    unreadable(6 * MINUTE_MS),
+    "critical The workspace can't be read … since 14:02. And qa is starting to fail.",
+  ],
+  [
+    "a workspace that answers again is not mentioned",
+    [agent("qa"), agent("triage")],
+    { ...ready, sinceMs: nowMs },
+    "healthy Both agents are healthy.",
+  ],
+];
+for (const [name, agents, workspace, expected] of workspaces) {
+  test(name, () => {
+    const sentence = diagnose(agents, options, workspace);
+    const said = `${sentence.status} ${formatSentence(sentence)}`;
+    const [start = "", end = ""] = expected.split(" … ");
+    if (expected.includes(" … ")) assert.ok(said.startsWith(start) && said.endsWith(end), said);
+    else assert.equal(said, expected);
+  });
+}

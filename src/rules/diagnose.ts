@@ -14,7 +14,7 @@ import {
 } from "./format-quantity.ts";
 import { type Freshness, SILENCE_MIN_MS } from "./freshness.ts";
 import { code, plainMessage, plainName } from "./plain-text.ts";
-import type { Reading, Rule } from "./rule.ts";
+import type { Health, Reading, Rule } from "./rule.ts";
 import type { Step } from "./step-alerts.ts";
 import type { Window } from "./window.ts";
 
@@ -40,6 +40,8 @@ export type AgentReading = {
   readonly breaches: readonly Breach[];
 };
 
+export type WorkspaceCheck = Health & { readonly sinceMs: number };
+
 export type Sentence = {
   readonly status: "healthy" | "warning" | "critical" | "unknown";
   /** Set in bold. Ends with a full stop only where it is a sentence of its own. */
@@ -53,6 +55,9 @@ export type DiagnoseOptions = {
   formatTime(ms: number): string;
   readonly nowMs: number;
 };
+
+/** A workspace that could not be read for less than this may have lost one answer. */
+const BLIND_MIN_MS = 30_000;
 
 /** Agents that are named beside the worst. */
 const ALSO_MAX = 3;
@@ -79,8 +84,38 @@ type Finding = {
   readonly sinceMs: number;
 };
 
-/** One sentence for all agents. */
-export function diagnose(agents: readonly AgentReading[], options: DiagnoseOptions): Sentence {
+/**
+ * One sentence for all agents.
+ *
+ * @param workspace the last look at the workspace that they are in; `null` without one.
+ */
+export function diagnose(
+  agents: readonly AgentReading[],
+  options: DiagnoseOptions,
+  workspace: WorkspaceCheck | null = null,
+): Sentence {
+  const sentence = diagnoseAll(agents, options);
+  if (workspace?.status !== "unhealthy") return sentence;
+
+  // What was last known of the endpoints may be long over: that comes before any good news.
+  const since = `since ${options.formatTime(workspace.sinceMs)}`;
+  if (sentence.status === "critical") {
+    const also = `And the workspace can't be read ${since}.`;
+    return { ...sentence, detail: joinSentences(sentence.detail, also) };
+  }
+  const also = sentence.status === "warning" ? `And ${sentence.headline}.` : "";
+  return {
+    status: options.nowMs - workspace.sinceMs < BLIND_MIN_MS ? "warning" : "critical",
+    headline: "The workspace can't be read",
+    detail: joinSentences(
+      plainMessage(workspace.message),
+      `The state of its endpoints is not known ${since}.`,
+      also,
+    ),
+  };
+}
+
+function diagnoseAll(agents: readonly AgentReading[], options: DiagnoseOptions): Sentence {
   const [only] = agents;
   if (only === undefined) {
     return {

@@ -23,13 +23,16 @@ export function overview(monitor: Monitor, surroundings: Surroundings, range: Ra
   const { state } = monitor;
   const agents = [...state.agents.all()].sort((a, b) => a.endpoint.localeCompare(b.endpoint));
   const readings = agents.map((agent) => monitor.readingOf(agent));
+  const workspace = state.components.get("workspace") ?? null;
+  // A receiver may have a data directory from when a workspace was watched.
+  const isWatched = surroundings.source.kind !== "receiver";
   return {
     asOfMs: range.nowMs,
     startedMs: monitor.startedMs,
     rangeSeconds: range.seconds,
     sliceSeconds: range.stepMs / 1000,
     source: surroundings.source,
-    sentence: diagnose(readings, monitor.diagnoseOptions),
+    sentence: diagnose(readings, monitor.diagnoseOptions, isWatched ? workspace : null),
     agents: agents.map((agent) => agentRow(monitor, agent, range)),
     alerts: alertRows(monitor, null),
     changes: changeRows(state.changes, null),
