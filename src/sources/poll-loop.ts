@@ -12,7 +12,7 @@ export type PollLoop = {
 };
 
 /** Longest wait after failures, unless the interval is longer still. */
-const BACKOFF_MAX_MS = 300_000;
+const BACKOFF_MAX_MS = 60_000;
 /** Between the end of one poll and the start of the next, however long it took. */
 const PAUSE_MIN_MS = 1000;
 
