@@ -92,6 +92,22 @@ test("own time of all places is the time of the requests", () => {
   assert.equal(ownMs, agent.run.latencyMs.sum);
 });
 
+test("beside calls whose cost nobody tells, a cache hit does not make the cost 0", () => {
+  const hit = { ...lm, tokens: { input: 0, output: 0 }, costUsd: 0, cacheHit: true };
+  const unpriced = { ...lm, costUsd: null };
+  const inside = (...calls: Branch[]): Branch => ({ path: "self", inside: calls });
+  const costs = (...trees: Branch[]) => {
+    const { run, models, placesInOrder } = agentAfter(...trees);
+    const tallies = [run, models.get("gpt")?.run, placesInOrder[0]?.run];
+    return tallies.map((tally) => tally?.costUsd);
+  };
+  assert.deepEqual(costs(inside(hit), inside(unpriced)), [null, null, null]);
+  assert.deepEqual(costs(inside(unpriced), inside(hit)), [null, null, null]);
+  assert.deepEqual(costs(inside(hit, unpriced)), [null, null, null]);
+  assert.deepEqual(costs(inside(hit), inside(lm)), [0.01, 0.01, 0.01]);
+  assert.deepEqual(costs(inside(hit)), [0, 0, 0]);
+});
+
 test("a cache hit is a hit and costs nothing", () => {
   const hit = { ...lm, tokens: { input: 0, output: 0 }, costUsd: 0, cacheHit: true };
   const { run } = agentAfter({ path: "self", inside: [hit] });

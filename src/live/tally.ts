@@ -4,7 +4,7 @@
  */
 import { Distribution, EXACT_SAMPLES_MAX } from "../signals/distribution.ts";
 import type { ErrorClass } from "../signals/error-class.ts";
-import type { Tokens } from "../signals/request.ts";
+import { isUnpriced, type Tokens } from "../signals/request.ts";
 
 const nothingFailed: ReadonlyMap<ErrorClass, number> = new Map();
 
@@ -24,10 +24,16 @@ export class Tally {
   lmMs = 0;
   /** `null` until one call told. */
   tokens: Tokens | null = null;
-  costUsd: number | null = null;
   cacheHits: number | null = null;
+  #costUsd: number | null = null;
+  #hasUnpriced = false;
   /** Made when the first call fails: there are very many tallies, and few failures. */
   #failedByClass: Map<ErrorClass, number> | null = null;
+
+  /** Cached answers cost 0: beside calls whose cost nobody told they don't make the sum 0. */
+  get costUsd(): number | null {
+    return this.#costUsd === 0 && this.#hasUnpriced ? null : this.#costUsd;
+  }
 
   get failedByClass(): ReadonlyMap<ErrorClass, number> {
     return this.#failedByClass ?? nothingFailed;
@@ -65,7 +71,8 @@ export class Tally {
         output: (this.tokens?.output ?? 0) + use.tokens.output,
       };
     }
-    this.costUsd = add(this.costUsd, use.costUsd);
+    this.#costUsd = add(this.#costUsd, use.costUsd);
+    this.#hasUnpriced ||= isUnpriced(use);
     this.cacheHits = add(this.cacheHits, use.cacheHits);
   }
 

@@ -71,3 +71,11 @@ export type ModuleCall = {
   /** Attempts of a model call that failed before the one that counted; `null` where telemetry hides them. */
   readonly retries: number | null;
 };
+
+/** Whether a model was used and nobody told what it costs. */
+export function isUnpriced(use: {
+  readonly tokens: Tokens | null;
+  readonly costUsd: number | null;
+}): boolean {
+  return use.costUsd === null && use.tokens !== null && use.tokens.input + use.tokens.output > 0;
+}

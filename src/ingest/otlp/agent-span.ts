@@ -316,8 +316,18 @@ function errorMessageOf({ exceptions, statusMessage }: OtlpSpan): string | null 
   return clean === "" ? null : clean;
 }
 
-/** Without halves of characters, which would not come back from the journal as they are. */
+/** What would move the cursor of a terminal, or turn the direction of the text that follows. */
+const CONTROLS = /[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]+/gu;
+
+/**
+ * One line of bounded length, without control characters and without halves of
+ * characters, which would not come back from the journal as they are.
+ */
 function cut(value: string, length: number): string {
-  const kept = value.length <= length ? value : `${value.slice(0, length - 1)}…`;
+  const line = value
+    .slice(0, 2 * length)
+    .replace(CONTROLS, " ")
+    .trim();
+  const kept = line.length <= length ? line : `${line.slice(0, length - 1)}…`;
   return kept.toWellFormed();
 }

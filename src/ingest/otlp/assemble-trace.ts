@@ -6,7 +6,13 @@ import type { ClosedTrace } from "../../signals/closed-trace.ts";
 import type { ErrorClass } from "../../signals/error-class.ts";
 import type { ErrorEvent } from "../../signals/error-event.ts";
 import { fingerprint } from "../../signals/fingerprint.ts";
-import type { CacheOutcome, ModuleCall, Request, Tokens } from "../../signals/request.ts";
+import {
+  type CacheOutcome,
+  isUnpriced,
+  type ModuleCall,
+  type Request,
+  type Tokens,
+} from "../../signals/request.ts";
 import type { AgentSpan } from "../../signals/span.ts";
 import { signatureIn } from "./agent-span.ts";
 import { errorClassOf } from "./error-class-of.ts";
@@ -206,7 +212,7 @@ function requestOf({
     latencyMs: endMs - startMs,
     firstTokenMs: firstTokenOf(tree, startMs),
     tokens: addTokens(lmCalls.map(({ tokens }) => tokens)) ?? totalTokensOf(tree),
-    costUsd: addKnown(lmCalls.map(({ costUsd }) => costUsd)),
+    costUsd: costOfAll(lmCalls),
     cache: cacheOf(lmCalls),
     cacheHits: lmCalls.some(({ cache }) => cache !== "unknown")
       ? lmCalls.filter(({ cache }) => cache === "hit").length
@@ -219,6 +225,12 @@ function requestOf({
 function cacheOf(lmCalls: readonly ModuleCall[]): CacheOutcome {
   if (lmCalls.some(({ cache }) => cache === "miss")) return "miss";
   return lmCalls.length > 0 && lmCalls.every(({ cache }) => cache === "hit") ? "hit" : "unknown";
+}
+
+/** Cached answers cost 0: beside calls whose cost nobody told they don't make the sum 0. */
+function costOfAll(lmCalls: readonly ModuleCall[]): number | null {
+  const sum = addKnown(lmCalls.map(({ costUsd }) => costUsd));
+  return sum === 0 && lmCalls.some(isUnpriced) ? null : sum;
 }
 
 /** The total that the topmost span tells: totals further down are part of it. */
