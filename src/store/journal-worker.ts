@@ -12,7 +12,7 @@ import {
   renameSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { parentPort, workerData } from "node:worker_threads";
 import { crc32 } from "node:zlib";
@@ -69,7 +69,7 @@ if (!port) throw new Error("journal-worker runs as a worker thread");
 const send = (message: FromWorker) => port.postMessage(message);
 
 function open(directory: string): { database: DatabaseSync; quarantinedAs: string | null } {
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  makeDirectory(directory);
   accessSync(directory, constants.W_OK);
   const path = join(directory, "journal.db");
   try {
@@ -79,6 +79,13 @@ function open(directory: string): { database: DatabaseSync; quarantinedAs: strin
     const quarantinedAs = setAside(directory);
     return { database: openDatabase(path, directory), quarantinedAs };
   }
+}
+
+/** With `recursive`, Node tries without end where a file system such as /proc makes no directories. */
+function makeDirectory(path: string): void {
+  if (existsSync(path)) return;
+  makeDirectory(dirname(path));
+  mkdirSync(path, { mode: 0o700 });
 }
 
 /** Renames the journal and what SQLite keeps beside it. Returns the new name. */

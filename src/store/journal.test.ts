@@ -108,6 +108,11 @@ test("a data directory that can't be made says so", async () => {
   await assert.rejects(openJournal(join(file, "below")), { code: "DATA_DIR_UNWRITABLE" });
 });
 
+const isLinux = process.platform === "linux";
+test("a data directory in a file system that makes none says so", { skip: !isLinux }, () =>
+  assert.rejects(openJournal("/proc/nope/below"), { code: "DATA_DIR_UNWRITABLE" }),
+);
+
 test("a damaged row is left out and counted", async () => {
   const { journal } = await openJournal(directory);
   for (const body of ["one", "two", "three"]) await journal.append(entry(body));
