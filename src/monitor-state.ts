@@ -21,6 +21,9 @@ export const NOTIFICATIONS_MAX = 200;
 /** Components whose health is kept. */
 export const COMPONENTS_MAX = 2_000;
 
+/** How long an endpoint that is gone is still shown. */
+const GONE_SHOWN_MS = 24 * 60 * 60_000;
+
 /** What happened since the monitor was started. */
 export type RunLog = {
   readonly alertChanges: AlertChange[];
@@ -89,6 +92,7 @@ export class MonitorState {
         break;
       case "carried":
         this.#takeCarried(entry);
+        this.#forget(timeMs);
         break;
     }
   }
@@ -112,6 +116,18 @@ export class MonitorState {
     }
     for (const kept of notifications) this.notifications.set(kept.notification.id, kept);
     if (this.changes.length === 0) this.changes.push(...changes);
+  }
+
+  /** What has been gone for a day is gone; while entries leave the journal is the time to see. */
+  #forget(nowMs: number): void {
+    for (const [name, { state, sinceMs, endpoint }] of this.components) {
+      if (state !== "gone" || nowMs - sinceMs < GONE_SHOWN_MS) continue;
+      this.components.delete(name);
+      if (endpoint === null) continue;
+      this.agents.unwatch(endpoint);
+      this.platform.delete(endpoint);
+    }
+    this.agents.forget(nowMs);
   }
 
   #setAlerts(alerts: readonly AlertState[]): void {

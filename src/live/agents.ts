@@ -7,11 +7,13 @@
 import type { ClosedTrace } from "../signals/closed-trace.ts";
 import type { ErrorEvent } from "../signals/error-event.ts";
 import type { ModuleCall, PathSource, Request } from "../signals/request.ts";
-import { FINE_RETAINED_MS, Sliced, type Slicing } from "./sliced.ts";
+import { COARSE_RETAINED_MS, FINE_RETAINED_MS, Sliced, type Slicing } from "./sliced.ts";
 import { RunTally, Tally } from "./tally.ts";
 
-/** Agents beyond this are counted together as `other`. */
+/** Agents known by their telemetry alone; beyond this they are counted together as `other`. */
 export const AGENTS_MAX = 200;
+/** Agents that are watched beside those: more than a source watches, since some of them may be gone. */
+export const WATCHED_MAX = 1_000;
 /** Modules, tools and retrievers of one agent beyond this are counted together as `other`. */
 export const PLACES_MAX = 200;
 /** Models of one agent beyond this are counted together as `other`. */
@@ -52,9 +54,16 @@ export type Place = {
   readonly depth: number;
   readonly slices: Sliced<Tally>;
   run: RunTally;
+  /** When a call of it was last taken. */
+  lastSeenMs: number;
 };
 
-export type Model = { readonly model: string; readonly slices: Sliced<Tally>; run: RunTally };
+export type Model = {
+  readonly model: string;
+  readonly slices: Sliced<Tally>;
+  run: RunTally;
+  lastSeenMs: number;
+};
 
 export class GroupCount {
   count = 0;
@@ -74,6 +83,8 @@ export type ErrorGroup = {
   run: GroupCount;
   readonly firstMs: number;
   lastMs: number;
+  /** When it was last taken, whatever its own time says. */
+  lastSeenMs: number;
 };
 
 export type RecentRequest = {
@@ -88,6 +99,8 @@ export type Agent = {
   readonly conventions: Set<string>;
   modelVersion: string | null;
   lastRequestMs: number | null;
+  /** When telemetry of it was last taken; `null` before the first. */
+  lastSeenMs: number | null;
   readonly slices: Sliced<Tally>;
   /** Since this run of the monitor began, whatever the time of the request. */
   run: RunTally;
@@ -103,6 +116,8 @@ export type Agent = {
 
 export class Agents {
   readonly #agents = new Map<string, Agent>();
+  /** Those of the agents that are there whether they send telemetry or not. */
+  readonly #watched = new Set<string>();
 
   all(): readonly Agent[] {
     return [...this.#agents.values()];
@@ -112,9 +127,36 @@ export class Agents {
     return this.#agents.get(endpoint);
   }
 
-  /** Makes an agent known before its first request. */
+  /** Makes an agent known before its first request, and keeps it without any. */
   watch(endpoint: string): void {
-    this.#agentOf(endpoint);
+    if (this.#watched.has(endpoint) || this.#watched.size >= WATCHED_MAX) return;
+    this.#watched.add(endpoint);
+    if (!this.#agents.has(endpoint)) this.#create(endpoint);
+  }
+
+  unwatch(endpoint: string): void {
+    this.#watched.delete(endpoint);
+  }
+
+  /**
+   * Forgets what no window shows any more, so that what comes and goes – an agent
+   * for each pull request, an error of last week – leaves room for what comes.
+   */
+  forget(nowMs: number): void {
+    const isOld = ({ lastSeenMs }: { readonly lastSeenMs: number | null }) =>
+      nowMs - (lastSeenMs ?? Number.NEGATIVE_INFINITY) > COARSE_RETAINED_MS;
+    for (const [endpoint, agent] of this.#agents) {
+      if (isOld(agent) && !this.#watched.has(endpoint)) {
+        this.#agents.delete(endpoint);
+        continue;
+      }
+      for (const kept of [agent.places, agent.models, agent.groups]) {
+        for (const [key, one] of kept) if (isOld(one)) kept.delete(key);
+      }
+      const { places, placesInOrder } = agent;
+      const stillThere = placesInOrder.filter((place) => places.get(placeKey(place)) === place);
+      placesInOrder.splice(0, placesInOrder.length, ...stillThere);
+    }
   }
 
   /** Starts the figures of a run anew; those of the windows stay. */
@@ -131,6 +173,7 @@ export class Agents {
   /** @param nowMs when the trace was closed. */
   add(trace: ClosedTrace, nowMs: number): void {
     const agent = this.#agentOf(trace.endpoint);
+    agent.lastSeenMs = nowMs;
     agent.conventions.add(trace.convention);
     for (const request of trace.requests) addRequest(agent, request, trace, nowMs);
     addCalls(agent, trace.moduleCalls, nowMs);
@@ -140,12 +183,18 @@ export class Agents {
   #agentOf(endpoint: string): Agent {
     const known = this.#agents.get(endpoint);
     if (known) return known;
-    if (this.#agents.size >= AGENTS_MAX && endpoint !== "other") return this.#agentOf("other");
+    const byTelemetryAlone = this.#agents.size - this.#watched.size;
+    if (byTelemetryAlone >= AGENTS_MAX && endpoint !== "other") return this.#agentOf("other");
+    return this.#create(endpoint);
+  }
+
+  #create(endpoint: string): Agent {
     const agent: Agent = {
       endpoint,
       conventions: new Set(),
       modelVersion: null,
       lastRequestMs: null,
+      lastSeenMs: null,
       slices: new Sliced(newTally, agentSlicing),
       run: new RunTally(),
       places: new Map(),
@@ -159,9 +208,10 @@ export class Agents {
   }
 }
 
-type Counted = { readonly slices: Sliced<Tally>; run: RunTally };
+type Counted = { readonly slices: Sliced<Tally>; run: RunTally; lastSeenMs: number | null };
 
 function count(counted: Counted, timeMs: number, nowMs: number, change: (tally: Tally) => void) {
+  counted.lastSeenMs = nowMs;
   change(counted.run);
   if (timeMs <= nowMs + CLOCK_AHEAD_MAX_MS) counted.slices.add(timeMs, nowMs, change);
 }
@@ -256,7 +306,12 @@ function addLmCall(agent: Agent, call: ModuleCall, nowMs: number): void {
   const model = full ? "other" : named;
   let counted = agent.models.get(model);
   if (!counted) {
-    counted = { model, slices: new Sliced(newTally, placeSlicing), run: new RunTally() };
+    counted = {
+      model,
+      slices: new Sliced(newTally, placeSlicing),
+      run: new RunTally(),
+      lastSeenMs: nowMs,
+    };
     agent.models.set(model, counted);
   }
   count(counted, call.timeMs, nowMs, (tally) => {
@@ -269,12 +324,16 @@ function addLmCall(agent: Agent, call: ModuleCall, nowMs: number): void {
   });
 }
 
+function placeKey({ kind, path }: Pick<Place, "kind" | "path">): string {
+  return `${kind} ${path}`;
+}
+
 function placeOf(
   agent: Agent,
   call: Pick<ModuleCall, "path" | "pathSource"> & { readonly kind: PlaceKind },
   above: Place | undefined,
 ): Place {
-  const key = `${call.kind} ${call.path}`;
+  const key = placeKey(call);
   const known = agent.places.get(key);
   if (known) return known;
   if (agent.places.size >= PLACES_MAX && call.path !== "other") {
@@ -287,6 +346,7 @@ function placeOf(
     depth: above ? above.depth + 1 : 0,
     slices: new Sliced(newTally, placeSlicing),
     run: new RunTally(),
+    lastSeenMs: Number.NEGATIVE_INFINITY, // counting the call tells
   };
   agent.places.set(key, place);
   // The last inside its caller; without one, the last of all.
@@ -318,9 +378,11 @@ function addError(agent: Agent, error: ErrorEvent, nowMs: number): void {
       run: new GroupCount(),
       firstMs: error.timeMs,
       lastMs: error.timeMs,
+      lastSeenMs: nowMs,
     };
     agent.groups.set(shown.group, group);
   }
+  group.lastSeenMs = nowMs;
   if (error.timeMs >= group.lastMs) {
     group.last = shown;
     group.lastMs = error.timeMs;
