@@ -644,3 +644,16 @@ for (const [name, agents, workspace, expected] of workspaces) {
     else assert.equal(said, expected);
   });
 }
+
+test("agents that were called an hour ago are not said to be new", () => {
+  const silent = (endpoint: string) =>
+    agent(endpoint, {
+      health: null,
+      now: windowOf({ requests: 0 }),
+      lastRequestMs: nowMs - 60 * MINUTE_MS,
+    });
+  assert.equal(
+    formatSentence(diagnose([silent("qa"), silent("triage")], options)),
+    "Nothing is known of 2 agents now. Not known: `qa`, `triage`, without a request or a health check of late.",
+  );
+});

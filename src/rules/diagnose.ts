@@ -146,13 +146,15 @@ function diagnoseAll(agents: readonly AgentReading[], options: DiagnoseOptions):
     const names = unknown.slice(0, ALSO_MAX).map(({ agent }) => code(agent.endpoint));
     const more = unknown.length > names.length ? ` and ${unknown.length - names.length} more` : "";
     const healthy = agents.length - unknown.length;
+    // A request of an hour ago is not nothing: only then it is said that there never was one.
+    const isNew = unknown.every(({ agent }) => agent.lastRequestMs === null);
     return {
       status: "unknown",
       headline:
         healthy === 0
-          ? `Nothing is known of ${formatCount(agents.length)} agents yet.`
+          ? `Nothing is known of ${formatCount(agents.length)} agents ${isNew ? "yet" : "now"}.`
           : `${healthy} of ${agents.length} agents ${healthy === 1 ? "is" : "are"} healthy.`,
-      detail: `Not known: ${names.join(", ")}${more}, without a request or a health check so far.`,
+      detail: `Not known: ${names.join(", ")}${more}, without a request or a health check ${isNew ? "so far" : "of late"}.`,
     };
   }
   return {
