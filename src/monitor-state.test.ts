@@ -2,8 +2,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { assembleTrace } from "./ingest/otlp/assemble-trace.ts";
-import { failure, spansOf } from "./ingest/otlp/test-spans.ts";
-import { AGENTS_MAX, GROUPS_MAX } from "./live/agents.ts";
+import { type Branch, failure, spansOf } from "./ingest/otlp/test-spans.ts";
+import {
+  AGENTS_MAX,
+  ALL_GROUPS_MAX,
+  ALL_MODELS_MAX,
+  ALL_PLACES_MAX,
+  GROUPS_MAX,
+  MODELS_MAX,
+  PLACES_MAX,
+} from "./live/agents.ts";
 import { MonitorState } from "./monitor-state.ts";
 import type { HealthResult } from "./signals/health-result.ts";
 
@@ -37,8 +45,8 @@ function begin() {
       state.apply({ kind: "observed", samples: [], health: seen, dropped: {} }, nowMs);
     },
     /** One request of an agent, with an error of this type. */
-    request(endpoint: string, type: string | null = null) {
-      const tree = type === null ? {} : failure(type);
+    request(endpoint: string, type: string | null = null, inside: readonly Branch[] = []) {
+      const tree = { ...(type === null ? {} : failure(type)), inside };
       const spans = spansOf(tree, ++traces * 1_000).map((span) => ({
         ...span,
         endpoint,
@@ -115,4 +123,38 @@ test("errors of long ago leave room for the one of today", () => {
   request("qa", "NewError");
   const types = [...(state.agents.get("qa")?.groups.values() ?? [])].map(({ last }) => last.type);
   assert.deepEqual(types, ["NewError"]);
+});
+
+test("many agents with many modules, models and errors stay within bounds together", () => {
+  const { request, pass, state } = begin();
+  const kept = () => {
+    const sizes = { places: 0, models: 0, groups: 0 };
+    for (const { places, models, groups } of state.agents.all()) {
+      sizes.places += places.size;
+      sizes.models += models.size;
+      sizes.groups += groups.size;
+    }
+    return sizes;
+  };
+  const agents = named("agent", 40);
+  const modules = named("self.m", PLACES_MAX + 1).map((path): Branch => ({ path }));
+  const models = named("model", MODELS_MAX + 1).map((model): Branch => ({ kind: "lm", model }));
+  const flood = () => {
+    for (const name of agents) {
+      request(name, null, [...modules, ...models]);
+      for (const type of named("Type", GROUPS_MAX + 1)) request(name, type);
+    }
+  };
+  flood();
+  // Beyond the bound each agent has one more: `other`.
+  const atMost = agents.length;
+  const { places, models: modelCount, groups } = kept();
+  assert.ok(places > ALL_PLACES_MAX - 1 && places <= ALL_PLACES_MAX + atMost, `${places} places`);
+  assert.ok(modelCount >= ALL_MODELS_MAX && modelCount <= ALL_MODELS_MAX + atMost);
+  assert.ok(groups >= ALL_GROUPS_MAX && groups <= ALL_GROUPS_MAX + atMost, `${groups} groups`);
+
+  pass(25);
+  assert.deepEqual(kept(), { places: 0, models: 0, groups: 0 });
+  for (const name of named("other-agent", 40)) request(name, null, modules.slice(0, 10));
+  assert.equal(kept().places, 40 * 11);
 });

@@ -20,6 +20,13 @@ export const PLACES_MAX = 200;
 export const MODELS_MAX = 50;
 /** Error groups of one agent beyond this are counted together. */
 export const GROUPS_MAX = 200;
+/**
+ * Places, models and error groups of all agents together. A place that is called
+ * all day takes up to 0.5 MB, so these, and not those of one agent, bound the memory.
+ */
+export const ALL_PLACES_MAX = 2_000;
+export const ALL_MODELS_MAX = 500;
+export const ALL_GROUPS_MAX = 2_000;
 /** Requests of one agent that are kept one by one. */
 export const RECENT_MAX = 1_000;
 /** A request that ends later than this after its arrival has a wrong clock: it is in no window. */
@@ -94,8 +101,13 @@ export type RecentRequest = {
   readonly path: string | null;
 };
 
+/** What all agents together may still keep apart; what is beyond counts as `other`. */
+type Room = { places: number; models: number; groups: number };
+
 export type Agent = {
   readonly endpoint: string;
+  /** Shared by all agents. */
+  readonly room: Room;
   readonly conventions: Set<string>;
   modelVersion: string | null;
   lastRequestMs: number | null;
@@ -118,6 +130,11 @@ export class Agents {
   readonly #agents = new Map<string, Agent>();
   /** Those of the agents that are there whether they send telemetry or not. */
   readonly #watched = new Set<string>();
+  readonly #room: Room = {
+    places: ALL_PLACES_MAX,
+    models: ALL_MODELS_MAX,
+    groups: ALL_GROUPS_MAX,
+  };
 
   all(): readonly Agent[] {
     return [...this.#agents.values()];
@@ -146,13 +163,15 @@ export class Agents {
     const isOld = ({ lastSeenMs }: { readonly lastSeenMs: number | null }) =>
       nowMs - (lastSeenMs ?? Number.NEGATIVE_INFINITY) > COARSE_RETAINED_MS;
     for (const [endpoint, agent] of this.#agents) {
-      if (isOld(agent) && !this.#watched.has(endpoint)) {
-        this.#agents.delete(endpoint);
-        continue;
+      for (const kind of ["places", "models", "groups"] as const) {
+        for (const [key, one] of agent[kind]) {
+          if (!isOld(one)) continue;
+          agent[kind].delete(key);
+          this.#room[kind]++;
+        }
       }
-      for (const kept of [agent.places, agent.models, agent.groups]) {
-        for (const [key, one] of kept) if (isOld(one)) kept.delete(key);
-      }
+      // Whatever it held is older still, so it has given back all its room.
+      if (isOld(agent) && !this.#watched.has(endpoint)) this.#agents.delete(endpoint);
       const { places, placesInOrder } = agent;
       const stillThere = placesInOrder.filter((place) => places.get(placeKey(place)) === place);
       placesInOrder.splice(0, placesInOrder.length, ...stillThere);
@@ -191,6 +210,7 @@ export class Agents {
   #create(endpoint: string): Agent {
     const agent: Agent = {
       endpoint,
+      room: this.#room,
       conventions: new Set(),
       modelVersion: null,
       lastRequestMs: null,
@@ -302,7 +322,8 @@ function addInnerCall(place: Place, call: ModuleCall, nowMs: number): void {
 
 function addLmCall(agent: Agent, call: ModuleCall, nowMs: number): void {
   const named = call.model ?? "unknown";
-  const full = agent.models.size >= MODELS_MAX && !agent.models.has(named);
+  const hasRoom = agent.models.size < MODELS_MAX && agent.room.models > 0;
+  const full = !hasRoom && !agent.models.has(named);
   const model = full ? "other" : named;
   let counted = agent.models.get(model);
   if (!counted) {
@@ -313,6 +334,7 @@ function addLmCall(agent: Agent, call: ModuleCall, nowMs: number): void {
       lastSeenMs: nowMs,
     };
     agent.models.set(model, counted);
+    agent.room.models--;
   }
   count(counted, call.timeMs, nowMs, (tally) => {
     tally.addLatency(call.latencyMs);
@@ -336,7 +358,8 @@ function placeOf(
   const key = placeKey(call);
   const known = agent.places.get(key);
   if (known) return known;
-  if (agent.places.size >= PLACES_MAX && call.path !== "other") {
+  const hasRoom = agent.places.size < PLACES_MAX && agent.room.places > 0;
+  if (!hasRoom && call.path !== "other") {
     return placeOf(agent, { path: "other", pathSource: "span", kind: "module" }, undefined);
   }
   const place: Place = {
@@ -349,6 +372,7 @@ function placeOf(
     lastSeenMs: Number.NEGATIVE_INFINITY, // counting the call tells
   };
   agent.places.set(key, place);
+  agent.room.places--;
   // The last inside its caller; without one, the last of all.
   const ordered = agent.placesInOrder;
   let index = above ? ordered.indexOf(above) + 1 : ordered.length;
@@ -358,7 +382,8 @@ function placeOf(
 }
 
 function addError(agent: Agent, error: ErrorEvent, nowMs: number): void {
-  const full = agent.groups.size >= GROUPS_MAX && !agent.groups.has(error.group);
+  const hasRoom = agent.groups.size < GROUPS_MAX && agent.room.groups > 0;
+  const full = !hasRoom && !agent.groups.has(error.group);
   const shown: ErrorEvent = full
     ? {
         ...error,
@@ -381,6 +406,7 @@ function addError(agent: Agent, error: ErrorEvent, nowMs: number): void {
       lastSeenMs: nowMs,
     };
     agent.groups.set(shown.group, group);
+    agent.room.groups--;
   }
   group.lastSeenMs = nowMs;
   if (error.timeMs >= group.lastMs) {
