@@ -200,13 +200,12 @@ export class Monitor {
 
   /** What `diagnose` reads of an agent, over the window of its worst alert or the last minute. */
   readingOf(agent: Agent): AgentReading {
-    const nowMs = this.now();
     const breaches = this.breachesOf(agent.endpoint);
     const [worst] = breaches;
     const windowMs = worst
       ? worst.rule.windowSeconds * 1000
       : summaryWindowMs(this.rules, agent.endpoint);
-    return { ...this.#comparison(agent, windowMs, worst?.sinceMs ?? nowMs), breaches };
+    return { ...this.#comparison(agent, windowMs, worst?.sinceMs ?? null), breaches };
   }
 
   /** Stops taking, closes every open trace, and closes the journal. */
@@ -381,17 +380,18 @@ export class Monitor {
     return freshnessOf({ lastRequestMs, counted, workspace }, nowMs);
   }
 
-  /** The window up to now, and the time before the trouble began. */
-  #comparison(agent: Agent, windowMs: number, sinceMs: number): Omit<AgentReading, "breaches"> {
+  /** The window up to now, and, where there is trouble, the time before it began. */
+  #comparison(
+    agent: Agent,
+    windowMs: number,
+    sinceMs: number | null,
+  ): Omit<AgentReading, "breaches"> {
     const nowMs = this.now();
-    const beforeEndMs = Math.min(sinceMs, nowMs) - windowMs;
-    const beforeStartMs = beforeEndMs - BASELINE_WINDOWS * windowMs;
-    const before = windowOf(agent, { fromMs: beforeStartMs, toMs: beforeEndMs }, nowMs);
     return {
       endpoint: agent.endpoint,
       health: this.healthOf(agent.endpoint),
       now: windowOf(agent, { fromMs: nowMs - windowMs, toMs: nowMs }, nowMs),
-      before: before.requests > 0 ? before : null,
+      before: sinceMs === null ? null : baselineOf(agent, windowMs, { sinceMs, nowMs }),
       lastRequestMs: agent.lastRequestMs,
       freshness: this.freshnessOf(agent),
     };
@@ -443,6 +443,17 @@ export class Monitor {
   get alertsDropped(): number {
     return this.#alertsDropped;
   }
+}
+
+/** The figures from before the trouble; `null` where nothing was watched then. */
+function baselineOf(
+  agent: Agent,
+  windowMs: number,
+  { sinceMs, nowMs }: { readonly sinceMs: number; readonly nowMs: number },
+): AgentReading["before"] {
+  const toMs = Math.min(sinceMs, nowMs) - windowMs;
+  const before = windowOf(agent, { fromMs: toMs - BASELINE_WINDOWS * windowMs, toMs }, nowMs);
+  return before.requests > 0 ? before : null;
 }
 
 /** Applies what the journal holds, and says what could not be read of it. */

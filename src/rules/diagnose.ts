@@ -33,7 +33,7 @@ export type AgentReading = {
   readonly endpoint: string;
   readonly health: Reading["health"];
   readonly now: Window;
-  /** A stretch of time from before the trouble; `null` where nothing was watched then. */
+  /** A stretch of time from before the trouble; `null` without trouble, or where nothing was watched then. */
   readonly before: Window | null;
   readonly lastRequestMs: number | null;
   readonly freshness: Freshness;
