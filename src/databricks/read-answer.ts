@@ -4,6 +4,7 @@
  * HTML or nothing at all.
  */
 import { DatabricksError, type FailedCall, foreignText } from "./databricks-error.ts";
+import { type JsonRecord, recordOf } from "./json-fields.ts";
 import { type Secret, withoutSecrets } from "./secret.ts";
 import { type HttpAnswer, type HttpRequest, retryAfterMs } from "./transport.ts";
 
@@ -111,7 +112,7 @@ function describe(answer: HttpAnswer): string {
 function failedCall(answer: HttpAnswer, { request, context }: Call): FailedCall {
   const secrets = context.secrets();
   // Masked as a whole and read again, so that no secret stays in any detail.
-  const body = recordOf(withoutSecrets(answer.text, secrets));
+  const body = parsedRecord(withoutSecrets(answer.text, secrets));
   const details = Array.isArray(body?.details) ? body.details : [];
   const errorCode = body?.error_code;
   return {
@@ -133,7 +134,7 @@ function requestIdOf(
   { details, secrets }: { readonly details: unknown[]; readonly secrets: readonly Secret[] },
 ): string | null {
   const inDetails = details
-    .map((detail) => (isRecord(detail) ? detail.request_id : null))
+    .map((detail) => recordOf(detail)?.request_id)
     .find((id) => typeof id === "string" && id !== "");
   const id = inDetails ?? answer.headers.get("x-request-id");
   return typeof id === "string" ? foreignText(id, secrets) : null;
@@ -141,20 +142,15 @@ function requestIdOf(
 
 /** What the body says went wrong; older APIs say `error`. */
 function saidMessage(answer: HttpAnswer): string | null {
-  const body = recordOf(answer.text);
+  const body = parsedRecord(answer.text);
   const said = body?.message ?? body?.error_description ?? body?.error;
   return typeof said === "string" && said !== "" ? said : null;
 }
 
-function recordOf(text: string): Record<string, unknown> | null {
+function parsedRecord(text: string): JsonRecord | null {
   try {
-    const value: unknown = JSON.parse(text);
-    return isRecord(value) ? value : null;
+    return recordOf(JSON.parse(text));
   } catch {
     return null;
   }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -4,6 +4,7 @@
  */
 import { apiPath } from "./api-path.ts";
 import type { DatabricksClient } from "./client.ts";
+import { type JsonRecord, recordOf, textOf } from "./json-fields.ts";
 
 export type ServingEndpoint = {
   readonly name: string;
@@ -137,7 +138,7 @@ function readEndpoint(value: unknown): ServingEndpoint | null {
 }
 
 /** `served_models` is the deprecated name of the same; it counts only where the new one is missing. */
-function readEntities(config: Record<string, unknown> | null): readonly ServedEntity[] {
+function readEntities(config: JsonRecord | null): readonly ServedEntity[] {
   const entries = config?.served_entities ?? config?.served_models;
   return Array.isArray(entries)
     ? entries
@@ -147,7 +148,7 @@ function readEntities(config: Record<string, unknown> | null): readonly ServedEn
     : [];
 }
 
-function readEntity(entity: Record<string, unknown>): ServedEntity {
+function readEntity(entity: JsonRecord): ServedEntity {
   const state = recordOf(entity.state);
   const entityName =
     textOf(entity.entity_name) ??
@@ -164,15 +165,4 @@ function readEntity(entity: Record<string, unknown>): ServedEntity {
     deployment: textOf(state?.deployment),
     message: textOf(state?.deployment_state_message),
   };
-}
-
-function recordOf(value: unknown): Record<string, unknown> | null {
-  // The one cast: an object's fields are unknown until `textOf` has looked at them.
-  return typeof value === "object" && value !== null && !Array.isArray(value)
-    ? (value as Record<string, unknown>)
-    : null;
-}
-
-function textOf(value: unknown): string | null {
-  return typeof value === "string" && value !== "" ? value : null;
 }
