@@ -384,6 +384,12 @@ test("a large workspace: a few calls at a time, up to the limit, the rest counte
   assert.ok(told.includes("12:00 -endpoints_over_limit ×7"));
   assert.equal(told.filter((line) => line.includes("request_count_total")).length, 500);
   assert.equal(concurrent.most, 4);
+  for (let turn = 0; turn < 100; turn++) await clock.advance(0);
+  const again = await after(1);
+  assert.ok(
+    !again.some((line) => line.includes("over_limit")),
+    "the same ones are not counted twice",
+  );
   assert.equal(
     status()[0],
     "endpoints ok 0 Watches 500 endpoints; 7 more are left out, beyond the limit.",

@@ -110,6 +110,8 @@ export function startEndpointSource(options: EndpointSourceOptions): EndpointSou
   const metrics = createProgress("endpoint-metrics", options);
 
   let watched: readonly ServingEndpoint[] = [];
+  /** By reason, at the last poll. */
+  let leftOutBefore: ReadonlyMap<string, number> = new Map();
   let details = new Map<string, Detail>();
   /** Endpoints that could not be asked at the last try: they come last at the next. */
   let withoutDetail: ReadonlySet<string> = new Set();
@@ -141,9 +143,14 @@ export function startEndpointSource(options: EndpointSourceOptions): EndpointSou
 
     const names = new Set(listed.map(({ name }) => name));
     const gone = watched.filter(({ name }) => !names.has(name));
+    // The same ones are left out each time: only more than before are news.
     const dropped = new Map<string, number>();
-    if (leftOut > 0) dropped.set("endpoints_over_limit", leftOut);
-    if (list.unreadable > 0) dropped.set("endpoint_unreadable", list.unreadable);
+    const drop = (reason: string, count: number) => {
+      const more = count - (leftOutBefore.get(reason) ?? 0);
+      if (more > 0) dropped.set(reason, more);
+    };
+    drop("endpoints_over_limit", leftOut);
+    drop("endpoint_unreadable", list.unreadable);
 
     await deliver({
       samples: [],
@@ -158,6 +165,10 @@ export function startEndpointSource(options: EndpointSourceOptions): EndpointSou
     });
 
     watched = listed;
+    leftOutBefore = new Map([
+      ["endpoints_over_limit", leftOut],
+      ["endpoint_unreadable", list.unreadable],
+    ]);
     metricsStates = new Map(Array.from(metricsStates).filter(([name]) => names.has(name)));
     const limit = leftOut > 0 ? `; ${leftOut} more are left out, beyond the limit` : "";
     states.succeeded(startedMs, `Watches ${plural(listed.length, "endpoint")}${limit}.`);
