@@ -43,9 +43,14 @@ export function reportText(report: Report): string {
       ]),
     ),
     report.alerts.map(({ from, to, reason }) => `${from} → ${to}: ${reason}\n`).join(""),
-    `${report.notifications} notifications sent. ${droppedText(report)}\n`,
+    `${notificationsText(report)} ${droppedText(report)}\n`,
   ];
   return sections.filter((section) => section !== "").join("\n");
+}
+
+function notificationsText({ notifications }: Report): string {
+  if (notifications === 0) return "No notification was sent.";
+  return `${notifications} notification${notifications === 1 ? "" : "s"} sent.`;
 }
 
 function droppedText({ dropped, telemetry }: Report): string {
