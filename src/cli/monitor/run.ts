@@ -11,7 +11,6 @@ import { createDatabricksClient, type DatabricksClient } from "../../databricks/
 import { resolveCredentials } from "../../databricks/credentials.ts";
 import { listServingEndpoints } from "../../databricks/serving-endpoints.ts";
 import { Monitor } from "../../monitor.ts";
-import { MonitorError } from "../../monitor-error.ts";
 import type { Channel } from "../../notify/channel.ts";
 import { readSecret } from "../../notify/read-secret.ts";
 import { createSlackChannel } from "../../notify/slack/slack-channel.ts";
@@ -19,6 +18,7 @@ import { defaultRules, exampleRules } from "../../rules/built-in-rules.ts";
 import { type MonitorServer, startServer } from "../../server/server.ts";
 import { type EndpointSource, startEndpointSource } from "../../sources/endpoint-source.ts";
 import type { MonitorCommandOptions } from "./options.ts";
+import { problemText } from "./problem-text.ts";
 
 /** How often the states of a workspace's endpoints are asked for; its metrics change once a minute. */
 const polling = {
@@ -102,7 +102,7 @@ export async function run(options: MonitorCommandOptions): Promise<Run> {
           clock,
           ...polling[watched.kind === "local" ? "local" : "workspace"],
           onBatch: (batch) => monitor.observe(batch),
-          onProblem: ({ source: name, error }) => say(problemText(name, error)),
+          onProblem: ({ source: name, error }) => say(problemText(sourceNames[name], error)),
         }),
       );
     }
@@ -237,12 +237,6 @@ const sourceNames = {
 
 function sourceRow({ name, state, asOfMs, message }: ReturnType<EndpointSource["status"]>[number]) {
   return { name: sourceNames[name], state, asOfMs, message };
-}
-
-function problemText(name: keyof typeof sourceNames, error: unknown): string {
-  const what =
-    error instanceof MonitorError ? `${error.message}\n  Hint: ${error.hint}` : "unknown";
-  return `${sourceNames[name]} can't be read: ${what}`;
 }
 
 /** `14:02` today, `23 Nov 14:02` otherwise. */
