@@ -16,6 +16,8 @@ const byCode: Readonly<Record<ErrorCode, number>> = {
   DATA_DIR_UNWRITABLE: EXIT.failed,
   STORE_FULL: EXIT.failed,
   STORE_DAMAGED: EXIT.failed,
+  METRICS_HANDLE_INVALID: EXIT.failed,
+  METRICS_FULL: EXIT.failed,
   TELEMETRY_INVALID: EXIT.failed,
   TELEMETRY_TOO_LARGE: EXIT.failed,
 };

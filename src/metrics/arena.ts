@@ -29,26 +29,24 @@ export const PAGE_RING = 2;
 const MAGIC = 0x64737079;
 const WORD_MAGIC = 0;
 const WORD_NEXT_PAGE = 1;
-const WORD_GAUGE_SEQUENCE = 2;
+const WORD_ROWS = 2;
 const WORD_SHARDS = 3;
 const WORD_MAX_SERIES = 4;
 const WORD_MAX_SERIES_PER_METRIC = 5;
 const DOUBLE_START_MS = 4;
+/** 64 bits: at a thousand settings a second, 32 would be used up in 25 days. */
+const BIGINT_GAUGE_SEQUENCE = 5;
 
-// One cache line for what the thread writes and one for what the collector writes.
+// Two cache lines for each thread, so that no two threads write into one.
 const SHARD_TABLE_WORD = 64;
 const SHARD_WORDS = 32;
 export const SHARD_HEAD = 0;
 export const SHARD_RING_DOUBLE = 1;
 export const SHARD_RING_CAPACITY = 2;
 export const SHARD_NOBODYS_DOUBLE = 2;
-const SHARD_STATE = 16;
-export const SHARD_DRAINED = 17;
-const SHARD_THREAD = 18;
-export const SHARD_WRAPPED = 19;
-
-const STATE_FREE = 0;
-const STATE_LIVE = 1;
+/** The number of the thread whose place it is, plus 1; 0 while it is nobody's. */
+const SHARD_OWNER = 16;
+const NOBODY = 0;
 
 export type ArenaLimits = { readonly maxSeries: number; readonly maxSeriesPerMetric: number };
 
@@ -59,9 +57,12 @@ export class Arena {
   doubles: Float64Array = new Float64Array(0);
   bytes: Uint8Array = new Uint8Array(0);
   #atomics: Int32Array = new Int32Array(0);
+  readonly #gaugeSequence: BigInt64Array;
+  #isDetached = false;
 
   private constructor(buffer: SharedArrayBuffer) {
     this.buffer = buffer;
+    this.#gaugeSequence = new BigInt64Array(buffer, BIGINT_GAUGE_SEQUENCE * 8, 1);
     this.refresh();
   }
 
@@ -79,12 +80,25 @@ export class Arena {
     return arena;
   }
 
-  static open(buffer: SharedArrayBuffer): Arena {
+  /** @returns undefined when the buffer is not one that `create` has made. */
+  static open(buffer: unknown): Arena | undefined {
+    if (!(buffer instanceof SharedArrayBuffer)) return undefined;
+    const { byteLength } = buffer;
+    if (byteLength < RESERVED_PAGES * PAGE_BYTES || byteLength % PAGE_BYTES !== 0) return undefined;
     const arena = new Arena(buffer);
-    if (arena.words[WORD_MAGIC] !== MAGIC) {
-      throw new TypeError("The handle holds no metrics: pass on what shareHandle() returned.");
-    }
-    return arena;
+    return arena.words[WORD_MAGIC] === MAGIC ? arena : undefined;
+  }
+
+  /** From now on this thread sees and writes nothing: the place may be another one's. */
+  detach(): void {
+    this.#isDetached = true;
+    this.words = new Uint32Array(0);
+    this.doubles = new Float64Array(0);
+    this.bytes = new Uint8Array(0);
+  }
+
+  get isDetached(): boolean {
+    return this.#isDetached;
   }
 
   get limits(): ArenaLimits {
@@ -101,7 +115,7 @@ export class Arena {
   /** Sees pages that another thread has added since. */
   refresh(): void {
     const length = this.buffer.byteLength;
-    if (length === this.bytes.length) return;
+    if (length === this.bytes.length || this.#isDetached) return;
     this.words = new Uint32Array(this.buffer, 0, length / 4);
     this.doubles = new Float64Array(this.buffer, 0, length / 8);
     this.bytes = new Uint8Array(this.buffer, 0, length);
@@ -117,7 +131,7 @@ export class Arena {
       if (Atomics.compareExchange(this.#atomics, WORD_NEXT_PAGE, page, page + count) !== page) {
         continue;
       }
-      this.#grow(Math.min(pagesMax, page + count + GROW_PAGES) * PAGE_BYTES);
+      if (!this.#grow(Math.min(pagesMax, page + count + GROW_PAGES) * PAGE_BYTES)) return -1;
       for (let i = 0; i < count; i++) {
         Atomics.store(this.#atomics, PAGE_WORDS + page + i, (shard << 8) | kind);
       }
@@ -125,16 +139,18 @@ export class Arena {
     }
   }
 
-  #grow(toBytes: number): void {
+  /** @returns whether the memory is there; a service must not fail because there is none left. */
+  #grow(toBytes: number): boolean {
     while (this.buffer.byteLength < toBytes) {
       try {
         this.buffer.grow(toBytes);
-      } catch (error) {
-        // Another thread grew it further in between; anything else is out of memory.
-        if (this.buffer.byteLength < toBytes) throw error;
+      } catch {
+        // Another thread grew it further in between, or the machine has no more.
+        if (this.buffer.byteLength < toBytes) return false;
       }
     }
     this.refresh();
+    return true;
   }
 
   pages(): number {
@@ -157,22 +173,26 @@ export class Arena {
     Atomics.store(this.#atomics, word, value | 0);
   }
 
+  /** A number that is above all that any thread got before. */
   nextGaugeSequence(): number {
-    return Atomics.add(this.#atomics, WORD_GAUGE_SEQUENCE, 1) + 1;
+    return Number(Atomics.add(this.#gaugeSequence, 0, 1n)) + 1;
+  }
+
+  /** To be called when a row can be read, before anything is counted in it. */
+  rowAdded(): void {
+    Atomics.add(this.#atomics, WORD_ROWS, 1);
+  }
+
+  /** Changes whenever there are new rows. */
+  rows(): number {
+    return Atomics.load(this.#atomics, WORD_ROWS);
   }
 
   /** A place to write for one thread; `undefined` when all are taken. */
   claimShard(threadId: number): number | undefined {
     for (let shard = 0; shard < SHARDS_MAX; shard++) {
-      const word = shardWord(shard);
-      const before = Atomics.compareExchange(
-        this.#atomics,
-        word + SHARD_STATE,
-        STATE_FREE,
-        STATE_LIVE,
-      );
-      if (before !== STATE_FREE) continue;
-      Atomics.store(this.#atomics, word + SHARD_THREAD, threadId);
+      const owner = shardWord(shard) + SHARD_OWNER;
+      if (Atomics.compareExchange(this.#atomics, owner, NOBODY, threadId + 1) !== NOBODY) continue;
       // Places are taken from the first on: this many were ever used.
       for (;;) {
         const used = Atomics.load(this.#atomics, WORD_SHARDS);
@@ -185,26 +205,23 @@ export class Arena {
   }
 
   /**
-   * Its thread writes no more. What it recorded stays; the next thread to claim the
-   * place goes on with the same rows, so threads that come and go need no more memory.
+   * The thread writes there no more. What it recorded stays; the next thread to claim
+   * the place goes on with the same rows, so threads that come and go need no more memory.
    */
-  freeShard(shard: number): void {
-    Atomics.store(this.#atomics, shardWord(shard) + SHARD_STATE, STATE_FREE);
+  freeShard(shard: number, threadId: number): void {
+    // Only while it is still this thread's: another one may have claimed it since.
+    const owner = shardWord(shard) + SHARD_OWNER;
+    Atomics.compareExchange(this.#atomics, owner, threadId + 1, NOBODY);
+  }
+
+  /** The thread has ended, maybe without giving back what it had. */
+  freeThread(threadId: number): void {
+    for (let shard = 0; shard < this.shards(); shard++) this.freeShard(shard, threadId);
   }
 
   /** How many places were ever taken. */
   shards(): number {
     return Atomics.load(this.#atomics, WORD_SHARDS);
-  }
-
-  /** The place of a thread that has ended without giving it back. */
-  shardOfThread(threadId: number): number | undefined {
-    for (let shard = 0; shard < SHARDS_MAX; shard++) {
-      const word = shardWord(shard);
-      if (this.load(word + SHARD_STATE) !== STATE_LIVE) continue;
-      if (this.load(word + SHARD_THREAD) === threadId) return shard;
-    }
-    return undefined;
   }
 }
 

@@ -9,7 +9,7 @@ const LABELS_MAX = 32;
 const LABEL_NAME_MAX_CHARS = 128;
 export const LABEL_VALUE_MAX_CHARS = 1_024;
 const LABELS_MAX_CHARS = 4_096;
-const NAME_MAX_CHARS = 200;
+export const NAME_MAX_CHARS = 200;
 
 /** The labels of the one series that takes what is above the limit of its metric. */
 export const OVERFLOW_LABELS: readonly (readonly [string, string])[] = [["overflow", "true"]];
@@ -64,6 +64,24 @@ export function keepLabels(own: LabelPairs, given: unknown): LabelPairs {
       chars += name.length + kept.length;
     }
   }
+  return sorted(pairs);
+}
+
+/** One more label of the collector's own; the caller's of this name gives way. */
+export function withLabel(labels: LabelPairs, name: string, value: string): LabelPairs {
+  const others = new Map(labels);
+  const given = others.get(name);
+  others.delete(name);
+  if (given !== undefined) {
+    let moved = name;
+    while (moved === name || others.has(moved)) moved = `exported_${moved}`;
+    others.set(moved, given);
+  }
+  others.set(name, value);
+  return sorted(others);
+}
+
+function sorted(pairs: ReadonlyMap<string, string>): LabelPairs {
   return [...pairs].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
 }
 

@@ -6,6 +6,16 @@ import { type Arena, PAGE_ROWS } from "./arena.ts";
 import { describe, OVERFLOW_LABELS, readDescription } from "./labels.ts";
 import { HISTOGRAM_BOUNDS_MS, HISTOGRAM_BUCKETS, LOG_BUCKETS } from "./log-buckets.ts";
 import {
+  isLimited,
+  METRICS_MAX,
+  OVERFLOW_NAMES,
+  OVERFLOW_TOTAL,
+  OWN_METRICS,
+  overflowOf,
+  WINDOW_SKIPPED_TOTAL,
+} from "./own-series.ts";
+import { type HeldSamples, RingReader } from "./ring.ts";
+import {
   EXEMPLAR_TIME,
   EXEMPLAR_TRACE,
   EXEMPLAR_VALUE,
@@ -19,17 +29,14 @@ import {
   LATENCY_MAX,
   LATENCY_MIN,
   LATENCY_SUM,
+  type Row,
   type RowKind,
   readRows,
   seriesWordOf,
 } from "./rows.ts";
-import { drainRing, type HeldSamples, heldSamples } from "./shard.ts";
 import type { Exemplar, SeriesLabels, SeriesSnapshot } from "./snapshot.ts";
 import { type MetricSummary, summarizeBuckets, summarizeSamples } from "./summary.ts";
 import { Windows } from "./windows.ts";
-
-export const OVERFLOW_TOTAL = "metrics_overflow_total";
-export const WINDOW_SKIPPED_TOTAL = "metrics_window_skipped_total";
 
 export type Series = {
   readonly id: number;
@@ -46,14 +53,21 @@ export type Metric = {
 };
 
 /** Shown only once something is in them. */
-const SHOWN_WHEN_USED = new Set(["overflow_total", "overflow", "overflow_latency_ms"]);
+const SHOWN_WHEN_USED: ReadonlySet<string> = new Set(Object.values(OVERFLOW_NAMES));
 
 export class Ledger {
   readonly #arena: Arena;
+  readonly #ownShard: number;
+  readonly #rings: RingReader[] = [];
   readonly #readTo: number[] = [];
+  #rowsSeen = -1;
   readonly #metrics = new Map<string, Metric>();
+  readonly #metricsById: Metric[] = [];
   readonly #metricOfSeries: number[] = [];
   readonly #seriesByKey = new Map<string, Series>();
+  /** Series that count towards the limits: of all metrics, and by the number of the metric. */
+  #limitedSeries = 0;
+  readonly #limitedOfMetric: number[] = [];
   readonly #foldedRows: { readonly kind: RowKind; readonly at: number }[] = [];
   readonly #historySize: number;
   readonly #windows: Windows;
@@ -61,8 +75,10 @@ export class Ledger {
   /** Samples that no window has, because a worker's ring was written over. */
   #skipped = 0;
 
-  constructor(arena: Arena, options: { readonly historySize: number }) {
+  /** @param options.ownShard where the thread of this ledger writes itself. */
+  constructor(arena: Arena, options: { readonly ownShard: number; readonly historySize: number }) {
     this.#arena = arena;
+    this.#ownShard = options.ownShard;
     this.#historySize = options.historySize;
     this.#windows = new Windows((entries, timeMs) => {
       for (let at = 0; at < entries.length; at += 2) {
@@ -90,65 +106,78 @@ export class Ledger {
     return this.#metrics.get(`${kind}${name}`);
   }
 
-  /** Brings history and windows up to date. */
+  /** Brings the windows up to date. */
   drain(): void {
-    this.#discover();
-    for (let shard = 0; shard < this.#arena.shards(); shard++) {
-      this.#skipped += drainRing(this.#arena, shard, this.#windows);
-    }
+    const heads = this.#look();
+    this.#rings.forEach((ring, shard) => {
+      const head = heads[shard] ?? 0;
+      this.#skipped += ring.drain(this.#windows, { head, isOwn: shard === this.#ownShard });
+    });
   }
 
-  /** @param startMs of the window; undefined for all of the time. */
+  /** How far each thread has come. What it recorded up to there, it is known what that is of. */
+  #look(): readonly number[] {
+    while (this.#rings.length < this.#arena.shards()) {
+      this.#rings.push(new RingReader(this.#arena, this.#rings.length));
+    }
+    const heads = this.#rings.map((ring) => ring.head());
+    // In this order: a row is there before the first sample of it.
+    this.#discover();
+    return heads;
+  }
+
+  /** The latencies of this name that have these labels, and maybe more. */
+  latencies(name: string, labels: SeriesLabels): readonly Series[] {
+    const wanted = Object.entries(labels);
+    const series = this.metric(KIND_LATENCY, name)?.series ?? [];
+    return series.filter((one) => wanted.every(([label, value]) => one.labels[label] === value));
+  }
+
+  /**
+   * Of series of one metric, all together.
+   *
+   * @param startMs of the window, in steady time; `-Infinity` for all of the time.
+   * @param held so that many summaries need to look only once.
+   */
   summary(
-    name: string,
-    options: { readonly startMs: number | undefined; readonly labels: SeriesLabels | undefined },
+    series: readonly Series[],
+    { startMs, held = this.held() }: { startMs: number; held?: readonly HeldSamples[] },
   ): MetricSummary | undefined {
-    const metric = this.metric(KIND_LATENCY, name);
-    if (!metric) return undefined;
-    const { startMs = Number.NEGATIVE_INFINITY, labels } = options;
-    const wanted = labels ? Object.entries(labels) : [];
-    const series = metric.series.filter((one) =>
-      wanted.every(([label, value]) => one.labels[label] === value),
-    );
-    if (series.length === 0) return undefined;
+    const [first] = series;
+    if (!first) return undefined;
     const isWanted = new Uint8Array(this.#metricOfSeries.length);
     for (const one of series) isWanted[one.id] = 1;
 
-    const held = this.#held();
-    if (held.every((ring) => startMs > ring.lostUpToMs)) {
-      return summarizeSamples(this.#wantedOf(held, startMs, isWanted));
-    }
-    const isAllTime = startMs === Number.NEGATIVE_INFINITY;
-    const totals = isAllTime ? this.#totalsOf(series) : undefined;
-    if (totals?.count === 0) return undefined;
-    if (totals) {
-      const samples = this.#wantedOf(held, startMs, isWanted);
-      if (samples.length === totals.count) return summarizeSamples(samples);
-    }
+    const samples = this.#wantedOf(held, startMs, isWanted);
+    const isAllHeld = held.every(
+      ({ lostUpToMs }) => lostUpToMs < startMs || lostUpToMs === Number.NEGATIVE_INFINITY,
+    );
+    if (isAllHeld) return summarizeSamples(samples);
+    const totals = startMs === Number.NEGATIVE_INFINITY ? this.#totalsOf(series) : undefined;
+    if (totals && samples.length === totals.count) return summarizeSamples(samples);
+
     const buckets = new Float64Array(LOG_BUCKETS);
-    if (wanted.length === 0) {
+    const metric = this.#metricOfSeries[first.id] ?? 0;
+    if (series.length < (this.#metricsById[metric]?.series.length ?? 0)) {
+      this.#windows.read(startMs, isWanted, buckets);
+    } else {
       const isMetric = new Uint8Array(this.#metrics.size);
-      isMetric[metric.id] = 1;
+      isMetric[metric] = 1;
       this.#metricWindows.read(startMs, isMetric, buckets);
       this.#windows.open(startMs, (id, bucket, count) => {
         if (isWanted[id] === 1) buckets[bucket] = (buckets[bucket] ?? 0) + count;
       });
-    } else {
-      this.#windows.read(startMs, isWanted, buckets);
     }
     return summarizeBuckets(buckets, totals);
   }
 
   /** The raw samples of all threads, no more than the history may hold. */
-  #held(): readonly HeldSamples[] {
-    const rings: HeldSamples[] = [];
-    let count = 0;
-    for (let shard = 0; shard < this.#arena.shards(); shard++) {
-      const ring = heldSamples(this.#arena, shard, this.#historySize);
-      if (!ring) continue;
-      rings.push(ring);
-      count += ring.times.length;
-    }
+  held(): readonly HeldSamples[] {
+    const heads = this.#look();
+    const rings = this.#rings.flatMap(
+      (ring, shard) => ring.held(heads[shard] ?? 0, this.#historySize) ?? [],
+    );
+    const count = rings.reduce((sum, ring) => sum + ring.times.length, 0);
     if (count <= this.#historySize) return rings;
     const times = new Float64Array(count);
     let at = 0;
@@ -176,7 +205,8 @@ export class Ledger {
     for (const { times, values, rows } of held) {
       for (let i = 0; i < times.length; i++) {
         if ((times[i] ?? 0) < startMs) continue;
-        if (isWanted[words[seriesWordOf(rows[i] ?? 0)] ?? 0] !== 1) continue;
+        const series = (words[seriesWordOf(rows[i] ?? 0)] ?? 0) - 1;
+        if (isWanted[series] !== 1) continue;
         found[count++] = values[i] ?? 0;
       }
     }
@@ -198,6 +228,7 @@ export class Ledger {
     }
     let value = 0;
     for (const row of series.rows) value += doubles[row] ?? 0;
+    if (Object.keys(series.labels).length > 0) return value;
     if (metric.name === OVERFLOW_TOTAL) value += this.#foldedRecords();
     if (metric.name === WINDOW_SKIPPED_TOTAL) value += this.#skipped;
     return value;
@@ -219,7 +250,10 @@ export class Ledger {
     return { count, sumMs };
   }
 
-  /** Records of workers that went beyond the limits of the whole. */
+  /**
+   * What was added to series that threads keep, each within its limits, and that are
+   * beyond the limits of the whole.
+   */
   #foldedRecords(): number {
     const { doubles } = this.#arena;
     let records = 0;
@@ -312,37 +346,48 @@ export class Ledger {
 
   #discover(): void {
     const arena = this.#arena;
+    const rows = arena.rows();
+    if (rows === this.#rowsSeen) return;
+    this.#rowsSeen = rows;
     arena.refresh();
     const pages = arena.pages();
     for (let page = 0; page < pages; page++) {
       if (arena.kindOf(page) !== PAGE_ROWS) continue;
       this.#readTo[page] = readRows(arena, page, this.#readTo[page] ?? 0, (row) => {
-        const series = this.#seriesOf(row.kind, row.description, row.at);
+        const series = this.#seriesOf(row);
         series.rows.push(row.at);
-        arena.words[seriesWordOf(row.at)] = series.id;
+        arena.words[seriesWordOf(row.at)] = series.id + 1;
       });
     }
   }
 
-  #seriesOf(kind: RowKind, description: string, at: number): Series {
+  #seriesOf({ kind, description, at }: Row): Series {
     const known = this.#seriesByKey.get(`${kind}${description}`);
     if (known) return known;
+    // Each thread keeps the limits for itself; together they keep them here.
     const { name, labels } = readDescription(description);
+    const isCounted = isLimited(kind, name, description);
+    const fold = (into: string): Series => {
+      if (isCounted) this.#foldedRows.push({ kind, at });
+      return this.#seriesOf({ kind, description: into, at });
+    };
     let metric = this.#metrics.get(`${kind}${name}`);
+    if (!metric && this.#metrics.size >= METRICS_MAX + OWN_METRICS) return fold(overflowOf(kind));
+    const { maxSeries, maxSeriesPerMetric } = this.#arena.limits;
+    const ofMetric = metric ? (this.#limitedOfMetric[metric.id] ?? 0) : 0;
+    if (isCounted && (this.#limitedSeries >= maxSeries || ofMetric >= maxSeriesPerMetric)) {
+      return fold(describe(name, OVERFLOW_LABELS));
+    }
+
     if (!metric) {
       metric = { id: this.#metrics.size, kind, name, series: [] };
       this.#metrics.set(`${kind}${name}`, metric);
+      this.#metricsById.push(metric);
     }
-    // Each thread keeps the limits for itself; together they keep them here.
-    const { maxSeries, maxSeriesPerMetric } = this.#arena.limits;
-    const isFull =
-      metric.series.length >= maxSeriesPerMetric || this.#seriesByKey.size >= maxSeries;
-    const overflow = describe(name, OVERFLOW_LABELS);
-    if (isFull && description !== overflow && !name.startsWith("metrics_")) {
-      this.#foldedRows.push({ kind, at });
-      return this.#seriesOf(kind, overflow, at);
+    if (isCounted) {
+      this.#limitedSeries++;
+      this.#limitedOfMetric[metric.id] = ofMetric + 1;
     }
-
     const series: Series = { id: this.#metricOfSeries.length, labels, rows: [] };
     this.#metricOfSeries.push(metric.id);
     metric.series.push(series);

@@ -3,21 +3,25 @@
  * MLflow and OTLP. Cheap enough to be left on, bounded whatever is recorded, and exact
  * over any number of worker threads.
  */
-import { threadId, type Worker } from "node:worker_threads";
+import { threadId } from "node:worker_threads";
 import { type Clock, systemClock } from "../clock.ts";
-import { Arena, SHARDS_MAX } from "./arena.ts";
-import { Ledger, type Metric, OVERFLOW_TOTAL } from "./ledger.ts";
+import { MonitorError } from "../monitor-error.ts";
+import { Arena, PAGE_BYTES, SHARDS_MAX } from "./arena.ts";
+import { keepLabels, keepName } from "./labels.ts";
+import { Ledger, type Metric } from "./ledger.ts";
 import { latencyName, MetricsRecorder } from "./metrics-recorder.ts";
 import { mlflowName, putFigure } from "./mlflow-names.ts";
 import { renderOpenMetrics } from "./open-metrics.ts";
+import { OVERFLOW_TOTAL, REJECTED_TOTAL } from "./own-series.ts";
 import { createFamilies } from "./prometheus-names.ts";
 import { PrometheusText } from "./prometheus-text.ts";
-import { REJECTED_TOTAL, Recorder } from "./recorder.ts";
+import { REQUEST_LATENCY, Recorder } from "./recorder.ts";
+import { ownRingSamples, ringPages, WORKER_RING_SAMPLES } from "./ring.ts";
 import { KIND_COUNTER, KIND_GAUGE, KIND_LATENCY } from "./rows.ts";
 import type { Connection, ConnectOptions, LogToMlflowOptions, MetricsSender } from "./sender.ts";
-import { ownRingSamples, WORKER_RING_SAMPLES } from "./shard.ts";
 import type { MetricsSnapshot, SeriesLabels } from "./snapshot.ts";
 import type { MetricSummary } from "./summary.ts";
+import { onWorkerExit } from "./worker-exits.ts";
 
 export type CounterTotals = {
   /** When the totals began, Unix milliseconds. */
@@ -32,11 +36,14 @@ const SERIES_PER_METRIC_DEFAULT = 10_000;
 /** Window keys hold 20 bits of a series' number. */
 const SERIES_MAX = 1_000_000;
 
-/** Shared memory: this for each series, and this for rings and the rest. */
+/** Shared memory, most there can be: this for each series, in all threads together. */
 const BYTES_PER_SERIES = 1_024;
-/** The ring's length is a power of two. */
+/** The own ring's length is a power of two, so up to twice 20 bytes. */
 const BYTES_PER_SAMPLE = 40;
-const BYTES_BASE = 32 * 1024 * 1024;
+/** Of each other thread the ring and a first page of rows; the rest is headers and room to grow. */
+const BYTES_BASE = (SHARDS_MAX * (ringPages(WORKER_RING_SAMPLES) + 1) + 16) * PAGE_BYTES;
+
+const ALL_TIME = Number.NEGATIVE_INFINITY;
 
 export type MetricsCollectorOptions = {
   /** Raw samples of the whole collector, oldest out first. 10 000 by default; 0 keeps none. */
@@ -70,8 +77,8 @@ export class MetricsCollector extends MetricsRecorder {
   readonly #familyOf: ReturnType<typeof createFamilies>;
   readonly #sender: MetricsSender | undefined;
   readonly #connections = new Set<Connection>();
-  readonly #onWorker: (worker: Worker) => void;
-  #isWatchingWorkers = false;
+  readonly #steadyNow: () => number;
+  #unwatchWorkers: (() => void) | undefined;
 
   constructor(options: MetricsCollectorOptions = {}) {
     const clock = options.clock ?? systemClock;
@@ -93,12 +100,11 @@ export class MetricsCollector extends MetricsRecorder {
       maxBytes: BYTES_BASE + historySize * BYTES_PER_SAMPLE + maxSeries * BYTES_PER_SERIES,
       startMs: clock.now(),
     });
-    const ledger = new Ledger(arena, { historySize });
     const shard = arena.claimShard(threadId);
     if (shard === undefined) throw new Error("A new collector has no place for its own thread.");
+    const ledger = new Ledger(arena, { ownShard: shard, historySize });
     const recorder = new Recorder(arena, shard, {
       clock,
-      everySample: clock !== systemClock,
       ringSamples: ownRingSamples(historySize),
       onTick: () => ledger.drain(),
     });
@@ -110,35 +116,56 @@ export class MetricsCollector extends MetricsRecorder {
     this.#familyOf = createFamilies(this.#namespace);
     this.#text = new PrometheusText(ledger, this.#familyOf);
     this.#sender = options.sender;
-    this.#onWorker = freeOnExit(arena);
+    this.#steadyNow = () => recorder.shard.now();
   }
 
   /** For a worker: `new Worker(url, { workerData: { metrics: metrics.shareHandle() } })`. */
   shareHandle(): MetricsHandle {
-    if (!this.#isWatchingWorkers) {
-      this.#isWatchingWorkers = true;
-      process.on("worker", this.#onWorker);
-    }
-    return { kind: "dspy-metrics", buffer: this.#arena.buffer };
+    const arena = this.#arena;
+    // A worker that ends without `close()` leaves its place to the next one.
+    this.#unwatchWorkers ??= onWorkerExit((threadId) => arena.freeThread(threadId));
+    return { kind: "dspy-metrics", buffer: arena.buffer };
   }
 
   /**
    * In a worker: what is recorded here counts in the collector that made the handle,
    * from the moment that the call returns, also when the worker is terminated later.
+   *
+   * @throws MonitorError `METRICS_HANDLE_INVALID` for what `shareHandle()` has not made,
+   * `METRICS_FULL` when there is no place or no memory for another thread.
    */
   static attach(handle: MetricsHandle): MetricsRecorder {
-    const arena = Arena.open(handle.buffer);
+    const arena = Arena.open(handle?.buffer);
+    if (!arena) {
+      throw new MonitorError(
+        "METRICS_HANDLE_INVALID",
+        "cannot record into a collector: what was given to attach() is no handle of one",
+        { hint: "Pass on what shareHandle() returned, as workerData or in a message, as it is." },
+      );
+    }
     const shard = arena.claimShard(threadId);
     if (shard === undefined) {
-      throw new RangeError(`At most ${SHARDS_MAX} threads may record into one collector.`);
+      throw new MonitorError(
+        "METRICS_FULL",
+        `cannot record into a collector: ${SHARDS_MAX} threads record into it already`,
+        { hint: "Call close() in threads that record no more, or use a second collector." },
+      );
     }
-    const recorder = new Recorder(arena, shard, {
-      clock: systemClock,
-      everySample: false,
-      ringSamples: WORKER_RING_SAMPLES,
-      onTick: () => {},
-    });
-    return new MetricsRecorder(recorder, () => arena.freeShard(shard));
+    const leave = () => {
+      arena.freeShard(shard, threadId);
+      arena.detach();
+    };
+    try {
+      const options = { clock: systemClock, ringSamples: WORKER_RING_SAMPLES, onTick: () => {} };
+      return new MetricsRecorder(new Recorder(arena, shard, options), leave);
+    } catch (cause) {
+      leave();
+      throw new MonitorError(
+        "METRICS_FULL",
+        "cannot record into a collector: its memory is used up",
+        { hint: "Give the collector a higher maxSeries, or its series fewer labels.", cause },
+      );
+    }
   }
 
   /** Records that were no measurement: NaN, infinite or negative where that means nothing. */
@@ -162,12 +189,16 @@ export class MetricsCollector extends MetricsRecorder {
     name: string,
     options: { readonly windowSeconds?: number; readonly labels?: SeriesLabels } = {},
   ): MetricSummary | undefined {
-    const nowMs = this.#clock.now();
+    const { windowSeconds = Number.POSITIVE_INFINITY, labels } = options;
+    if (!(typeof windowSeconds === "number" && windowSeconds > 0)) {
+      throw new RangeError(`windowSeconds must be a number above 0, not ${windowSeconds}.`);
+    }
     this.#ledger.drain();
-    const { windowSeconds, labels } = options;
-    const startMs = windowSeconds === undefined ? undefined : nowMs - windowSeconds * 1_000;
-    const full = name === "latency_ms" ? "request_latency_ms" : latencyName(name);
-    return this.#ledger.summary(full, { startMs, labels });
+    const full = name === "latency_ms" ? REQUEST_LATENCY : keepName(latencyName(name));
+    const wanted = Object.fromEntries(keepLabels([], labels));
+    return this.#ledger.summary(this.#ledger.latencies(full, wanted), {
+      startMs: this.#steadyNow() - windowSeconds * 1_000,
+    });
   }
 
   /** The namespace that was given, `dspy` by default. */
@@ -194,16 +225,14 @@ export class MetricsCollector extends MetricsRecorder {
     const gauges: [string, number][] = [];
     const latencies: [string, MetricSummary][] = [];
     this.#ledger.drain();
+    const held = this.#ledger.held();
     for (const metric of this.#metrics()) {
       for (const series of metric.series) {
         const key = seriesKey(metric.name, series.labels);
         if (metric.kind === KIND_COUNTER) counters.push([key, this.#ledger.value(metric, series)]);
         if (metric.kind === KIND_GAUGE) gauges.push([key, this.#ledger.value(metric, series)]);
         if (metric.kind !== KIND_LATENCY) continue;
-        const summary = this.#ledger.summary(metric.name, {
-          startMs: undefined,
-          labels: series.labels,
-        });
+        const summary = this.#ledger.summary([series], { startMs: ALL_TIME, held });
         if (summary) latencies.push([key, summary]);
       }
     }
@@ -224,10 +253,11 @@ export class MetricsCollector extends MetricsRecorder {
   exportMlflowFormat(): Record<string, number> {
     const figures = new Map<string, number>();
     this.#ledger.drain();
+    const held = this.#ledger.held();
     const metrics = this.#metrics();
     for (const metric of metrics) {
       if (metric.kind !== KIND_LATENCY) continue;
-      const summary = this.#ledger.summary(metric.name, { startMs: undefined, labels: undefined });
+      const summary = this.#ledger.summary(metric.series, { startMs: ALL_TIME, held });
       if (!summary) continue;
       for (const figure of ["count", "avg", "min", "max", "p50", "p95", "p99"] as const) {
         putFigure(figures, `${mlflowName(metric.name, {})}/${figure}`, summary[figure]);
@@ -281,21 +311,11 @@ export class MetricsCollector extends MetricsRecorder {
   }
 
   #stop(): void {
-    process.off("worker", this.#onWorker);
+    this.#unwatchWorkers?.();
+    this.#unwatchWorkers = undefined;
     for (const connection of this.#connections) void connection.close();
     this.#connections.clear();
   }
-}
-
-/** A worker that ends without `close()` leaves its place to the next one. */
-function freeOnExit(arena: Arena): (worker: Worker) => void {
-  return (worker) => {
-    const { threadId } = worker;
-    worker.once("exit", () => {
-      const shard = arena.shardOfThread(threadId);
-      if (shard !== undefined) arena.freeShard(shard);
-    });
-  };
 }
 
 function limit(name: string, value: number | undefined, byDefault: number, max: number): number {
@@ -308,6 +328,9 @@ function limit(name: string, value: number | undefined, byDefault: number, max: 
 
 /** `request_total{endpoint="qa"}` */
 export function seriesKey(name: string, labels: SeriesLabels): string {
-  const text = Object.entries(labels).map(([label, value]) => `${label}=${JSON.stringify(value)}`);
+  const text = Object.entries(labels).map(([label, value]) => {
+    const shown = /^[\w.\-/]+$/.test(label) ? label : JSON.stringify(label);
+    return `${shown}=${JSON.stringify(value)}`;
+  });
   return text.length === 0 ? name : `${name}{${text.join(",")}}`;
 }

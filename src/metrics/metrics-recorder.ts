@@ -1,4 +1,5 @@
 /** What every thread can do with metrics: record them. */
+import { keep, NAME_MAX_CHARS } from "./labels.ts";
 import type { Recorder, RequestHandle } from "./recorder.ts";
 import type { Labels } from "./series-table.ts";
 
@@ -36,32 +37,50 @@ export type CacheOperation = { readonly hit: boolean; readonly labels?: Labels |
 
 type BoundRequest = Pick<RequestHandle, "record">;
 
+/**
+ * Nothing here throws for what a caller passes: a service must not fail because of what
+ * it measures. What cannot be read is counted in `metrics_rejected_total`.
+ */
 export class MetricsRecorder {
   readonly #recorder: Recorder;
-  readonly #onClose: () => void;
+  #onClose: (() => void) | undefined;
 
   constructor(recorder: Recorder, onClose: () => void) {
     this.#recorder = recorder;
     this.#onClose = onClose;
   }
 
-  /** A call of an agent: `request_latency_ms` and `request_total`. Never throws. */
+  /** A call of an agent: `request_latency_ms` and `request_total`. */
   recordRequest(endpointName: string, request: RequestRecord): void {
-    const { latencyMs, statusCode, modelVersion, labels, traceId } = request;
-    const handle = this.#recorder.request(endpointName, modelVersion, labels);
-    handle.record(latencyMs, statusCode, traceId === undefined ? undefined : { traceId });
+    try {
+      const { latencyMs, statusCode, modelVersion, labels, traceId } = request;
+      const handle = this.#recorder.request(endpointName, modelVersion, labels);
+      handle.record(latencyMs, statusCode, traceId === undefined ? undefined : { traceId });
+    } catch {
+      this.#recorder.reject("unreadable");
+    }
   }
 
   /** The same for one label set, looked up once: 15 times faster. */
-  request({ endpointName, modelVersion, labels }: RequestSeries): BoundRequest {
-    return this.#recorder.request(endpointName, modelVersion, labels);
+  request(series: RequestSeries): BoundRequest {
+    try {
+      const { endpointName, modelVersion, labels } = series;
+      return this.#recorder.request(endpointName, modelVersion, labels);
+    } catch {
+      return { record: () => this.#recorder.reject("unreadable") };
+    }
   }
 
   incrementCounter(
     name: string,
     options: { readonly value?: number; readonly labels?: Labels } = {},
   ): void {
-    this.#recorder.addToCounter(name, options.value ?? 1, [], options.labels);
+    try {
+      const { value = 1, labels } = options;
+      this.#recorder.addToCounter(name, value, [], labels);
+    } catch {
+      this.#recorder.reject("unreadable");
+    }
   }
 
   /** Kept as `<name>_latency_ms`, or as `name` when that ends in `_ms`. */
@@ -70,56 +89,87 @@ export class MetricsRecorder {
     latencyMs: number,
     options: { readonly labels?: Labels; readonly traceId?: string } = {},
   ): void {
-    const { labels, traceId } = options;
-    this.#recorder.observe(latencyName(name), latencyMs, [], labels, traceId);
+    try {
+      const { labels, traceId } = options;
+      this.#recorder.observe(latencyName(name), latencyMs, [], labels, traceId);
+    } catch {
+      this.#recorder.reject("unreadable");
+    }
   }
 
   setGauge(name: string, value: number, options: { readonly labels?: Labels } = {}): void {
-    this.#recorder.setGauge(name, value, options.labels);
+    try {
+      this.#recorder.setGauge(name, value, options.labels);
+    } catch {
+      this.#recorder.reject("unreadable");
+    }
   }
 
+  /** A number of tokens that is not known – undefined or null – is not recorded. */
   recordTokenUsage(endpointName: string, usage: TokenUsage): void {
-    const { inputTokens, outputTokens, model, labels } = usage;
-    const own = (direction: string): [string, string][] => [
-      ["endpoint", endpointName],
-      ["direction", direction],
-      ...(model === undefined ? [] : ([["model", model]] satisfies [string, string][])),
-    ];
-    const name = "token_total";
-    if (inputTokens !== undefined) {
-      this.#recorder.addToCounter(name, inputTokens, own("input"), labels);
-    }
-    if (outputTokens !== undefined) {
-      this.#recorder.addToCounter(name, outputTokens, own("output"), labels);
+    try {
+      const { inputTokens, outputTokens, model, labels } = usage;
+      const record = (direction: string, tokens: number) => {
+        const own: [string, string][] = [
+          ["endpoint", endpointName],
+          ["direction", direction],
+        ];
+        if (isKnown(model)) own.push(["model", model]);
+        this.#recorder.addToCounter("token_total", tokens, own, labels);
+      };
+      if (isKnown(inputTokens)) record("input", inputTokens);
+      if (isKnown(outputTokens)) record("output", outputTokens);
+    } catch {
+      this.#recorder.reject("unreadable");
     }
   }
 
   recordWorkflowExecution(workflow: string, execution: WorkflowExecution): void {
-    const { durationMs, success, steps, labels } = execution;
-    const own: [string, string][] = [["workflow", workflow]];
-    this.#recorder.observe("workflow_latency_ms", durationMs, own, labels, undefined);
-    const outcome = success ? "success" : "failure";
-    this.#recorder.addToCounter("workflow_total", 1, [...own, ["outcome", outcome]], labels);
-    if (steps !== undefined) {
-      this.#recorder.addToCounter("workflow_step_total", steps, own, labels);
+    try {
+      const { durationMs, success, steps, labels } = execution;
+      const own: [string, string][] = [["workflow", workflow]];
+      this.#recorder.observe("workflow_latency_ms", durationMs, own, labels, undefined);
+      const outcome = success ? "success" : "failure";
+      this.#recorder.addToCounter("workflow_total", 1, [...own, ["outcome", outcome]], labels);
+      if (isKnown(steps)) this.#recorder.addToCounter("workflow_step_total", steps, own, labels);
+    } catch {
+      this.#recorder.reject("unreadable");
     }
   }
 
-  recordCacheOperation(cache: string, { hit, labels }: CacheOperation): void {
-    const own: [string, string][] = [
-      ["cache", cache],
-      ["result", hit ? "hit" : "miss"],
-    ];
-    this.#recorder.addToCounter("cache_operation_total", 1, own, labels);
+  recordCacheOperation(cache: string, operation: CacheOperation): void {
+    try {
+      const { hit, labels } = operation;
+      const own: [string, string][] = [
+        ["cache", cache],
+        ["result", hit ? "hit" : "miss"],
+      ];
+      this.#recorder.addToCounter("cache_operation_total", 1, own, labels);
+    } catch {
+      this.#recorder.reject("unreadable");
+    }
   }
 
-  /** Stops the timer and gives the place of this thread back. What was recorded stays. */
+  /**
+   * Stops the timer; in a worker also gives its place to the next one, and what is
+   * recorded here later is lost. What was recorded before stays.
+   */
   close(): void {
     this.#recorder.close();
-    this.#onClose();
+    this.#onClose?.();
+    this.#onClose = undefined;
   }
 }
 
-export function latencyName(name: string): string {
-  return typeof name === "string" && name.endsWith("_ms") ? name : `${name}_latency_ms`;
+function isKnown<T>(value: T | undefined | null): value is T {
+  return value !== undefined && value !== null;
+}
+
+const LATENCY_SUFFIX = "_latency_ms";
+
+export function latencyName(name: unknown): string {
+  if (typeof name === "string" && name.endsWith("_ms")) return name;
+  const stemMaxChars = NAME_MAX_CHARS - LATENCY_SUFFIX.length;
+  const isShort = typeof name === "string" && name.length <= stemMaxChars;
+  return (isShort ? name : keep(name, stemMaxChars)) + LATENCY_SUFFIX;
 }

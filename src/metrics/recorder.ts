@@ -3,7 +3,6 @@
  * keeps the limits, refuses what is not a measurement. Nothing here throws for what a
  * caller records: a service must not fail because of what it measures.
  */
-import type { Clock } from "../clock.ts";
 import type { Arena } from "./arena.ts";
 import {
   describe,
@@ -14,8 +13,18 @@ import {
   type LabelPairs,
   OVERFLOW_LABELS,
   readDescription,
+  withLabel,
 } from "./labels.ts";
-import { OVERFLOW_TOTAL, WINDOW_SKIPPED_TOTAL } from "./ledger.ts";
+import {
+  isLimited,
+  METRICS_MAX,
+  OVERFLOWED,
+  OWN_METRICS,
+  overflowOf,
+  type RejectReason,
+  rejectedFor,
+  WINDOW_SKIPPED,
+} from "./own-series.ts";
 import {
   GAUGE_SEQUENCE,
   GAUGE_VALUE,
@@ -26,18 +35,10 @@ import {
   RowWriter,
 } from "./rows.ts";
 import { type Labels, SeriesTable } from "./series-table.ts";
-import { Shard } from "./shard.ts";
-
-/** Different metrics; what is above goes to `overflow_total`, `overflow` and `overflow_latency_ms`. */
-export const METRICS_MAX = 1_000;
+import { Shard, type ShardOptions } from "./shard.ts";
 
 export const REQUEST_LATENCY = "request_latency_ms";
 export const REQUEST_TOTAL = "request_total";
-export const REJECTED_TOTAL = "metrics_rejected_total";
-/** The collector's own counters are outside the limits, or it could not tell that they are reached. */
-const OWN_PREFIX = "metrics_";
-
-export type RejectReason = "not_finite" | "negative";
 
 type Target = { readonly row: number; readonly isOverflow: boolean };
 type RowTable = SeriesTable<Target>;
@@ -56,23 +57,15 @@ export class Recorder {
   readonly #overflowRow: number;
   readonly #rejectedRows: Readonly<Record<RejectReason, number>>;
 
-  constructor(
-    arena: Arena,
-    shard: number,
-    options: {
-      readonly clock: Clock;
-      readonly everySample: boolean;
-      readonly ringSamples: number;
-      readonly onTick: () => void;
-    },
-  ) {
+  /** @throws RangeError when there is no memory for this thread. */
+  constructor(arena: Arena, shard: number, options: ShardOptions) {
     this.shard = new Shard(arena, shard, options);
     this.#rows = new RowWriter(arena, shard);
     const { maxSeries, maxSeriesPerMetric } = arena.limits;
     this.#seriesMax = maxSeries;
     this.#seriesPerMetricMax = maxSeriesPerMetric;
     for (const { kind, description } of this.#rows.known()) {
-      this.#countSeries(kind, readDescription(description).name);
+      this.#count(kind, readDescription(description).name, description);
     }
     this.#requests = new SeriesTable(maxSeries);
     this.#tables = {
@@ -82,15 +75,16 @@ export class Recorder {
     };
     // Made at once, so that they are there when the memory is used up.
     this.#overflow = {
-      [KIND_COUNTER]: this.#mustRow(KIND_COUNTER, "overflow_total", OVERFLOW_LABELS),
-      [KIND_GAUGE]: this.#mustRow(KIND_GAUGE, "overflow", OVERFLOW_LABELS),
-      [KIND_LATENCY]: this.#mustRow(KIND_LATENCY, "overflow_latency_ms", OVERFLOW_LABELS),
+      [KIND_COUNTER]: this.#mustRow(KIND_COUNTER, overflowOf(KIND_COUNTER)),
+      [KIND_GAUGE]: this.#mustRow(KIND_GAUGE, overflowOf(KIND_GAUGE)),
+      [KIND_LATENCY]: this.#mustRow(KIND_LATENCY, overflowOf(KIND_LATENCY)),
     };
-    this.#mustRow(KIND_COUNTER, WINDOW_SKIPPED_TOTAL, []);
-    this.#overflowRow = this.#mustRow(KIND_COUNTER, OVERFLOW_TOTAL, []);
+    this.#mustRow(KIND_COUNTER, WINDOW_SKIPPED);
+    this.#overflowRow = this.#mustRow(KIND_COUNTER, OVERFLOWED);
     this.#rejectedRows = {
-      not_finite: this.#mustRow(KIND_COUNTER, REJECTED_TOTAL, [["reason", "not_finite"]]),
-      negative: this.#mustRow(KIND_COUNTER, REJECTED_TOTAL, [["reason", "negative"]]),
+      not_finite: this.#mustRow(KIND_COUNTER, rejectedFor("not_finite")),
+      negative: this.#mustRow(KIND_COUNTER, rejectedFor("negative")),
+      unreadable: this.#mustRow(KIND_COUNTER, rejectedFor("unreadable")),
     };
   }
 
@@ -115,7 +109,8 @@ export class Recorder {
   ): RequestHandle {
     const own: [string, string][] = [["endpoint", endpoint]];
     if (version !== undefined) own.push(["model_version", version]);
-    const pairs = keepLabels(own, labels);
+    const given = copyOf(labels);
+    const pairs = keepLabels(own, given);
     const description = describe(REQUEST_LATENCY, pairs);
     let handle = this.#requestByDescription.get(description);
     if (!handle) {
@@ -124,7 +119,7 @@ export class Recorder {
       handle = new RequestHandle(this, target.row, pairs);
       this.#requestByDescription.set(description, handle);
     }
-    this.#requests.add(endpoint, version, labels, { handle, keep: keepForTable });
+    this.#requests.add(endpoint, version, given, { handle, keep: keepForTable });
     return handle;
   }
 
@@ -139,11 +134,8 @@ export class Recorder {
   }
 
   addToCounter(name: string, value: number, own: LabelPairs, labels: Labels | undefined): void {
-    if (!(value >= 0 && value < Number.POSITIVE_INFINITY)) {
-      this.reject(value);
-      return;
-    }
-    this.shard.add(this.#rowOf(KIND_COUNTER, name, own, labels), value);
+    if (isMeasurement(value)) this.shard.add(this.#rowOf(KIND_COUNTER, name, own, labels), value);
+    else this.rejectValue(value);
   }
 
   observe(
@@ -153,8 +145,8 @@ export class Recorder {
     labels: Labels | undefined,
     traceId: string | undefined,
   ): void {
-    if (!isLatency(ms)) {
-      this.reject(ms);
+    if (!isMeasurement(ms)) {
+      this.rejectValue(ms);
       return;
     }
     const row = this.#rowOf(KIND_LATENCY, name, own, labels);
@@ -165,11 +157,12 @@ export class Recorder {
   setGauge(name: string, value: number, labels: Labels | undefined): void {
     // A gauge may be NaN or infinite; what is no number at all is neither.
     if (typeof value !== "number") {
-      this.reject(value);
+      this.rejectValue(value);
       return;
     }
     const row = this.#rowOf(KIND_GAUGE, name, [], labels);
     const { arena } = this.shard;
+    // The value first: whoever sees the number sees the value that belongs to it.
     arena.doubles[row + GAUGE_VALUE] = value;
     arena.doubles[row + GAUGE_SEQUENCE] = arena.nextGaugeSequence();
   }
@@ -179,14 +172,18 @@ export class Recorder {
     const pairs =
       statusCode === undefined || statusCode === null
         ? labels
-        : keepLabels([["status_code", statusText(statusCode)], ...labels], undefined);
+        : withLabel(labels, "status_code", statusText(statusCode));
     const isOverflow = labels === OVERFLOW_LABELS;
     return this.#target(KIND_COUNTER, REQUEST_TOTAL, isOverflow ? OVERFLOW_LABELS : pairs);
   }
 
-  reject(value: unknown): void {
-    const isNegative = typeof value === "number" && value < 0 && value > Number.NEGATIVE_INFINITY;
-    this.shard.add(this.#rejectedRows[isNegative ? "negative" : "not_finite"], 1);
+  reject(reason: RejectReason): void {
+    this.shard.add(this.#rejectedRows[reason], 1);
+  }
+
+  rejectValue(value: unknown): void {
+    const isNumber = typeof value === "number" && Number.isFinite(value);
+    this.reject(isNumber ? "negative" : "not_finite");
   }
 
   overflowed(): void {
@@ -210,9 +207,10 @@ export class Recorder {
     own: LabelPairs,
     labels: Labels | undefined,
   ): Target {
-    const target = this.#target(kind, keepName(name), keepLabels(own, labels));
+    const given = copyOf(labels);
+    const target = this.#target(kind, keepName(name), keepLabels(own, given));
     if (!target.isOverflow) {
-      this.#tables[kind].add(name, second, labels, { handle: target, keep: keepForTable });
+      this.#tables[kind].add(name, second, given, { handle: target, keep: keepForTable });
     }
     return target;
   }
@@ -222,34 +220,37 @@ export class Recorder {
     if (this.#rows.has(kind, description)) {
       return { row: this.#rows.rowOf(kind, description), isOverflow: labels === OVERFLOW_LABELS };
     }
-    const metric = `${kind}${name}`;
-    const seriesOfMetric = this.#seriesOfMetric.get(metric) ?? 0;
-    const isNewMetric = seriesOfMetric === 0;
-    if (isNewMetric && this.#seriesOfMetric.size >= METRICS_MAX) {
-      return { row: this.#overflow[kind], isOverflow: true };
+    const overflow = { row: this.#overflow[kind], isOverflow: true };
+    const ofMetric = this.#seriesOfMetric.get(`${kind}${name}`);
+    if (ofMetric === undefined && this.#seriesOfMetric.size >= METRICS_MAX + OWN_METRICS) {
+      return overflow;
     }
-    if (this.#seriesCount < this.#seriesMax && seriesOfMetric < this.#seriesPerMetricMax) {
+    if (this.#seriesCount < this.#seriesMax && (ofMetric ?? 0) < this.#seriesPerMetricMax) {
       const row = this.#rows.rowOf(kind, description);
       if (row >= 0) {
-        this.#countSeries(kind, name);
+        this.#count(kind, name, description);
         return { row, isOverflow: false };
       }
     }
-    const row = this.#rows.rowOf(kind, describe(name, OVERFLOW_LABELS));
-    if (row >= 0 && isNewMetric) this.#seriesOfMetric.set(metric, 1);
-    return { row: row >= 0 ? row : this.#overflow[kind], isOverflow: true };
+    const overflowOfMetric = describe(name, OVERFLOW_LABELS);
+    const row = this.#rows.rowOf(kind, overflowOfMetric);
+    if (row < 0) return overflow;
+    this.#count(kind, name, overflowOfMetric);
+    return { row, isOverflow: true };
   }
 
-  #countSeries(kind: number, name: string): void {
-    if (name.startsWith(OWN_PREFIX)) return;
+  /** Notes a row that is new in this thread. */
+  #count(kind: RowKind, name: string, description: string): void {
+    const isCounted = isLimited(kind, name, description);
+    if (isCounted) this.#seriesCount++;
     const metric = `${kind}${name}`;
-    this.#seriesOfMetric.set(metric, (this.#seriesOfMetric.get(metric) ?? 0) + 1);
-    this.#seriesCount++;
+    this.#seriesOfMetric.set(metric, (this.#seriesOfMetric.get(metric) ?? 0) + (isCounted ? 1 : 0));
   }
 
-  #mustRow(kind: RowKind, name: string, labels: LabelPairs): number {
-    const row = this.#rows.rowOf(kind, describe(name, labels));
+  #mustRow(kind: RowKind, description: string): number {
+    const row = this.#rows.rowOf(kind, description);
     if (row < 0) throw new RangeError("The memory for metrics is used up: no row for this thread.");
+    this.#count(kind, readDescription(description).name, description);
     return row;
   }
 
@@ -265,7 +266,8 @@ export class RequestHandle {
   readonly #row: number;
   readonly #labels: LabelPairs;
   readonly #statusRows = new Map<number | undefined, number>();
-  #lastStatus: number | undefined = -1;
+  /** NaN is equal to no status, itself included. */
+  #lastStatus: number | undefined = Number.NaN;
   #lastStatusRow = 0;
 
   constructor(recorder: Recorder, row: number, labels: LabelPairs) {
@@ -283,12 +285,12 @@ export class RequestHandle {
   ): void {
     const shard = this.#shard;
     if (statusCode !== this.#lastStatus) this.#useStatus(statusCode);
-    if (latencyMs >= 0 && latencyMs < Number.POSITIVE_INFINITY && typeof latencyMs === "number") {
+    if (isMeasurement(latencyMs)) {
       shard.request(this.#row, this.#lastStatusRow, latencyMs);
       if (options !== undefined) this.#keepExemplar(options, latencyMs);
     } else {
       shard.add(this.#lastStatusRow, 1);
-      this.#recorder.reject(latencyMs);
+      this.#recorder.rejectValue(latencyMs);
     }
   }
 
@@ -300,7 +302,7 @@ export class RequestHandle {
       row = target.row;
       if (target.isOverflow) {
         this.#recorder.overflowed();
-        this.#lastStatus = -1; // asked again, and so counted again, next time
+        this.#lastStatus = Number.NaN; // asked again, and so counted again, next time
       } else if (this.#statusRows.size < STATUS_ROWS_MAX) {
         this.#statusRows.set(statusCode, row);
       }
@@ -309,8 +311,12 @@ export class RequestHandle {
   }
 
   #keepExemplar(options: { readonly traceId?: string | undefined }, latencyMs: number): void {
-    const traceId = options?.traceId;
-    if (typeof traceId === "string") this.#shard.setExemplar(this.#row, traceId, latencyMs);
+    try {
+      const traceId = options?.traceId;
+      if (typeof traceId === "string") this.#shard.setExemplar(this.#row, traceId, latencyMs);
+    } catch {
+      // The request counts; which trace it was cannot be read.
+    }
   }
 }
 
@@ -323,8 +329,14 @@ function statusText(statusCode: number): string {
     : "other";
 }
 
-function isLatency(ms: unknown): ms is number {
-  return typeof ms === "number" && ms >= 0 && ms < Number.POSITIVE_INFINITY;
+/** A number that is finite and not negative. The type first: comparing a symbol throws. */
+function isMeasurement(value: unknown): value is number {
+  return typeof value === "number" && value >= 0 && value < Number.POSITIVE_INFINITY;
+}
+
+/** Read once: a getter may answer differently the next time. */
+function copyOf(labels: Labels | undefined): Labels | undefined {
+  return typeof labels === "object" && labels !== null ? { ...labels } : undefined;
 }
 
 /** What is too long to keep as it is takes the slow way each time. */
@@ -334,8 +346,9 @@ function keepForTable(text: string): string | undefined {
   return kept === text ? kept : undefined;
 }
 
+/** With the length, so that no value can look like the end of it and another label. */
 function ownKey(own: LabelPairs): string {
   let key = "";
-  for (const [name, value] of own) key += `${name}\u0001${value}\u0002`;
+  for (const [name, value] of own) key += `${name}\u0001${value.length}\u0001${value}\u0002`;
   return key;
 }

@@ -5,7 +5,7 @@
  * whoever sees a total can read what it is of.
  *
  *   -2  words: size of the row in doubles, kind
- *   -1  words: bytes of the description, number that the collector gave to the series
+ *   -1  words: bytes of the description, the series' number plus 1 once the collector gave it
  *    0  totals (see the offsets below)
  *       description: JSON of [name, label, value, label, value, …], UTF-8
  */
@@ -64,16 +64,15 @@ export class RowWriter {
       this.#page = page;
       readRows(arena, page, 0, (row) => this.#known.set(`${row.kind}${row.description}`, row.at));
     }
-  }
-
-  get size(): number {
-    return this.#known.size;
+    // It may have been ended before it told of the last one.
+    arena.rowAdded();
   }
 
   /** Of what a thread before this one left here: each row, once. */
-  *known(): Iterable<{ readonly kind: number; readonly description: string }> {
+  *known(): Iterable<{ readonly kind: RowKind; readonly description: string }> {
     for (const key of this.#known.keys()) {
-      yield { kind: Number(key[0]), description: key.slice(1) };
+      const kind = rowKindOf(Number(key[0]));
+      if (kind) yield { kind, description: key.slice(1) };
     }
   }
 
@@ -86,6 +85,7 @@ export class RowWriter {
     const key = `${kind}${description}`;
     const known = this.#known.get(key);
     if (known !== undefined) return known;
+    if (this.#arena.isDetached) return -1;
 
     const text = encoder.encode(description);
     const size = ROW_HEADER_DOUBLES + DATA_DOUBLES[kind] + Math.ceil(text.length / 8);
@@ -105,12 +105,15 @@ export class RowWriter {
     arena.words[start * 2 + 1] = kind;
     arena.words[start * 2 + 2] = text.length;
     arena.words[start * 2 + 3] = 0;
+    // A thread that was ended while it wrote a row here left what it had written.
+    arena.doubles.fill(0, at, at + DATA_DOUBLES[kind]);
     if (kind === KIND_LATENCY) {
       arena.doubles[at + LATENCY_MIN] = Number.POSITIVE_INFINITY;
       arena.doubles[at + LATENCY_MAX] = Number.NEGATIVE_INFINITY;
     }
     arena.bytes.set(text, (at + DATA_DOUBLES[kind]) * 8);
     arena.store(this.#page * PAGE_WORDS, used + size);
+    arena.rowAdded();
     this.#known.set(key, at);
     return at;
   }
@@ -139,7 +142,7 @@ export function readRows(
     const start = page * PAGE_DOUBLES + used;
     const at = start + ROW_HEADER_DOUBLES;
     const size = arena.words[start * 2] ?? 0;
-    const kind = kindOfWord(arena.words[start * 2 + 1] ?? 0);
+    const kind = rowKindOf(arena.words[start * 2 + 1] ?? 0);
     if (!kind || size < ROW_HEADER_DOUBLES) break;
     const textStart = (at + DATA_DOUBLES[kind]) * 8;
     const text = arena.bytes.slice(textStart, textStart + (arena.words[start * 2 + 2] ?? 0));
@@ -149,7 +152,7 @@ export function readRows(
   return used;
 }
 
-function kindOfWord(word: number): RowKind | undefined {
+function rowKindOf(word: number): RowKind | undefined {
   return word === KIND_COUNTER || word === KIND_GAUGE || word === KIND_LATENCY ? word : undefined;
 }
 

@@ -7,6 +7,7 @@
  * A slice is a plain list of (key, count); a key is a series' number and a bucket.
  */
 import { LOG_BUCKETS, logBucketOfWord } from "./log-buckets.ts";
+import { seriesWordOf } from "./rows.ts";
 
 const BUCKET_BITS = 12;
 /** Series' numbers fit into what a bucket leaves of 32 bits. */
@@ -34,13 +35,14 @@ export const WINDOWS_BYTES_MAX =
   LEVELS.length * OPEN_SLOTS * 10 +
   DENSE_SERIES * LOG_BUCKETS * 8;
 
-/** Where the latencies of a thread lie in shared memory. */
+/** Where latencies lie, and in which words the collector noted the series of their rows. */
 export type RingView = {
   readonly words: Uint32Array;
   readonly doubles: Float64Array;
   readonly valuesAt: number;
   readonly timesAt: number;
   readonly rowsAt: number;
+  readonly rowWords: Uint32Array;
 };
 
 type Slice = { readonly endMs: number; readonly entries: Uint32Array };
@@ -159,12 +161,14 @@ export class Windows {
    * Counts samples `from` … `to` of a ring. Tight, because every sample passes here:
    * 4 ns each, half of them for finding out which series it is of.
    */
-  addRing({ words, doubles, valuesAt, timesAt, rowsAt }: RingView, from: number, to: number): void {
+  addRing(view: RingView, from: number, to: number): void {
+    if (from >= to) return;
+    const { words, doubles, valuesAt, timesAt, rowsAt, rowWords } = view;
     // Times only grow within a ring, so mostly a look at the last one is enough.
     if ((doubles[timesAt + to - 1] ?? 0) >= this.#finest.openEndMs && to - from > 1) {
       const middle = (from + to) >>> 1;
-      this.addRing({ words, doubles, valuesAt, timesAt, rowsAt }, from, middle);
-      this.addRing({ words, doubles, valuesAt, timesAt, rowsAt }, middle, to);
+      this.addRing(view, from, middle);
+      this.addRing(view, middle, to);
       return;
     }
     const firstMs = doubles[timesAt + from] ?? 0;
@@ -173,9 +177,8 @@ export class Windows {
     const used = this.#denseUsed;
     let usedCount = this.#denseCount;
     for (let place = from; place < to; place++) {
-      const row = words[rowsAt + place] ?? 0;
-      if (row === 0) continue;
-      const series = words[row * 2 - 1] ?? 0;
+      const series = (rowWords[seriesWordOf(words[rowsAt + place] ?? 0)] ?? 0) - 1;
+      if (series < 0) continue;
       const bucket = logBucketOfWord(words[(valuesAt + place) * 2 + 1] ?? 0);
       const key = (series << BUCKET_BITS) | bucket;
       if (series < DENSE_SERIES) {
