@@ -171,6 +171,43 @@ export class Ledger {
     return summarizeBuckets(buckets, totals);
   }
 
+  /** Of each series of latencies alone, over all of the time. */
+  summaries(): ReadonlyMap<Series, MetricSummary> {
+    const held = this.held();
+    const { words } = this.#arena;
+    const samples = groupBySeries(this.#metricOfSeries.length, (see) => {
+      for (const { values, rows } of held) {
+        for (let i = 0; i < values.length; i++) {
+          see((words[seriesWordOf(rows[i] ?? 0)] ?? 0) - 1, values[i] ?? 0);
+        }
+      }
+    });
+    const counts = groupBySeries(this.#metricOfSeries.length, (see) => {
+      this.#windows.each(Number.NEGATIVE_INFINITY, (series, bucket, count) => {
+        see(series, bucket * COUNTS + count);
+      });
+    });
+    const summaries = new Map<Series, MetricSummary>();
+    const buckets = new Float64Array(LOG_BUCKETS);
+    for (const series of this.metrics().flatMap((one) =>
+      one.kind === KIND_LATENCY ? one.series : [],
+    )) {
+      const totals = this.#totalsOf([series]);
+      const ofSeries = samples(series.id);
+      const isAllHeld = ofSeries.length >= totals.count;
+      if (!isAllHeld) {
+        buckets.fill(0);
+        for (const packed of counts(series.id)) {
+          const bucket = Math.floor(packed / COUNTS);
+          buckets[bucket] = (buckets[bucket] ?? 0) + (packed % COUNTS);
+        }
+      }
+      const summary = isAllHeld ? summarizeSamples(ofSeries) : summarizeBuckets(buckets, totals);
+      if (summary) summaries.set(series, summary);
+    }
+    return summaries;
+  }
+
   /** The raw samples of all threads, no more than the history may hold. */
   held(): readonly HeldSamples[] {
     const heads = this.#look();
@@ -394,4 +431,33 @@ export class Ledger {
     this.#seriesByKey.set(`${kind}${description}`, series);
     return series;
   }
+}
+
+/** A count of one slice and bucket is below; together with the bucket it fits into a double. */
+const COUNTS = 2 ** 32;
+
+/**
+ * Sorts values by series in two passes.
+ *
+ * @param visit calls back with every series' number and value, the same both times.
+ * @returns the values of a series.
+ */
+function groupBySeries(
+  seriesCount: number,
+  visit: (see: (series: number, value: number) => void) => void,
+): (series: number) => Float64Array {
+  const ends = new Uint32Array(seriesCount + 1);
+  visit((series) => {
+    if (series >= 0) ends[series + 1] = (ends[series + 1] ?? 0) + 1;
+  });
+  for (let i = 1; i < ends.length; i++) ends[i] = (ends[i] ?? 0) + (ends[i - 1] ?? 0);
+  const values = new Float64Array(ends.at(-1) ?? 0);
+  const next = ends.slice();
+  visit((series, value) => {
+    if (series < 0) return;
+    const at = next[series] ?? 0;
+    values[at] = value;
+    next[series] = at + 1;
+  });
+  return (series) => values.subarray(ends[series], ends[series + 1]);
 }

@@ -225,14 +225,14 @@ export class MetricsCollector extends MetricsRecorder {
     const gauges: [string, number][] = [];
     const latencies: [string, MetricSummary][] = [];
     this.#ledger.drain();
-    const held = this.#ledger.held();
+    const summaries = this.#ledger.summaries();
     for (const metric of this.#metrics()) {
       for (const series of metric.series) {
         const key = seriesKey(metric.name, series.labels);
         if (metric.kind === KIND_COUNTER) counters.push([key, this.#ledger.value(metric, series)]);
         if (metric.kind === KIND_GAUGE) gauges.push([key, this.#ledger.value(metric, series)]);
         if (metric.kind !== KIND_LATENCY) continue;
-        const summary = this.#ledger.summary([series], { startMs: ALL_TIME, held });
+        const summary = summaries.get(series);
         if (summary) latencies.push([key, summary]);
       }
     }

@@ -40,7 +40,12 @@ export function familyOf(namespace: string, kind: RowKind, name: string): Family
       : type === "counter" && !stem.endsWith("_total")
         ? `${stem}_total`
         : stem;
-  return { name: unit, type, help: HELP[name] ?? `${name}, as recorded by the service.` };
+  return { name: unit, type, help: helpOf(name) };
+}
+
+function helpOf(name: string): string {
+  const own = Object.hasOwn(HELP, name) ? HELP[name] : undefined;
+  return own ?? `${name}, as recorded by the service.`;
 }
 
 /** What stands in front of every name: `dspy_`, or nothing. */

@@ -124,6 +124,16 @@ class Level {
     }
   }
 
+  closedOfEach(startMs: number, see: See): void {
+    for (const { endMs, entries } of this.#slices) {
+      if (endMs <= startMs) continue;
+      for (let at = 0; at < entries.length; at += 2) {
+        const key = entries[at] ?? 0;
+        see(key >>> BUCKET_BITS, key & (LOG_BUCKETS - 1), entries[at + 1] ?? 0);
+      }
+    }
+  }
+
   closed(startMs: number, isWanted: Uint8Array, into: Float64Array): void {
     for (let i = this.#slices.length - 1; i >= 0; i--) {
       const slice = this.#slices[i];
@@ -239,16 +249,26 @@ export class Windows {
 
   /** Adds up the buckets of the wanted series since a time. */
   read(startMs: number, isWanted: Uint8Array, into: Float64Array): void {
+    const covering = this.#openOf(startMs, (series, bucket, count) => {
+      if (isWanted[series] === 1) into[bucket] = (into[bucket] ?? 0) + count;
+    });
+    covering?.closed(startMs, isWanted, into);
+  }
+
+  /** The same of all series, unsorted and not added up. */
+  each(startMs: number, see: See): void {
+    this.#openOf(startMs, see)?.closedOfEach(startMs, see);
+  }
+
+  /** @returns the finest level that reaches back so far; what is in no slice yet was seen. */
+  #openOf(startMs: number, see: See): Level | undefined {
     this.#flushDense();
     const covering = this.#levels.findIndex((level) => level.coveredSinceMs <= startMs);
     const chosen = covering < 0 ? this.#levels.length - 1 : covering;
     this.#levels.forEach((level, index) => {
-      if (index > chosen || level.openEndMs <= startMs) return;
-      level.open((series, bucket, count) => {
-        if (isWanted[series] === 1) into[bucket] = (into[bucket] ?? 0) + count;
-      });
+      if (index <= chosen && level.openEndMs > startMs) level.open(see);
     });
-    this.#levels[chosen]?.closed(startMs, isWanted, into);
+    return this.#levels[chosen];
   }
 
   /** Of the finest slice that has not ended. */
