@@ -87,7 +87,9 @@ function sorted(pairs: ReadonlyMap<string, string>): LabelPairs {
 
 /** What names a series in shared memory. */
 export function describe(name: string, labels: LabelPairs): string {
-  return JSON.stringify([name, ...labels.flat()]);
+  const parts = [name];
+  for (const [label, value] of labels) parts.push(label, value);
+  return JSON.stringify(parts);
 }
 
 export function readDescription(description: string): {

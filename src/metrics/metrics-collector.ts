@@ -6,7 +6,7 @@
 import { threadId } from "node:worker_threads";
 import { type Clock, systemClock } from "../clock.ts";
 import { MonitorError } from "../monitor-error.ts";
-import { Arena, PAGE_BYTES, SHARDS_MAX } from "./arena.ts";
+import { Arena, PAGE_BYTES, PAGES_MAX, SHARDS_MAX } from "./arena.ts";
 import { keepLabels, keepName } from "./labels.ts";
 import { Ledger, type Metric } from "./ledger.ts";
 import { latencyName, MetricsRecorder } from "./metrics-recorder.ts";
@@ -42,6 +42,15 @@ const BYTES_PER_SERIES = 1_024;
 const BYTES_PER_SAMPLE = 40;
 /** Of each other thread the ring and a first page of rows; the rest is headers and room to grow. */
 const BYTES_BASE = (SHARDS_MAX * (ringPages(WORKER_RING_SAMPLES) + 1) + 16) * PAGE_BYTES;
+
+/** Most shared memory that a collector takes, with all its threads. `docs/metrics.md` has it as a formula. */
+export function sharedBytesMax({
+  maxHistorySize = HISTORY_SIZE_DEFAULT,
+  maxSeries = SERIES_DEFAULT,
+}: Pick<MetricsCollectorOptions, "maxHistorySize" | "maxSeries">): number {
+  const bytes = BYTES_BASE + maxHistorySize * BYTES_PER_SAMPLE + maxSeries * BYTES_PER_SERIES;
+  return Math.min(bytes, PAGES_MAX * PAGE_BYTES);
+}
 
 const ALL_TIME = Number.NEGATIVE_INFINITY;
 
@@ -97,7 +106,7 @@ export class MetricsCollector extends MetricsRecorder {
         Math.min(SERIES_PER_METRIC_DEFAULT, maxSeries),
         SERIES_MAX,
       ),
-      maxBytes: BYTES_BASE + historySize * BYTES_PER_SAMPLE + maxSeries * BYTES_PER_SERIES,
+      maxBytes: sharedBytesMax({ maxHistorySize: historySize, maxSeries }),
       startMs: clock.now(),
     });
     const shard = arena.claimShard(threadId);

@@ -50,8 +50,10 @@ export class Recorder {
   readonly #seriesPerMetricMax: number;
   #seriesCount = 0;
   readonly #seriesOfMetric = new Map<string, number>();
+  readonly #overflowOfMetric = new Map<string, Target>();
   readonly #requests: SeriesTable<RequestHandle>;
   readonly #requestByDescription = new Map<string, RequestHandle>();
+  #overflowRequest: RequestHandle | undefined;
   readonly #tables: Readonly<Record<RowKind, RowTable>>;
   readonly #overflow: Readonly<Record<RowKind, number>>;
   readonly #overflowRow: number;
@@ -115,21 +117,14 @@ export class Recorder {
     let handle = this.#requestByDescription.get(description);
     if (!handle) {
       const target = this.#target(KIND_LATENCY, REQUEST_LATENCY, pairs);
-      if (target.isOverflow) return this.#overflowRequest(target);
+      if (target.isOverflow) {
+        this.#overflowRequest ??= new RequestHandle(this, target.row, OVERFLOW_LABELS);
+        return this.#overflowRequest;
+      }
       handle = new RequestHandle(this, target.row, pairs);
       this.#requestByDescription.set(description, handle);
     }
     this.#requests.add(endpoint, version, given, { handle, keep: keepForTable });
-    return handle;
-  }
-
-  #overflowRequest(target: Target): RequestHandle {
-    const description = describe(REQUEST_LATENCY, OVERFLOW_LABELS);
-    let handle = this.#requestByDescription.get(description);
-    if (!handle) {
-      handle = new RequestHandle(this, target.row, OVERFLOW_LABELS);
-      this.#requestByDescription.set(description, handle);
-    }
     return handle;
   }
 
@@ -169,12 +164,12 @@ export class Recorder {
 
   /** The counter of a request's status; `isOverflow` rows must not be kept by the caller. */
   statusTarget(labels: LabelPairs, statusCode: number | undefined): Target {
+    if (labels === OVERFLOW_LABELS) return this.#overflowTarget(KIND_COUNTER, REQUEST_TOTAL);
     const pairs =
       statusCode === undefined || statusCode === null
         ? labels
         : withLabel(labels, "status_code", statusText(statusCode));
-    const isOverflow = labels === OVERFLOW_LABELS;
-    return this.#target(KIND_COUNTER, REQUEST_TOTAL, isOverflow ? OVERFLOW_LABELS : pairs);
+    return this.#target(KIND_COUNTER, REQUEST_TOTAL, pairs);
   }
 
   reject(reason: RejectReason): void {
@@ -218,25 +213,40 @@ export class Recorder {
   #target(kind: RowKind, name: string, labels: LabelPairs): Target {
     const description = describe(name, labels);
     if (this.#rows.has(kind, description)) {
-      return { row: this.#rows.rowOf(kind, description), isOverflow: labels === OVERFLOW_LABELS };
+      return { row: this.#rows.rowOf(kind, description), isOverflow: false };
     }
-    const overflow = { row: this.#overflow[kind], isOverflow: true };
     const ofMetric = this.#seriesOfMetric.get(`${kind}${name}`);
-    if (ofMetric === undefined && this.#seriesOfMetric.size >= METRICS_MAX + OWN_METRICS) {
-      return overflow;
-    }
-    if (this.#seriesCount < this.#seriesMax && (ofMetric ?? 0) < this.#seriesPerMetricMax) {
+    const isMetricOver = ofMetric === undefined && this.#isMetricLimitReached();
+    const isOver =
+      this.#seriesCount >= this.#seriesMax || (ofMetric ?? 0) >= this.#seriesPerMetricMax;
+    if (!isMetricOver && !isOver) {
       const row = this.#rows.rowOf(kind, description);
       if (row >= 0) {
         this.#count(kind, name, description);
         return { row, isOverflow: false };
       }
     }
-    const overflowOfMetric = describe(name, OVERFLOW_LABELS);
-    const row = this.#rows.rowOf(kind, overflowOfMetric);
-    if (row < 0) return overflow;
-    this.#count(kind, name, overflowOfMetric);
-    return { row, isOverflow: true };
+    return this.#overflowTarget(kind, name);
+  }
+
+  /** The overflow series of a metric, or of all metrics when there is no room for it. */
+  #overflowTarget(kind: RowKind, name: string): Target {
+    const metric = `${kind}${name}`;
+    const known = this.#overflowOfMetric.get(metric);
+    if (known) return known;
+    const ofAll = { row: this.#overflow[kind], isOverflow: true };
+    if (!this.#seriesOfMetric.has(metric) && this.#isMetricLimitReached()) return ofAll;
+    const description = describe(name, OVERFLOW_LABELS);
+    const row = this.#rows.rowOf(kind, description);
+    if (row < 0) return ofAll;
+    this.#count(kind, name, description);
+    const target = { row, isOverflow: true };
+    this.#overflowOfMetric.set(metric, target);
+    return target;
+  }
+
+  #isMetricLimitReached(): boolean {
+    return this.#seriesOfMetric.size >= METRICS_MAX + OWN_METRICS;
   }
 
   /** Notes a row that is new in this thread. */
