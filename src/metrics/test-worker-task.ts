@@ -9,6 +9,8 @@ export type WorkerTask = {
   /** Infinite for one that is to be terminated. */
   readonly records: number;
   readonly agents: number;
+  /** Whether it only records, as fast as it can, `long` latencies of 1 000 ms and `short` ones of 1. */
+  readonly spins?: boolean;
   /** Whether it gives its place back itself. */
   readonly closes: boolean;
 };

@@ -18,6 +18,12 @@ const metrics = MetricsCollector.attach(task.metrics);
 const handles = Array.from({ length: task.agents }, (_, agent) =>
   metrics.request({ endpointName: `agent-${agent}`, labels: { way: "bound" } }),
 );
+if (task.spins) {
+  parentPort?.postMessage("began");
+  for (let i = 0; ; i++)
+    metrics.recordLatency(i % 3 === 0 ? "long" : "short", i % 3 === 0 ? 1_000 : 1);
+}
+
 let state = task.seed;
 
 for (let i = 0; i < task.records; i++) {

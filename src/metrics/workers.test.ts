@@ -201,6 +201,34 @@ test("latencies that a worker wrote over before the collector came by are counte
   metrics.close();
 });
 
+test("samples that are read while a worker writes over them are never taken for another's", async () => {
+  const metrics = new MetricsCollector({ maxHistorySize: 100_000 });
+  const workers = [1, 2].map(() => start(metrics, { spins: true }));
+  await Promise.all(workers.map(({ began }) => began));
+  const looks = isLong ? 20_000 : 500;
+  for (let i = 0; i < looks; i++) {
+    for (const [name, ms] of [
+      ["long", 1_000],
+      ["short", 1],
+    ] as const) {
+      const window = metrics.getMetricSummary(name, { windowSeconds: 3_600 });
+      const { min = ms, max = ms } = window ?? {};
+      assert.ok(min > ms * 0.99 && max < ms * 1.01, `${name}: ${JSON.stringify(window)}`);
+    }
+    // Gives the workers time to come round.
+    if (i % 10 === 0) await setImmediate();
+  }
+  await Promise.all(workers.map(({ worker }) => worker.terminate()));
+  const { latencies, counters } = metrics.getAllMetrics();
+  const recorded = ["long", "short"].map((name) => latencies[`${name}_latency_ms`]?.count ?? 0);
+  const inWindows = ["long", "short"].map(
+    (name) => metrics.getMetricSummary(name, { windowSeconds: 3_600 })?.count ?? 0,
+  );
+  const skipped = counters.metrics_window_skipped_total ?? 0;
+  assert.equal(allOf(inWindows) + skipped, allOf(recorded));
+  metrics.close();
+});
+
 test("limits that threads reach together hold for the whole", () => {
   const metrics = new MetricsCollector({ maxSeriesPerMetric: 10 });
   const handle = metrics.shareHandle();
