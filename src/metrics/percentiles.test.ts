@@ -115,6 +115,11 @@ function checkTimeline(steps: readonly Step[], historySize: number, windows: rea
   };
   const checkAll = () => {
     look();
+    const { latencies } = metrics.getAllMetrics();
+    for (const tier of ["free", "pro"]) {
+      const alone = metrics.getMetricSummary("x", { labels: { tier } });
+      assert.deepEqual(latencies[`x_latency_ms{tier="${tier}"}`], alone);
+    }
     for (const window of windows) {
       for (const tier of [undefined, "free", "pro"]) {
         const labels = tier === undefined ? {} : { tier };
