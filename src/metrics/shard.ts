@@ -38,7 +38,8 @@ export class Shard {
   readonly index: number;
   readonly #clock: Clock;
   readonly #steadyNow: () => number;
-  readonly #tickMask: number;
+  /** Moves in between two calls by any time, and costs nothing to read. */
+  readonly #isTestClock: boolean;
   readonly #onTick: () => void;
   readonly #headWord: number;
   /** Where a latency without a status counts it, and nobody looks. */
@@ -58,9 +59,7 @@ export class Shard {
     this.#clock = clock;
     this.#steadyNow = steadyTime(clock);
     this.#onTick = onTick;
-    // A clock of a test stands still between two calls, and costs nothing to read.
-    const isSystem = clock === systemClock;
-    this.#tickMask = isSystem ? TICK_SAMPLES - 1 : 0;
+    this.#isTestClock = clock !== systemClock;
     this.#headWord = shardWord(index) + SHARD_HEAD;
     this.#nobodysDouble = shardWord(index) / 2 + SHARD_NOBODYS_DOUBLE;
     const ring = ringOf(arena, index) ?? makeRing(arena, index, ringSamples);
@@ -70,7 +69,7 @@ export class Shard {
     this.#rowsAt = ring.rowsAt;
     this.#ringMask = ring.capacity - 1;
     this.refreshClock();
-    this.#stopTimer = isSystem ? everyTick(this) : () => {};
+    this.#stopTimer = this.#isTestClock ? () => {} : everyTick(this);
   }
 
   /**
@@ -80,9 +79,9 @@ export class Shard {
    * @param ms finite and not negative.
    */
   request(row: number, statusRow: number, ms: number): void {
+    if (this.#isTestClock) this.refreshClock();
     const { words, doubles } = this.arena;
     const head = words[this.#headWord] ?? 0;
-    if ((head & this.#tickMask) === 0) this.#tick(head);
     doubles[statusRow] = (doubles[statusRow] ?? 0) + 1;
     const place = head & this.#ringMask;
     const valueAt = this.#valuesAt + place;
@@ -99,6 +98,7 @@ export class Shard {
     if (ms > (doubles[row + LATENCY_MAX] ?? 0)) doubles[row + LATENCY_MAX] = ms;
 
     words[this.#headWord] = head + 1;
+    if ((head & (TICK_SAMPLES - 1)) === 0) this.#tick(head);
   }
 
   observe(row: number, ms: number): void {
