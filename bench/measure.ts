@@ -12,57 +12,77 @@ export type Row = {
   readonly ratio: number;
 };
 
+/** What one benchmark found out. */
+export type Measured = {
+  readonly rows: readonly Row[];
+  /** For people: what a ratio does not tell. */
+  readonly notes: readonly string[];
+};
+
+export type Effort = { readonly rounds: number; readonly roundMs: number };
+
+/** The clock of a thread moves in steps of up to 4 ms: a round takes many of them. */
+export const FULL: Effort = { rounds: 21, roundMs: 60 };
+/** Shows that everything still works; its figures mean nothing. */
+export const QUICK: Effort = { rounds: 1, roundMs: 12 };
+
 export type Contestant = {
   readonly name: string;
   /** Done before each round, and not measured. */
   readonly prepare?: () => void;
-  readonly run: (times: number) => void;
-  readonly timesPerRound: number;
+  readonly run: (times: number) => void | Promise<void>;
 };
 
-/** The clock moves in steps of up to 4 ms: a round takes many of them. */
-const ROUND_MS = 60;
+const WARM_UPS = 5;
 
 /** Nanoseconds per operation, the median of each contestant's rounds. */
-export function measure(contestants: readonly Contestant[], rounds: number): number[] {
-  const times = contestants.map((contestant) => {
-    let { timesPerRound } = contestant;
-    // Warm up, then make the round long enough.
-    for (let i = 0; i < 4; i++) {
+export async function measure(
+  contestants: readonly Contestant[],
+  { rounds, roundMs }: Effort,
+): Promise<number[]> {
+  const times: number[] = [];
+  for (const contestant of contestants) {
+    let count = 1;
+    // Warm up, and find out how many times make a round.
+    for (let i = 0; i < WARM_UPS || (await isShort(contestant, count, roundMs)); i++) {
       contestant.prepare?.();
-      const ms = Math.max(
-        1,
-        cpuMs(() => contestant.run(timesPerRound)),
-      );
-      if (!contestant.prepare) timesPerRound = Math.ceil((timesPerRound * ROUND_MS) / ms);
+      const ms = Math.max(1, await cpuMs(contestant, count));
+      count = Math.ceil((count * Math.max(ms, roundMs)) / ms);
     }
-    return timesPerRound;
-  });
+    times.push(count);
+  }
   const measured: number[][] = contestants.map(() => []);
   for (let round = 0; round < rounds; round++) {
-    contestants.forEach((contestant, index) => {
+    for (const [index, contestant] of contestants.entries()) {
       contestant.prepare?.();
       const count = times[index] ?? 1;
-      measured[index]?.push((cpuMs(() => contestant.run(count)) * 1e6) / count);
-    });
+      measured[index]?.push(((await cpuMs(contestant, count)) * 1e6) / count);
+    }
   }
   return measured.map(median);
 }
 
-export function cpuMs(run: () => void): number {
+/** Once compiled, a contestant may need far more times than at first. */
+async function isShort(contestant: Contestant, count: number, roundMs: number): Promise<boolean> {
+  contestant.prepare?.();
+  return (await cpuMs(contestant, count)) < roundMs / 2;
+}
+
+async function cpuMs({ run }: Contestant, times: number): Promise<number> {
   const before = process.threadCpuUsage();
-  run();
+  const running = run(times);
+  if (running) await running;
   const { user, system } = process.threadCpuUsage(before);
   return (user + system) / 1_000;
 }
 
 /** The first contestant against each of the others. */
-export function compare(
+export async function compare(
   name: string,
   contestants: readonly [Contestant, ...Contestant[]],
-  rounds: number,
-): Row[] {
-  const [oursNs = 0, ...peers] = measure(contestants, rounds);
+  effort: Effort,
+): Promise<Row[]> {
+  const [oursNs = 0, ...peers] = await measure(contestants, effort);
   return peers.map((peerNs, index) => ({
     name,
     oursNs,
@@ -70,6 +90,35 @@ export function compare(
     peerNs,
     ratio: peerNs / oursNs,
   }));
+}
+
+/** "1 000: 540 ns, 100 000: 560 ns (slowest over fastest: 1.04)". */
+export function flatness(sizes: readonly number[], ns: readonly number[]): string {
+  const each = sizes.map((size, index) => `${grouped(size)}: ${nsText(ns[index] ?? 0)}`);
+  return `${each.join(", ")} (slowest over fastest: ${(Math.max(...ns) / Math.min(...ns)).toFixed(2)})`;
+}
+
+export function nsText(ns: number): string {
+  if (ns < 100) return `${ns.toFixed(1)} ns`;
+  if (ns < 10_000) return `${ns.toFixed(0)} ns`;
+  return ns < 10_000_000 ? `${(ns / 1e3).toFixed(1)} µs` : `${(ns / 1e6).toFixed(1)} ms`;
+}
+
+export function grouped(value: number): string {
+  return Math.round(value)
+    .toString()
+    .replace(/\B(?=(\d{3})+$)/g, " ");
+}
+
+/** The same sequence in every run (mulberry32). */
+export function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
 }
 
 function median(values: readonly number[]): number {

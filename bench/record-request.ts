@@ -1,221 +1,175 @@
 /**
  * What one request costs that is recorded with a fresh object of 5 labels: a latency
  * histogram and a counter by status (ours also keeps what windows and percentiles
- * need), with all label sets known, drawn at random.
+ * need), with all label sets known, drawn at random. And the same with handles that
+ * were bound to their labels before.
  */
-import { MeterProvider, MetricReader } from "@opentelemetry/sdk-metrics";
-import { Counter, Histogram, Registry } from "prom-client";
-import { LATENCY_BOUNDS_MS } from "../src/metrics/log-buckets.ts";
 import { MetricsCollector } from "../src/metrics/metrics-collector.ts";
-import { type Contestant, compare, type Row } from "./measure.ts";
+import { mustAgree, mustCount, readSamples, type Samples } from "./agree.ts";
+import { type Contestant, compare, type Effort, type Measured } from "./measure.ts";
+import {
+  COUNTER_NAME,
+  draw,
+  labelSets,
+  labelsOf,
+  openTelemetry,
+  promClient,
+  SEQUENCE,
+} from "./request-series.ts";
 
-const REGIONS = ["us-west", "us-east", "eu-central", "ap-south"];
-const TIERS = ["free", "basic", "premium", "enterprise"];
-const ENVIRONMENTS = ["prod", "staging"];
-const LABEL_NAMES = ["endpoint", "model_version", "environment", "region", "customer_tier"];
+type Recording = Contestant & { readonly samples: () => Samples | Promise<Samples> };
 
-type LabelSet = {
-  readonly endpoint: string;
-  readonly version: string;
-  readonly environment: string;
-  readonly region: string;
-  readonly tier: string;
-};
-
-export function labelSets(count: number): LabelSet[] {
-  // As in a service: the name of an endpoint is one string, used again and again.
-  const endpoints = Array.from({ length: Math.ceil(count / 32) }, (_, i) => `prod-agent-${i}`);
-  return Array.from({ length: count }, (_, i) => ({
-    endpoint: endpoints[Math.floor(i / 32)] ?? "",
-    region: REGIONS[i % 4] ?? "",
-    tier: TIERS[Math.floor(i / 4) % 4] ?? "",
-    environment: ENVIRONMENTS[Math.floor(i / 16) % 2] ?? "",
-    version: "v2",
-  }));
+export async function recordRequest(series: number, effort: Effort): Promise<Measured> {
+  const contestants = [
+    ourRequests(series),
+    promClientRequests(series),
+    otelRequests(series),
+  ] as const;
+  return compareRecordings(`record_request@${series}`, contestants, effort);
 }
 
-const SEQUENCE = 8_192;
+export async function boundHandle(effort: Effort): Promise<Measured> {
+  return compareRecordings("bound_handle@64", [ourHandles(64), promClientHandles(64)], effort);
+}
 
-/** Which series each record is of, and its latency, drawn before the clock starts. */
-function draw(series: number) {
-  const random = seeded(42);
-  const which = new Uint32Array(SEQUENCE);
-  const latencies = new Float64Array(SEQUENCE);
-  for (let i = 0; i < SEQUENCE; i++) {
-    which[i] = Math.floor(random() * series);
-    latencies[i] = Math.exp(3 + random() * 4);
+async function compareRecordings(
+  name: string,
+  contestants: readonly [Recording, ...Recording[]],
+  effort: Effort,
+): Promise<Measured> {
+  // Every series is known before the first measured round, and the same in all.
+  for (const { run } of contestants) await run(4 * SEQUENCE);
+  const [ours, ...peers] = contestants;
+  const counted = await ours.samples();
+  for (const peer of peers) mustAgree(peer.name, counted, await peer.samples());
+
+  const calls = contestants.map(() => 4 * SEQUENCE);
+  const counting = ({ name: who, run }: Recording, index: number): Contestant => ({
+    name: who,
+    run: (times) => {
+      calls[index] = (calls[index] ?? 0) + times;
+      return run(times);
+    },
+  });
+  const rows = await compare(
+    name,
+    [counting(ours, 0), ...peers.map((peer, index) => counting(peer, index + 1))],
+    effort,
+  );
+  for (const [index, contestant] of contestants.entries()) {
+    mustCount(contestant.name, totalOf(await contestant.samples()), calls[index] ?? 0);
   }
-  return { which, latencies };
+  return { rows, notes: [] };
 }
 
-export function recordRequestRows(): Row[] {
-  return [64, 1_000, 10_000].flatMap((series) => recordRows(series));
+function totalOf(samples: Samples): number {
+  let total = 0;
+  for (const [key, value] of samples) if (key.startsWith(`${COUNTER_NAME}{`)) total += value;
+  return total;
 }
 
-function recordRows(series: number): Row[] {
+function ourRequests(series: number): Recording {
   const sets = labelSets(series);
   const { which, latencies } = draw(series);
-  const at = (i: number) => sets[which[i % SEQUENCE] ?? 0] ?? (sets[0] as LabelSet);
-  const latencyAt = (i: number) => latencies[i % SEQUENCE] ?? 0;
-
-  const ours = new MetricsCollector();
-  const ourRun = (times: number) => {
-    for (let i = 0; i < times; i++) {
-      const { endpoint, version, environment, region, tier } = at(i);
-      ours.recordRequest(endpoint, {
-        latencyMs: latencyAt(i),
-        statusCode: 200,
-        modelVersion: version,
-        labels: { environment, region, customer_tier: tier },
-      });
-    }
+  const metrics = new MetricsCollector({ namespace: "" });
+  return {
+    name: "ours",
+    run: (times) => {
+      for (let i = 0; i < times; i++) {
+        const at = i & (SEQUENCE - 1);
+        const { endpoint, version, environment, region, tier } = sets[which[at] ?? 0] ?? sets[0];
+        metrics.recordRequest(endpoint, {
+          latencyMs: latencies[at] ?? 0,
+          statusCode: 200,
+          modelVersion: version,
+          labels: { environment, region, customer_tier: tier },
+        });
+      }
+    },
+    samples: () => readSamples(metrics.exportPrometheusFormat()),
   };
-
-  const { histogram, counter } = promClient();
-  const promRun = (times: number) => {
-    for (let i = 0; i < times; i++) {
-      const { endpoint, version, environment, region, tier } = at(i);
-      const labels = {
-        endpoint,
-        model_version: version,
-        environment,
-        region,
-        customer_tier: tier,
-      };
-      histogram.observe(labels, latencyAt(i) / 1_000);
-      counter.inc({ ...labels, status_code: 200 });
-    }
-  };
-
-  const otel = openTelemetry(series);
-  const otelRun = (times: number) => {
-    for (let i = 0; i < times; i++) {
-      const { endpoint, version, environment, region, tier } = at(i);
-      const labels = {
-        endpoint,
-        model_version: version,
-        environment,
-        region,
-        customer_tier: tier,
-      };
-      otel.histogram.record(latencyAt(i) / 1_000, labels);
-      otel.counter.add(1, { ...labels, status_code: 200 });
-    }
-  };
-
-  // Every series is known before the first measured round.
-  const rows = compare(
-    `record_request@${series}`,
-    [
-      contestant("ours", ourRun, 4 * SEQUENCE),
-      contestant("prom-client", promRun, SEQUENCE),
-      contestant("@opentelemetry/sdk-metrics", otelRun, SEQUENCE),
-    ],
-    21,
-  );
-  ours.close();
-  return rows;
 }
 
-export function boundHandleRows(): Row[] {
-  const sets = labelSets(64);
-  const { which, latencies } = draw(64);
-  const ours = new MetricsCollector();
-  const bound = sets.map(({ endpoint, version, environment, region, tier }) =>
-    ours.request({
+function promClientRequests(series: number): Recording {
+  const sets = labelSets(series);
+  const { which, latencies } = draw(series);
+  const { histogram, counter, registry } = promClient();
+  return {
+    name: "prom-client",
+    run: (times) => {
+      for (let i = 0; i < times; i++) {
+        const at = i & (SEQUENCE - 1);
+        const labels = labelsOf(sets[which[at] ?? 0] ?? sets[0]);
+        histogram.observe(labels, (latencies[at] ?? 0) / 1_000);
+        counter.inc({ ...labels, status_code: 200 });
+      }
+    },
+    samples: async () => readSamples(await registry.metrics()),
+  };
+}
+
+function otelRequests(series: number): Recording {
+  const sets = labelSets(series);
+  const { which, latencies } = draw(series);
+  const { histogram, counter, samples } = openTelemetry(series);
+  return {
+    name: "@opentelemetry/sdk-metrics",
+    run: (times) => {
+      for (let i = 0; i < times; i++) {
+        const at = i & (SEQUENCE - 1);
+        const labels = labelsOf(sets[which[at] ?? 0] ?? sets[0]);
+        histogram.record((latencies[at] ?? 0) / 1_000, labels);
+        counter.add(1, { ...labels, status_code: 200 });
+      }
+    },
+    samples,
+  };
+}
+
+function ourHandles(series: number): Recording {
+  const { which, latencies } = draw(series);
+  const metrics = new MetricsCollector({ namespace: "" });
+  const bound = labelSets(series).map(({ endpoint, version, environment, region, tier }) =>
+    metrics.request({
       endpointName: endpoint,
       modelVersion: version,
       labels: { environment, region, customer_tier: tier },
     }),
   );
-  const handles = Array.from(which, (index) => bound[index] ?? (bound[0] as (typeof bound)[0]));
-  const ourRun = (times: number) => {
-    for (let i = 0; i < times; i++) {
-      const at = i & (SEQUENCE - 1);
-      handles[at]?.record(latencies[at] ?? 0, 200);
-    }
+  const handles = Array.from(which, (index) => bound[index]);
+  return {
+    name: "ours",
+    run: (times) => {
+      for (let i = 0; i < times; i++) {
+        const at = i & (SEQUENCE - 1);
+        handles[at]?.record(latencies[at] ?? 0, 200);
+      }
+    },
+    samples: () => readSamples(metrics.exportPrometheusFormat()),
   };
+}
 
-  const { histogram, counter } = promClient();
-  const promBound = sets.map(({ endpoint, version, environment, region, tier }) => {
-    const labels = [endpoint, version, environment, region, tier] as const;
+function promClientHandles(series: number): Recording {
+  const { which, latencies } = draw(series);
+  const { histogram, counter, registry } = promClient();
+  const bound = labelSets(series).map((set) => {
+    const labels = labelsOf(set);
     return {
-      histogram: histogram.labels(...labels),
-      counter: counter.labels(...labels, "200"),
+      histogram: histogram.labels(labels),
+      counter: counter.labels({ ...labels, status_code: 200 }),
     };
   });
-  const promHandles = Array.from(
-    which,
-    (index) => promBound[index] ?? (promBound[0] as (typeof promBound)[0]),
-  );
-  const promRun = (times: number) => {
-    for (let i = 0; i < times; i++) {
-      const at = i & (SEQUENCE - 1);
-      const handle = promHandles[at];
-      handle?.histogram.observe((latencies[at] ?? 0) / 1_000);
-      handle?.counter.inc();
-    }
-  };
-  const rows = compare(
-    "bound_handle@64",
-    [
-      contestant("ours", ourRun, 64 * SEQUENCE),
-      contestant("prom-client, its own bound handles", promRun, SEQUENCE),
-    ],
-    31,
-  );
-  ours.close();
-  return rows;
-}
-
-function contestant(name: string, run: (times: number) => void, timesPerRound: number): Contestant {
-  return { name, run, timesPerRound };
-}
-
-function promClient() {
-  const registry = new Registry();
+  const handles = Array.from(which, (index) => bound[index]);
   return {
-    histogram: new Histogram({
-      name: "request_latency_seconds",
-      help: "h",
-      labelNames: LABEL_NAMES,
-      buckets: LATENCY_BOUNDS_MS.map((bound) => bound / 1_000),
-      registers: [registry],
-    }),
-    counter: new Counter({
-      name: "request_total",
-      help: "h",
-      labelNames: [...LABEL_NAMES, "status_code"],
-      registers: [registry],
-    }),
-  };
-}
-
-class OnDemandReader extends MetricReader {
-  protected override async onForceFlush(): Promise<void> {}
-  protected override async onShutdown(): Promise<void> {}
-}
-
-function openTelemetry(series: number) {
-  const provider = new MeterProvider({
-    readers: [new OnDemandReader({ cardinalitySelector: () => series + 1 })],
-  });
-  const meter = provider.getMeter("bench");
-  return {
-    histogram: meter.createHistogram("request_latency_seconds", {
-      advice: { explicitBucketBoundaries: LATENCY_BOUNDS_MS.map((bound) => bound / 1_000) },
-    }),
-    counter: meter.createCounter("request_total"),
-  };
-}
-
-/** The same sequence in every run (mulberry32). */
-export function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+    name: "prom-client (bound)",
+    run: (times) => {
+      for (let i = 0; i < times; i++) {
+        const at = i & (SEQUENCE - 1);
+        const handle = handles[at];
+        handle?.histogram.observe((latencies[at] ?? 0) / 1_000);
+        handle?.counter.inc();
+      }
+    },
+    samples: async () => readSamples(await registry.metrics()),
   };
 }

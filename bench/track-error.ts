@@ -8,25 +8,19 @@
  * thread. Their histories are full before the first measurement.
  */
 import { ErrorTracker } from "../src/errors/error-tracker.ts";
+import { mustCount } from "./agree.ts";
+import {
+  type Contestant,
+  compare,
+  type Effort,
+  flatness,
+  grouped,
+  type Measured,
+  measure,
+} from "./measure.ts";
 
-export type Row = {
-  readonly name: string;
-  readonly oursNs: number;
-  readonly peer: string;
-  readonly peerNs: number;
-  readonly ratio: number;
-};
-
-/** What the time of one error does as the history grows. */
-export type Flatness = {
-  readonly history: readonly number[];
-  readonly oursNs: readonly number[];
-  /** The slowest history over the fastest, of medians of the same turns. */
-  readonly spread: number;
-};
-
-const ROUNDS = 15;
 const HISTORY = 10_000;
+/** The time of one error must not depend on how many there were. */
 const HISTORIES = [1_000, 10_000, 100_000];
 
 type Pattern = {
@@ -87,15 +81,45 @@ const failures: readonly Failure[] = Array.from({ length: 4_096 }, (_, index) =>
   return { ...(kinds[index % kinds.length] as Omit<Failure, "context">), context };
 });
 
-type Track = (failure: Failure) => unknown;
+type Tracking = {
+  readonly track: (failure: Failure) => unknown;
+  /** Errors of each pattern within its window. */
+  readonly counts: () => readonly number[];
+};
 
-function ours(history: number): Track {
+export async function trackErrors(effort: Effort): Promise<Measured> {
+  const tracker = ours(HISTORY);
+  const scan = plainScan(HISTORY);
+  scan.counts().forEach((expected, index) => {
+    mustCount(`ours (${patterns[index]?.name})`, tracker.counts()[index] ?? 0, expected);
+  });
+  const scanName = `scan of ${grouped(HISTORY)} errors per pattern`;
+  const rows = await compare(
+    "track_error@5_patterns",
+    [contestant("ours", tracker), contestant(scanName, scan)],
+    effort,
+  );
+  const sizes = HISTORIES.map((size) => contestant(`ours at ${size}`, ours(size)));
+  const flat = flatness(HISTORIES, await measure(sizes, effort));
+  return { rows, notes: [`track_error by errors of history – ${flat}`] };
+}
+
+function contestant(name: string, { track }: Tracking): Contestant {
+  return {
+    name,
+    run: (times) => {
+      for (let index = 0; index < times; index++) track(failureAt(index));
+    },
+  };
+}
+
+function ours(history: number): Tracking {
   const tracker = new ErrorTracker({ maxErrors: history });
   for (const pattern of patterns) tracker.registerPattern({ ...pattern, alertCallback: () => {} });
-  const track: Track = ({ type, message, context }) =>
+  const track: Tracking["track"] = ({ type, message, context }) =>
     tracker.trackError(type, message, { severity: "error", agentName: "qa", context });
   fill(track, history);
-  return track;
+  return { track, counts: () => tracker.getPatterns().map(({ count }) => count) };
 }
 
 type Kept = Failure & {
@@ -104,7 +128,7 @@ type Kept = Failure & {
   readonly agentName: string;
 };
 
-function plainScan(history: number): Track {
+function plainScan(history: number): Tracking {
   const errors: Kept[] = [];
   let fired = 0;
   const matches = ({ errorTypes, severities }: Pattern, { type, severity }: Kept) =>
@@ -114,70 +138,26 @@ function plainScan(history: number): Track {
     errors.push({ timeMs: Date.now(), type, message, severity: "error", agentName: "qa", context });
     if (errors.length > history) errors.shift();
   };
+  const countOf = (pattern: Pattern, nowMs: number) => {
+    const sinceMs = nowMs - pattern.timeWindowSeconds * 1_000;
+    return errors.filter((error) => error.timeMs > sinceMs && matches(pattern, error)).length;
+  };
   fill(append, history);
-  return (failure) => {
-    append(failure);
-    const nowMs = Date.now();
-    for (const pattern of patterns) {
-      const sinceMs = nowMs - pattern.timeWindowSeconds * 1000;
-      const recent = errors.filter((error) => error.timeMs > sinceMs && matches(pattern, error));
-      if (recent.length >= pattern.thresholdCount) fired++;
-    }
-    return fired;
+  return {
+    track: (failure) => {
+      append(failure);
+      const nowMs = Date.now();
+      for (const pattern of patterns) {
+        if (countOf(pattern, nowMs) >= pattern.thresholdCount) fired++;
+      }
+      return fired;
+    },
+    counts: () => patterns.map((pattern) => countOf(pattern, Date.now())),
   };
 }
 
-function fill(track: Track, history: number): void {
+function fill(track: Tracking["track"], history: number): void {
   for (let index = 0; index < history; index++) track(failureAt(index));
 }
 
 const failureAt = (index: number) => failures[index % failures.length] as Failure;
-
-/** CPU time of this thread for one error, in nanoseconds. */
-function timed(track: Track, times: number): number {
-  const before = process.threadCpuUsage();
-  for (let index = 0; index < times; index++) track(failureAt(index));
-  const { user, system } = process.threadCpuUsage(before);
-  return ((user + system) * 1000) / times;
-}
-
-const median = (values: readonly number[]) =>
-  [...values].sort((one, other) => one - other)[values.length >> 1] ?? Number.NaN;
-
-export async function rows(): Promise<Row[]> {
-  const tracker = ours(HISTORY);
-  const scan = plainScan(HISTORY);
-  timed(tracker, 100_000);
-  timed(scan, 50);
-  const times: { readonly ours: number; readonly scan: number }[] = [];
-  for (let round = 0; round < ROUNDS; round++) {
-    times.push({ ours: timed(tracker, 50_000), scan: timed(scan, 30) });
-  }
-  const oursNs = median(times.map((time) => time.ours));
-  const peerNs = median(times.map((time) => time.scan));
-  return [
-    {
-      name: "track_error@5_patterns",
-      oursNs,
-      peer: `plain scan of ${HISTORY} errors per pattern`,
-      peerNs,
-      ratio: peerNs / oursNs,
-    },
-  ];
-}
-
-/** The same work on histories of 1 000 to 100 000 errors, in turns. */
-export function flatness(): Flatness {
-  const trackers = HISTORIES.map(ours);
-  for (const track of trackers) timed(track, 200_000);
-  const times = trackers.map((): number[] => []);
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const [index, track] of trackers.entries()) times[index]?.push(timed(track, 50_000));
-  }
-  const oursNs = times.map(median);
-  return {
-    history: HISTORIES,
-    oursNs,
-    spread: Math.max(...oursNs) / Math.min(...oursNs),
-  };
-}

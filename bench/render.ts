@@ -1,0 +1,115 @@
+/**
+ * What a scrape costs: 10 000 series of 5 labels as Prometheus text, with values that
+ * change between the rounds. Both are asked for the whole text, as their `/metrics`
+ * would be; figures are per series.
+ */
+import { Counter, Registry } from "prom-client";
+import { LATENCY_BOUNDS_MS } from "../src/metrics/log-buckets.ts";
+import { MetricsCollector } from "../src/metrics/metrics-collector.ts";
+import { mustAgree, readSamples } from "./agree.ts";
+import { compare, type Effort, type Measured, seeded } from "./measure.ts";
+import { LABEL_NAMES, labelSets, labelsOf, promClient } from "./request-series.ts";
+
+const SERIES = 10_000;
+const RECORDS_PER_ROUND = 100_000;
+
+type Rendering = {
+  /** Record the same, whatever it is: which series, and a figure from 0 to 1. */
+  readonly record: (series: number, figure: number) => void;
+  readonly render: () => string | Promise<string>;
+};
+
+export async function renderCounters(effort: Effort): Promise<Measured> {
+  const sets = labelSets(SERIES).map(labelsOf);
+  const metrics = new MetricsCollector({ namespace: "" });
+  const registry = new Registry();
+  const counter = new Counter({
+    name: "orders_total",
+    help: "orders_total, as recorded by the service.",
+    labelNames: LABEL_NAMES,
+    registers: [registry],
+  });
+  const value = (figure: number) => 1 + Math.floor(figure * 1_000);
+  return compareRenderings(`render_counters@${SERIES}`, effort, {
+    ours: {
+      record: (series, figure) => {
+        const labels = sets[series];
+        if (labels) metrics.incrementCounter("orders_total", { value: value(figure), labels });
+      },
+      render: () => metrics.exportPrometheusFormat(),
+    },
+    promClient: {
+      record: (series, figure) => counter.inc(sets[series] ?? {}, value(figure)),
+      render: () => registry.metrics(),
+    },
+  });
+}
+
+export async function renderHistograms(effort: Effort): Promise<Measured> {
+  const sets = labelSets(SERIES);
+  const metrics = new MetricsCollector({ namespace: "" });
+  const { histogram, registry } = promClient();
+  // Only the histogram: without a status code, requests are counted per series too.
+  registry.removeSingleMetric("request_total");
+  const latencyMs = (figure: number) => Math.exp(3 + figure * 4);
+  const measured = await compareRenderings(`render_histograms@${SERIES}`, effort, {
+    ours: {
+      record: (series, figure) =>
+        metrics.recordLatency("request_latency_ms", latencyMs(figure), {
+          labels: labelsOf(sets[series] ?? sets[0]),
+        }),
+      render: () => metrics.exportPrometheusFormat(),
+    },
+    promClient: {
+      record: (series, figure) =>
+        histogram.observe(labelsOf(sets[series] ?? sets[0]), latencyMs(figure) / 1_000),
+      render: () => registry.metrics(),
+    },
+  });
+  const samples = LATENCY_BOUNDS_MS.length + 3;
+  return { ...measured, notes: [`A histogram is ${samples} samples: the figures are of all.`] };
+}
+
+async function compareRenderings(
+  name: string,
+  effort: Effort,
+  sides: { readonly ours: Rendering; readonly promClient: Rendering },
+): Promise<Measured> {
+  for (const { record } of [sides.ours, sides.promClient]) {
+    const random = seeded(1);
+    for (let series = 0; series < SERIES; series++) record(series, random());
+  }
+  const mustShowTheSame = async () =>
+    mustAgree(
+      "prom-client",
+      readSamples(await sides.ours.render()),
+      readSamples(await sides.promClient.render()),
+    );
+  await mustShowTheSame();
+
+  let chars = 0;
+  const contestant = (who: string, { record, render }: Rendering) => {
+    const random = seeded(2);
+    return {
+      name: who,
+      prepare: () => {
+        for (let i = 0; i < RECORDS_PER_ROUND; i++) record(Math.floor(random() * SERIES), random());
+      },
+      run: async (times: number) => {
+        for (let i = 0; i < times; i++) chars += (await render()).length;
+      },
+    };
+  };
+  const ours = contestant("ours", sides.ours);
+  const promClientSide = contestant("prom-client", sides.promClient);
+  const rows = await compare(name, [ours, promClientSide], effort);
+  if (chars === 0) throw new Error("Nothing was rendered.");
+  return {
+    rows: rows.map((row) => ({
+      ...row,
+      oursNs: row.oursNs / SERIES,
+      peerNs: row.peerNs / SERIES,
+    })),
+    notes: [],
+  };
+}
