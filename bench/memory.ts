@@ -2,10 +2,8 @@
  * What a series takes in memory: a latency histogram and a counter of its requests, with
  * 5 labels. Of ours: the heap, and the shared memory that holds the totals.
  */
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { MetricsCollector } from "../src/metrics/metrics-collector.ts";
-import { grouped, type Measured } from "./measure.ts";
+import { collectGarbage, grouped, type Measured } from "./measure.ts";
 import { labelSets, labelsOf, openTelemetry, promClient } from "./request-series.ts";
 
 const SERIES = 10_000;
@@ -64,11 +62,8 @@ export async function memory(): Promise<Measured> {
 }
 
 function bytesPerSeries(fill: Fill): number {
-  setFlagsFromString("--expose-gc");
-  const collectGarbage: unknown = runInNewContext("gc");
-  if (typeof collectGarbage !== "function") throw new Error("This Node cannot collect garbage.");
   const heapBytes = () => {
-    collectGarbage();
+    collectGarbage("major");
     return process.memoryUsage().heapUsed;
   };
   const before = heapBytes();

@@ -112,18 +112,24 @@ export class MetricsCollector extends MetricsRecorder {
     const shard = arena.claimShard(threadId);
     if (shard === undefined) throw new Error("A new collector has no place for its own thread.");
     const ledger = new Ledger(arena, { ownShard: shard, historySize });
+    const namespace = options.namespace ?? "dspy";
+    const familyOf = createFamilies(namespace);
+    const text = new PrometheusText(ledger, familyOf);
     const recorder = new Recorder(arena, shard, {
       clock,
       ringSamples: ownRingSamples(historySize),
-      onTick: () => ledger.drain(),
+      onTick: () => {
+        ledger.drain();
+        text.rest(clock.now());
+      },
     });
     super(recorder, () => this.#stop());
     this.#arena = arena;
     this.#ledger = ledger;
     this.#clock = clock;
-    this.#namespace = options.namespace ?? "dspy";
-    this.#familyOf = createFamilies(this.#namespace);
-    this.#text = new PrometheusText(ledger, this.#familyOf);
+    this.#namespace = namespace;
+    this.#familyOf = familyOf;
+    this.#text = text;
     this.#sender = options.sender;
     this.#steadyNow = () => recorder.shard.now();
   }
@@ -255,7 +261,7 @@ export class MetricsCollector extends MetricsRecorder {
   /** Text 0.0.4, or OpenMetrics with exemplars. */
   exportPrometheusFormat(options: { readonly openMetrics?: boolean } = {}): string {
     if (options.openMetrics) return renderOpenMetrics(this.snapshot(), this.#familyOf);
-    return this.#text.render(this.#metrics());
+    return this.#text.render(this.#metrics(), this.#clock.now());
   }
 
   /** At most 1 000 figures, latencies first. */
