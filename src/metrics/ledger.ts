@@ -141,18 +141,21 @@ export class Ledger {
    */
   summary(
     series: readonly Series[],
-    { startMs, held = this.held() }: { startMs: number; held?: readonly HeldSamples[] },
+    { startMs, held }: { startMs: number; held?: readonly HeldSamples[] },
   ): MetricSummary | undefined {
     const [first] = series;
     if (!first) return undefined;
     const isWanted = new Uint8Array(this.#metricOfSeries.length);
     for (const one of series) isWanted[one.id] = 1;
 
-    const samples = this.#wantedOf(held, startMs, isWanted);
-    const isAllHeld = held.every(
+    // Copying what is held takes longer than all the rest, and is of no use then.
+    const isTooLong = startMs > Number.NEGATIVE_INFINITY && this.#isLost(startMs);
+    const there = isTooLong ? [] : (held ?? this.held());
+    const samples = this.#wantedOf(there, startMs, isWanted);
+    const isAllHeld = there.every(
       ({ lostUpToMs }) => lostUpToMs < startMs || lostUpToMs === Number.NEGATIVE_INFINITY,
     );
-    if (isAllHeld) return summarizeSamples(samples);
+    if (isAllHeld && !isTooLong) return summarizeSamples(samples);
     const totals = startMs === Number.NEGATIVE_INFINITY ? this.#totalsOf(series) : undefined;
     if (totals && samples.length === totals.count) return summarizeSamples(samples);
 
@@ -206,6 +209,11 @@ export class Ledger {
       if (summary) summaries.set(series, summary);
     }
     return summaries;
+  }
+
+  /** Whether a sample from then on has made room for others, in the ring of any thread. */
+  #isLost(startMs: number): boolean {
+    return this.#rings.some((ring) => ring.lostUpToMs(this.#historySize) >= startMs);
   }
 
   /** The raw samples of all threads, no more than the history may hold. */

@@ -128,6 +128,17 @@ export class RingReader {
     if (count > untilWrap) windows.addRing(view, 0, count - untilWrap);
   }
 
+  /** When the newest sample came that is not among the `max` latest; `-Infinity` for none. */
+  lostUpToMs(max: number): number {
+    const ring = ringOf(this.#arena, this.#shard);
+    const head = this.head();
+    if (!ring || max >= ring.capacity || (head <= max && !this.#hasWrapped)) {
+      return Number.NEGATIVE_INFINITY;
+    }
+    const newestLost = (head - max - 1) & (ring.capacity - 1);
+    return this.#arena.doubles[ring.timesAt + newestLost] ?? 0;
+  }
+
   /** What is still there of the samples up to `head`, at most `max`. */
   held(head: number, max: number): HeldSamples | undefined {
     const ring = ringOf(this.#arena, this.#shard);

@@ -50,6 +50,9 @@ type Slice = { readonly endMs: number; readonly entries: Uint32Array };
 /** Calls back with a series' number, a bucket and a count. */
 type See = (series: number, bucket: number, count: number) => void;
 
+/** Slices that end after `startMs`, and not after `endMs`. */
+type Range = { readonly startMs: number; readonly endMs: number };
+
 class Level {
   readonly sliceMs: number;
   readonly keptMs: number;
@@ -124,9 +127,10 @@ class Level {
     }
   }
 
-  closedOfEach(startMs: number, see: See): void {
-    for (const { endMs, entries } of this.#slices) {
-      if (endMs <= startMs) continue;
+  closedOfEach({ startMs, endMs }: Range, see: See): void {
+    for (const slice of this.#slices) {
+      if (slice.endMs <= startMs || slice.endMs > endMs) continue;
+      const { entries } = slice;
       for (let at = 0; at < entries.length; at += 2) {
         const key = entries[at] ?? 0;
         see(key >>> BUCKET_BITS, key & (LOG_BUCKETS - 1), entries[at + 1] ?? 0);
@@ -134,10 +138,11 @@ class Level {
     }
   }
 
-  closed(startMs: number, isWanted: Uint8Array, into: Float64Array): void {
+  closed({ startMs, endMs }: Range, isWanted: Uint8Array, into: Float64Array): void {
     for (let i = this.#slices.length - 1; i >= 0; i--) {
       const slice = this.#slices[i];
       if (!slice || slice.endMs <= startMs) return;
+      if (slice.endMs > endMs) continue;
       const { entries } = slice;
       for (let at = 0; at < entries.length; at += 2) {
         const key = entries[at] ?? 0;
@@ -249,26 +254,40 @@ export class Windows {
 
   /** Adds up the buckets of the wanted series since a time. */
   read(startMs: number, isWanted: Uint8Array, into: Float64Array): void {
-    const covering = this.#openOf(startMs, (series, bucket, count) => {
+    const see: See = (series, bucket, count) => {
       if (isWanted[series] === 1) into[bucket] = (into[bucket] ?? 0) + count;
-    });
-    covering?.closed(startMs, isWanted, into);
+    };
+    this.#slicesSince(startMs, see, (level, range) => level.closed(range, isWanted, into));
   }
 
   /** The same of all series, unsorted and not added up. */
   each(startMs: number, see: See): void {
-    this.#openOf(startMs, see)?.closedOfEach(startMs, see);
+    this.#slicesSince(startMs, see, (level, range) => level.closedOfEach(range, see));
   }
 
-  /** @returns the finest level that reaches back so far; what is in no slice yet was seen. */
-  #openOf(startMs: number, see: See): Level | undefined {
+  /**
+   * Fine slices up to where a coarse one begins, and from there on the coarse ones, which
+   * say the same in fewer entries: a minute is read in a third of the time.
+   */
+  #slicesSince(startMs: number, seeOpen: See, seeClosed: (level: Level, range: Range) => void) {
     this.#flushDense();
     const covering = this.#levels.findIndex((level) => level.coveredSinceMs <= startMs);
-    const chosen = covering < 0 ? this.#levels.length - 1 : covering;
+    let chosen = covering < 0 ? this.#levels.length - 1 : covering;
+    let fromMs = startMs;
+    for (let level = this.#levels[chosen]; level; level = this.#levels[chosen]) {
+      const next = this.#levels[chosen + 1];
+      const nextMs = next ? Math.ceil(fromMs / next.sliceMs) * next.sliceMs : 0;
+      if (!next || nextMs >= next.openEndMs || next.coveredSinceMs > nextMs) {
+        seeClosed(level, { startMs: fromMs, endMs: Number.POSITIVE_INFINITY });
+        break;
+      }
+      seeClosed(level, { startMs: fromMs, endMs: nextMs });
+      fromMs = nextMs;
+      chosen++;
+    }
     this.#levels.forEach((level, index) => {
-      if (index <= chosen && level.openEndMs > startMs) level.open(see);
+      if (index <= chosen && level.openEndMs > startMs) level.open(seeOpen);
     });
-    return this.#levels[chosen];
   }
 
   /** Of the finest slice that has not ended. */
