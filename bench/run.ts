@@ -2,7 +2,9 @@
  * `npm run bench`: the monitoring components against the best there is, as a table, or
  * as JSON with `--json`. `npm run bench -- record_request` runs what begins so.
  */
+
 import { parseArgs } from "node:util";
+import { labelShapes } from "./label-shapes.ts";
 import { type Effort, FULL, grouped, type Measured, nsText, QUICK, type Row } from "./measure.ts";
 import { memory } from "./memory.ts";
 import { boundHandle, recordRequest } from "./record-request.ts";
@@ -34,6 +36,7 @@ const benches: readonly Bench[] = [
   { name: "render_counters@10000", run: renderCounters, goals: { "prom-client": 40 } },
   { name: "render_histograms@10000", run: renderHistograms, goals: { "prom-client": 40 } },
   { name: "track_error@5_patterns", run: trackErrors, goals: { scan: 1_000 } },
+  { name: "label_shapes", run: labelShapes, goals: {} },
   { name: "memory", run: memory, goals: {} },
 ];
 

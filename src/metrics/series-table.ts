@@ -1,20 +1,27 @@
 /**
  * Finds the handle of a series by the label object that the caller has just made. Open
- * addressing over a hash of each value's length and three of its characters; every name
+ * addressing over a hash of each value's length and two of its characters; every name
  * and value is compared on a hit, so a collision costs time and never correctness. Names
  * that differ only where the hash does not look make long probes: then the table is
- * built anew with a hash over all characters.
+ * built anew with a hash that looks at more, in the end at all, with a seed of its own.
  *
  * What is compared lies side by side in one array: at 1 000 series with 5 labels a
  * look-up takes 40 ns, where an object per entry takes 90, and a `Map` keyed by the
  * joined text 400.
  */
 
-/** Longest probe before the hash looks at every character. */
-const PROBES_MAX = 8;
+/** Longest probe, and more than its share that all entries together may need, before the hash looks at more. */
+const PROBES_MAX = 64;
+const PROBES_SPARE = 64;
 /** The same labels in another order are another entry; when there are more, they are looked up slowly. */
 const ENTRIES_PER_SERIES = 2;
 const CAPACITY_MIN = 64;
+
+/** How much of a text the hash looks at. */
+const LOOK_AT_TWO = 0;
+const LOOK_AT_ENDS = 1;
+const LOOK_AT_ALL = 2;
+type Look = typeof LOOK_AT_TWO | typeof LOOK_AT_ENDS | typeof LOOK_AT_ALL;
 
 // An entry: these, then the values in the order of the names.
 const FIRST = 0;
@@ -34,13 +41,18 @@ export class SeriesTable<Handle> {
   #mask = CAPACITY_MIN - 1;
   readonly #entries: unknown[] = [];
   readonly #starts: number[] = [];
-  #hashesAll = false;
+  #look: Look = LOOK_AT_TWO;
+  /** Probes beyond the first, of all entries. */
+  #moreProbes = 0;
+  readonly #seed: number;
   readonly #entriesMax: number;
   /** Label names in their order: most callers use few combinations. */
   readonly #namesByKey = new Map<string, readonly string[]>();
 
-  constructor(seriesMax: number) {
+  /** @param seed nobody outside can know, so nobody can choose names that collide. */
+  constructor(seriesMax: number, seed = Math.floor(Math.random() * 2 ** 32)) {
     this.#entriesMax = seriesMax * ENTRIES_PER_SERIES;
+    this.#seed = seed | 0;
   }
 
   find(first: string, second: string | undefined, labels: Labels | undefined): Handle | undefined {
@@ -97,15 +109,16 @@ export class SeriesTable<Handle> {
       this.#rebuild((this.#mask + 1) * 2);
       return;
     }
-    const probes = this.#place(start, this.#hashOf(first, second, labels));
-    if (probes > PROBES_MAX && !this.#hashesAll) {
-      this.#hashesAll = true;
-      this.#rebuild(this.#mask + 1);
-    }
+    if (!this.#place(start, this.#hashOf(first, second, labels))) this.#lookAtMore();
+  }
+
+  #lookAtMore(): void {
+    this.#look = this.#look === LOOK_AT_TWO ? LOOK_AT_ENDS : LOOK_AT_ALL;
+    this.#rebuild(this.#mask + 1);
   }
 
   #share(names: readonly string[]): readonly string[] {
-    const key = names.join("\u0000");
+    const key = JSON.stringify(names);
     const known = this.#namesByKey.get(key);
     if (known) return known;
     this.#namesByKey.set(key, names);
@@ -113,29 +126,31 @@ export class SeriesTable<Handle> {
   }
 
   #hashOf(first: string, second: string | undefined, labels: Labels | undefined): number {
-    if (this.#hashesAll) return this.#hashAllOf(first, second, labels);
-    let hash = hashSome(first, 17);
-    if (second !== undefined) hash = hashSome(second, hash);
+    if (this.#look !== LOOK_AT_TWO) return this.#hashMoreOf(first, second, labels);
+    let hash = hashTwo(first, 17);
+    if (second !== undefined) hash = hashTwo(second, hash);
     if (labels !== undefined) {
       for (const name in labels) {
         const value: unknown = labels[name];
-        if (typeof value === "string") hash = hashSome(value, hash);
+        if (typeof value === "string") hash = hashTwo(value, hash);
       }
     }
     return hash ^ (hash >>> 15);
   }
 
-  #hashAllOf(first: string, second: string | undefined, labels: Labels | undefined): number {
-    let hash = hashAll(first, 17);
-    if (second !== undefined) hash = hashAll(second, hash);
+  #hashMoreOf(first: string, second: string | undefined, labels: Labels | undefined): number {
+    const hashText = this.#look === LOOK_AT_ENDS ? hashEnds : hashAll;
+    let hash = hashText(first, this.#seed);
+    if (second !== undefined) hash = hashText(second, hash);
     for (const name in labels) {
       const value: unknown = labels[name];
-      if (typeof value === "string") hash = hashAll(value, hash);
+      if (typeof value === "string") hash = hashText(value, hash);
     }
     return hash ^ (hash >>> 15);
   }
 
-  #place(start: number, hash: number): number {
+  /** @returns whether the hash tells the entries well enough apart; there is no better one than of all. */
+  #place(start: number, hash: number): boolean {
     let slot = hash & this.#mask;
     let probes = 1;
     while ((this.#slots[slot * 2 + 1] ?? 0) !== 0) {
@@ -144,12 +159,16 @@ export class SeriesTable<Handle> {
     }
     this.#slots[slot * 2] = hash;
     this.#slots[slot * 2 + 1] = start + 1;
-    return probes;
+    this.#moreProbes += probes - 1;
+    // A table that is half full needs half a probe more on average, if the hash is good.
+    const isGood = probes <= PROBES_MAX && this.#moreProbes <= this.#starts.length + PROBES_SPARE;
+    return isGood || this.#look === LOOK_AT_ALL;
   }
 
   #rebuild(capacity: number): void {
     this.#slots = new Int32Array(capacity * 2);
     this.#mask = capacity - 1;
+    this.#moreProbes = 0;
     for (const start of this.#starts) {
       const first = String(this.#entries[start + FIRST]);
       const second = this.#entries[start + SECOND];
@@ -158,7 +177,7 @@ export class SeriesTable<Handle> {
         name,
         String(this.#entries[start + VALUES + i]),
       ]);
-      const probes = this.#place(
+      const isGood = this.#place(
         start,
         this.#hashOf(
           first,
@@ -166,33 +185,41 @@ export class SeriesTable<Handle> {
           Object.fromEntries(labels),
         ),
       );
-      if (probes > PROBES_MAX && !this.#hashesAll) {
-        this.#hashesAll = true;
-        this.#rebuild(capacity);
+      if (!isGood) {
+        this.#lookAtMore();
         return;
       }
     }
   }
 }
 
-/**
- * The length, the last two characters and the middle one: what differs between most
- * names (`agent-17`, `us-west`). Looking at one costs 2 ns.
- */
-function hashSome(text: string, hash: number): number {
+/** The length, the last character and the middle one. Looking at one costs 2 ns. */
+function hashTwo(text: string, hash: number): number {
   const length = text.length;
-  if (length < 2) return Math.imul(hash ^ (length === 0 ? 47 : text.charCodeAt(0)), 0x9e3779b1);
+  if (length === 0) return Math.imul(hash ^ 47, 0x9e3779b1);
   const sampled =
-    length ^
-    (text.charCodeAt(length - 1) << 6) ^
-    (text.charCodeAt(length - 2) << 13) ^
-    (text.charCodeAt(length >> 1) << 20);
+    length ^ (text.charCodeAt(length - 1) << 8) ^ (text.charCodeAt(length >> 1) << 18);
   const mixed = Math.imul(hash ^ sampled, 0x9e3779b1);
+  return mixed ^ (mixed >>> 15);
+}
+
+/** The length, the first character and the last four: numbers at the end (`agent-1234`). */
+function hashEnds(text: string, hash: number): number {
+  const length = text.length;
+  let mixed = hashTwo(text, hash);
+  if (length === 0) return mixed;
+  const from = length > 4 ? length - 4 : 0;
+  mixed = Math.imul(mixed ^ text.charCodeAt(0), 0x85ebca6b);
+  for (let i = from; i < length - 1; i++) {
+    mixed = Math.imul((mixed >>> 13) ^ mixed ^ text.charCodeAt(i), 0x85ebca6b);
+  }
   return mixed ^ (mixed >>> 15);
 }
 
 function hashAll(text: string, hash: number): number {
   let mixed = hash ^ text.length;
-  for (let i = 0; i < text.length; i++) mixed = Math.imul(mixed ^ text.charCodeAt(i), 0x01000193);
+  for (let i = 0; i < text.length; i++) {
+    mixed = Math.imul((mixed >>> 13) ^ mixed ^ text.charCodeAt(i), 0x5bd1e995);
+  }
   return mixed ^ (mixed >>> 15);
 }
