@@ -10,7 +10,7 @@ import { isWanted, toAgentSpan } from "../src/ingest/otlp/agent-span.ts";
 import { decodeTracesProtobuf } from "../src/ingest/otlp/decode-protobuf.ts";
 import { OpenTraces } from "../src/ingest/otlp/open-traces.ts";
 import { Agents } from "../src/live/agents.ts";
-import { type Contestant, compare, type Row } from "./measure.ts";
+import { type Contestant, compare, type Effort, type Measured } from "./measure.ts";
 import {
   type KeyValueMessage,
   type SpanMessage,
@@ -23,31 +23,36 @@ const SPANS = 512;
 const VARIANTS = 32;
 const RECORDINGS = new URL("../fixtures/telemetry/captures/", import.meta.url);
 
-export function ingestRows({ rounds = 15 } = {}): Row[] {
-  return [
-    { name: "otlp_to_modules@callback", prefix: "callback-" },
-    { name: "otlp_to_modules@openinference_litellm", prefix: "openinference-litellm-" },
-  ].flatMap(({ name, prefix }) => {
-    const batches = batchesOf(prefix);
-    const [first] = batches;
-    if (!first) throw new Error(`There are no recordings ${prefix}*.`);
-    const [ours, theirs] = [new Ours(), new Protobufjs()];
-    for (const batch of batches) {
-      ours.take(batch);
-      theirs.take(batch);
-    }
-    if (ours.calls() !== theirs.calls() || ours.calls() === 0) {
-      throw new Error(`${name}: ours counts ${ours.calls()} calls, protobufjs ${theirs.calls()}.`);
-    }
-    return compare(
-      name,
-      [
-        contestant("ours", batches, () => new Ours()),
-        contestant("protobufjs", batches, () => new Protobufjs()),
-      ],
-      rounds,
-    ).map((row) => ({ ...row, oursNs: row.oursNs / SPANS, peerNs: row.peerNs / SPANS }));
-  });
+/** By the convention that the recorded programs were instrumented with. */
+export async function ingest(
+  recordings: "callback" | "openinference_litellm",
+  effort: Effort,
+): Promise<Measured> {
+  const name = `otlp_to_modules@${recordings}`;
+  const prefix = `${recordings.replace("_", "-")}-`;
+  const batches = batchesOf(prefix);
+  const [first] = batches;
+  if (!first) throw new Error(`There are no recordings ${prefix}*.`);
+  const [ours, theirs] = [new Ours(), new Protobufjs()];
+  for (const batch of batches) {
+    ours.take(batch);
+    theirs.take(batch);
+  }
+  if (ours.calls() !== theirs.calls() || ours.calls() === 0) {
+    throw new Error(`${name}: ours counts ${ours.calls()} calls, protobufjs ${theirs.calls()}.`);
+  }
+  const rows = await compare(
+    name,
+    [
+      contestant("ours", batches, () => new Ours()),
+      contestant("protobufjs", batches, () => new Protobufjs()),
+    ],
+    effort,
+  );
+  return {
+    rows: rows.map((row) => ({ ...row, oursNs: row.oursNs / SPANS, peerNs: row.peerNs / SPANS })),
+    notes: [],
+  };
 }
 
 type Reader = { take(batch: Uint8Array): void };
@@ -62,7 +67,6 @@ function contestant(
   let taken = 0;
   return {
     name,
-    timesPerRound: VARIANTS,
     run(times) {
       for (let i = 0; i < times; i++) {
         if (taken % VARIANTS === 0) reader = create();

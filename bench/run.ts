@@ -4,6 +4,7 @@
  */
 
 import { parseArgs } from "node:util";
+import { ingest } from "./ingest.ts";
 import { labelShapes } from "./label-shapes.ts";
 import { type Effort, FULL, grouped, type Measured, nsText, QUICK, type Row } from "./measure.ts";
 import { memory } from "./memory.ts";
@@ -36,6 +37,16 @@ const benches: readonly Bench[] = [
   { name: "render_counters@10000", run: renderCounters, goals: { "prom-client": 40 } },
   { name: "render_histograms@10000", run: renderHistograms, goals: { "prom-client": 40 } },
   { name: "track_error@5_patterns", run: trackErrors, goals: { scan: 1_000 } },
+  {
+    name: "otlp_to_modules@callback",
+    run: (effort) => ingest("callback", effort),
+    goals: { protobufjs: 5 },
+  },
+  {
+    name: "otlp_to_modules@openinference_litellm",
+    run: (effort) => ingest("openinference_litellm", effort),
+    goals: { protobufjs: 5 },
+  },
   { name: "label_shapes", run: labelShapes, goals: {} },
   { name: "memory", run: memory, goals: {} },
 ];
