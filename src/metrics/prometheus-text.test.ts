@@ -81,3 +81,33 @@ test("what is kept between scrapes shows the same as what is written anew", () =
     { numRuns: 100 },
   );
 });
+
+test("a text that is too long to keep is still all there", () => {
+  const clock = { now: () => 1_767_225_600_000, every: () => () => {}, after: () => () => {} };
+  const metrics = new MetricsCollector({ clock });
+  const text = "x".repeat(1_000);
+  for (let i = 0; i < 1_150; i++) {
+    metrics.recordLatency("wait_ms", i, { labels: { id: `${i}`, a: text, b: text, c: text } });
+  }
+  const kept = metrics.exportPrometheusFormat();
+  assert.ok(kept.length > 64 * 1024 * 1024, `${kept.length}`);
+  assert.ok(kept === plain(metrics));
+  metrics.incrementCounter("late");
+  assert.ok(metrics.exportPrometheusFormat().endsWith("dspy_late_total 1\n"));
+  metrics.close();
+});
+
+test("a text that nobody asks for any more is let go, and comes back the same", () => {
+  let nowMs = 1_767_225_600_000;
+  const clock = { now: () => nowMs, every: () => () => {}, after: () => () => {} };
+  const metrics = new MetricsCollector({ clock });
+  metrics.incrementCounter("orders", { value: 7 });
+  const before = metrics.exportPrometheusFormat();
+  nowMs += 3_600_000;
+  // The clock is looked at while something is recorded.
+  for (let i = 0; i < 1_024; i++) metrics.recordLatency("wait_ms", 1);
+  assert.ok(metrics.exportPrometheusFormat().startsWith(before.slice(0, -1)));
+  metrics.incrementCounter("orders", { value: 3 });
+  assert.match(metrics.exportPrometheusFormat(), /^dspy_orders_total 10$/m);
+  metrics.close();
+});

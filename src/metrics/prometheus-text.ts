@@ -10,8 +10,11 @@ type FamilyOf = ReturnType<typeof createFamilies>;
 /**
  * Of the text that is kept from one scrape to the next, and what belongs to it: room for
  * 300 000 counters or 17 000 histograms. A longer text is written anew each time.
+ * While it grows there may be two of it for a moment.
  */
 export const KEPT_TEXT_BYTES_MAX = 64 * 1024 * 1024;
+/** With the longest labels that there can be, less than 10 MB: the limit is seen in time. */
+const SERIES_AT_ONCE = 100;
 /** Nobody has asked for so long: the text is let go. */
 const KEPT_TEXT_IDLE_MS = 5 * 60_000;
 
@@ -66,18 +69,18 @@ export class PrometheusText {
       }
       shown.first = line;
       const perSeries = linesOf(metric);
-      const end = line + shown.series * perSeries;
-      if (shown.series < metric.series.length) {
-        const texts = this.#textsOf(metric, metric.series.slice(shown.series), shown.series === 0);
-        this.#slab.insert(end, texts);
-        shown.series = metric.series.length;
+      while (shown.series < metric.series.length) {
+        const added = metric.series.slice(shown.series, shown.series + SERIES_AT_ONCE);
+        const texts = this.#textsOf(metric, added, shown.series === 0);
+        this.#slab.insert(line + shown.series * perSeries, texts);
+        shown.series += added.length;
+        if (this.#slab.sizeBytes > KEPT_TEXT_BYTES_MAX) {
+          this.#isTooLong = true;
+          this.#forget();
+          return;
+        }
       }
       line += shown.series * perSeries;
-      if (this.#slab.sizeBytes > KEPT_TEXT_BYTES_MAX) {
-        this.#isTooLong = true;
-        this.#forget();
-        return;
-      }
     }
   }
 
