@@ -24,7 +24,7 @@ export type Measured = {
 export type Effort = { readonly rounds: number; readonly roundMs: number };
 
 /** The clock of a thread moves in steps of up to 4 ms: a round takes many of them. */
-export const FULL: Effort = { rounds: 21, roundMs: 60 };
+export const FULL: Effort = { rounds: 15, roundMs: 50 };
 /** Shows that everything still works; its figures mean nothing. */
 export const QUICK: Effort = { rounds: 1, roundMs: 40 };
 
