@@ -70,7 +70,8 @@ export class SeriesTable<Handle> {
       let i = 0;
       if (labels !== undefined) {
         for (const name in labels) {
-          if (names[i] !== name || entries[start + VALUES + i] !== labels[name]) {
+          // Values first: they differ more often, which is 5 % of a whole record.
+          if (entries[start + VALUES + i] !== labels[name] || names[i] !== name) {
             i = -1;
             break;
           }
