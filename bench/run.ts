@@ -80,7 +80,8 @@ async function main(args: readonly string[]): Promise<number> {
   }
   process.stdout.write(options.json ? `${JSON.stringify(rows, null, 2)}\n` : table(rows));
   // With --json, standard output is the array and nothing else.
-  (options.json ? process.stderr : process.stdout).write(`\n${notes.join("\n")}\n`);
+  const beside = options.json ? process.stderr : process.stdout;
+  if (notes.length > 0) beside.write(`\n${notes.join("\n")}\n`);
   return 0;
 }
 
