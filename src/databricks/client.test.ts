@@ -38,7 +38,7 @@ async function withServer(
     signIn = token,
     totalTimeoutMs = 2 * TIMEOUT_MS,
     skipsUpToMs = TIMEOUT_MS - 1,
-  }: { signIn?: SignIn; totalTimeoutMs?: number; skipsUpToMs?: number } = {},
+  }: { signIn?: SignIn | null; totalTimeoutMs?: number; skipsUpToMs?: number } = {},
 ) {
   const seen: Seen[] = [];
   const server = createServer((request, response) => {
@@ -552,4 +552,28 @@ test("a secret that is refused says what to check", () =>
       );
     },
     { signIn: principal },
+  ));
+
+test("a list in a query repeats its name, and text goes out as it is", () =>
+  withServer([ok], async ({ client, seen }) => {
+    const path = apiPath`/x`;
+    await client.getJson(path, { purpose, query: { id: ["a b", "c&d"], other: "1" } });
+    await client.getJson(path, { purpose, query: "sig=a%2Fb+c%20d" });
+    assert.deepEqual(
+      seen.map(({ url }) => url),
+      ["/x?id=a+b&id=c%26d&other=1", "/x?sig=a%2Fb+c%20d"],
+    );
+  }));
+
+test("where nobody signs in, nothing is sent for it, and a refusal is not repeated", () =>
+  withServer(
+    [answer(401, {})],
+    async ({ client, seen }) => {
+      await assert.rejects(list(client), DatabricksError);
+      assert.deepEqual(
+        seen.map(({ authorization }) => authorization),
+        [undefined],
+      );
+    },
+    { signIn: null },
   ));

@@ -5,18 +5,29 @@
  */
 import type { Clock } from "../clock.ts";
 import type { ApiPath } from "./api-path.ts";
-import type { Credentials } from "./credentials.ts";
+import type { Credentials, SignIn } from "./credentials.ts";
 import { type CallContext, type JsonAnswer, parseJson, statusError } from "./read-answer.ts";
 import { createTokenSource } from "./token-source.ts";
-import { createTransport, type Fetch, type HttpAnswer, type HttpRequest } from "./transport.ts";
+import {
+  createTransport,
+  type Fetch,
+  type HttpAnswer,
+  type HttpRequest,
+  type Query,
+} from "./transport.ts";
 
 export type CallOptions = {
   /** What is tried, as it reads after "cannot", such as `list the serving endpoints`. */
   readonly purpose: string;
-  readonly query?: Readonly<Record<string, string>>;
+  readonly query?: Query;
   /** What to grant, as a sentence, should the answer be 403. */
   readonly permission?: string;
   readonly signal?: AbortSignal | undefined;
+};
+
+export type TextOptions = CallOptions & {
+  /** `text/plain` by default. */
+  readonly accept?: string;
 };
 
 export type PostOptions = CallOptions & {
@@ -34,12 +45,13 @@ export type DatabricksClient = {
   /** Where the credentials come from, such as `environment` or `profile prod`. */
   readonly source: string;
   getJson(path: ApiPath, options: CallOptions): Promise<JsonAnswer>;
-  getText(path: ApiPath, options: CallOptions): Promise<string>;
+  getText(path: ApiPath, options: TextOptions): Promise<string>;
   postJson(path: ApiPath, body: unknown, options: PostOptions): Promise<JsonAnswer>;
 };
 
 export type DatabricksClientOptions = {
-  readonly credentials: Credentials;
+  /** Without `signIn` nothing is: for a server that asks for none, such as an MLflow server. */
+  readonly credentials: Omit<Credentials, "signIn"> & { readonly signIn: SignIn | null };
   readonly fetch: Fetch;
   readonly clock: Clock;
   /** From 0 to 1, as `Math.random`. */
@@ -72,14 +84,17 @@ export function createDatabricksClient(options: DatabricksClientOptions): Databr
   ): Promise<{ answer: HttpAnswer; context: CallContext }> {
     const send = async () => {
       const token = await tokens.token();
-      const authorization = `Bearer ${token.reveal()}`;
-      const headers = { ...request.headers, authorization, "user-agent": "dspy-databricks-agents" };
+      const headers = {
+        ...request.headers,
+        ...(token && { authorization: `Bearer ${token.reveal()}` }),
+        "user-agent": "dspy-databricks-agents",
+      };
       return { token, answer: await transport.send({ ...request, headers }) };
     };
 
     let { token, answer } = await send();
     // A refused call was not done, so any may be repeated with a new token, once.
-    if (answer.status === 401 && tokens.refused(token)) ({ token, answer } = await send());
+    if (answer.status === 401 && token && tokens.refused(token)) ({ token, answer } = await send());
 
     const context: CallContext = { host, source, secrets: tokens.secrets, permission };
     if (answer.status < 200 || answer.status >= 300)
@@ -98,7 +113,7 @@ export function createDatabricksClient(options: DatabricksClientOptions): Databr
     getJson: (path, options) =>
       json(get(path, { ...options, accept: "application/json" }), options),
     async getText(path, options) {
-      const { answer } = await call(get(path, { ...options, accept: "text/plain" }), options);
+      const { answer } = await call(get(path, { accept: "text/plain", ...options }), options);
       return answer.text;
     },
     postJson: (path, body, options) =>
@@ -118,7 +133,7 @@ export function createDatabricksClient(options: DatabricksClientOptions): Databr
   };
 }
 
-function get(path: ApiPath, options: CallOptions & { readonly accept: string }): HttpRequest {
+function get(path: ApiPath, options: TextOptions & { readonly accept: string }): HttpRequest {
   return {
     purpose: options.purpose,
     method: "GET",

@@ -11,7 +11,8 @@ import { Secret } from "./secret.ts";
 import type { HttpAnswer, HttpRequest, Transport } from "./transport.ts";
 
 export type TokenSource = {
-  token(): Promise<Secret>;
+  /** `null` where nobody has to sign in. */
+  token(): Promise<Secret | null>;
   /**
    * Says that Databricks refused this token. Returns whether another one may be
    * had; if so, the next `token()` asks for it.
@@ -32,12 +33,15 @@ const REFUSED_REFRESH_MIN_MS = 60_000;
 const DEFAULT_LIFE_S = 3600;
 
 export function createTokenSource(input: {
-  readonly signIn: SignIn;
+  readonly signIn: SignIn | null;
   readonly source: string;
   readonly transport: Transport;
   readonly clock: Clock;
 }): TokenSource {
   const { signIn } = input;
+  if (signIn === null) {
+    return { token: async () => null, refused: () => false, secrets: () => [] };
+  }
   if (signIn.kind === "token") {
     const { token } = signIn;
     return { token: async () => token, refused: () => false, secrets: () => [token] };

@@ -9,12 +9,15 @@ import type { Clock } from "../clock.ts";
 import type { ErrorCode } from "../monitor-error.ts";
 import { DatabricksError, type FailedCall } from "./databricks-error.ts";
 
+/** A list of values is sent as the parameter repeated. Text is sent as it is: who signed it did so byte by byte. */
+export type Query = string | Readonly<Record<string, string | readonly string[]>>;
+
 export type HttpRequest = {
   /** What is tried, as it reads after "cannot", such as `list the serving endpoints`. */
   readonly purpose: string;
   readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   readonly path: string;
-  readonly query?: Readonly<Record<string, string>> | undefined;
+  readonly query?: Query | undefined;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | undefined;
   /** Whether sending it twice has the effect of sending it once. */
@@ -120,8 +123,7 @@ async function sendOnce(request: HttpRequest, options: TransportOptions): Promis
   });
 
   try {
-    const query = request.query ? `?${new URLSearchParams(request.query)}` : "";
-    const response = await options.fetch(options.host + request.path + query, {
+    const response = await options.fetch(options.host + request.path + queryOf(request), {
       method: request.method,
       headers: { ...request.headers },
       body: request.body ?? null,
@@ -143,6 +145,15 @@ async function sendOnce(request: HttpRequest, options: TransportOptions): Promis
     cancelDeadline();
     signal?.removeEventListener("abort", stop);
   }
+}
+
+function queryOf({ query = "" }: HttpRequest): string {
+  if (typeof query === "string") return query && `?${query}`;
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    for (const one of [value].flat()) parameters.append(name, one);
+  }
+  return `?${parameters}`;
 }
 
 /** The text of a body, or `null` once it is larger than allowed. Counts unpacked bytes as they come. */
