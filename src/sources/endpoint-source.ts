@@ -19,12 +19,17 @@ import {
   readEndpointMetrics,
 } from "../ingest/endpoint-metrics/endpoint-metrics.ts";
 import { endpointComponent, healthOfEndpoint } from "../ingest/endpoint-state/endpoint-state.ts";
-import { MonitorError } from "../monitor-error.ts";
 import { foreignLine } from "../signals/foreign-line.ts";
 import type { HealthResult } from "../signals/health-result.ts";
 import type { Sample } from "../signals/sample.ts";
 import { forEachBounded } from "./for-each-bounded.ts";
 import { backoffMs, type PollLoop, startPollLoop } from "./poll-loop.ts";
+import {
+  createProgress,
+  MESSAGE_MAX_CHARS,
+  type OnProblem,
+  type SourceStatus,
+} from "./progress.ts";
 
 export type EndpointBatch = {
   readonly samples: readonly Sample[];
@@ -34,15 +39,6 @@ export type EndpointBatch = {
 };
 
 export type SourceName = "endpoints" | "endpoint-metrics";
-
-export type SourceStatus = {
-  readonly name: SourceName;
-  readonly state: "ok" | "failing" | "waiting";
-  /** When Databricks was last asked with success; what it said then is delivered. */
-  readonly asOfMs: number | null;
-  readonly lagMs: number | null;
-  readonly message: string;
-};
 
 export type EndpointSourceOptions = {
   readonly client: DatabricksClient;
@@ -56,12 +52,11 @@ export type EndpointSourceOptions = {
    * come again with the next poll, metrics too, if they still are of the same minute.
    */
   readonly onBatch: (batch: EndpointBatch) => Promise<void>;
-  /** Called when a problem begins or becomes another, not each time that it lasts. */
-  readonly onProblem: (problem: { readonly source: SourceName; readonly error: unknown }) => void;
+  readonly onProblem: OnProblem<SourceName>;
 };
 
 export type EndpointSource = {
-  status(): SourceStatus[];
+  status(): SourceStatus<SourceName>[];
   /** Stops asking. Resolves once nothing is under way; no batch comes after that. */
   close(): Promise<void>;
 };
@@ -79,9 +74,6 @@ const UNKNOWN_AFTER_FAILURES = 2;
 const METRICS_REFUSED_RETRY_MS = 300_000;
 /** After so many endpoints that failed one after another, it is not the endpoints. */
 const SWEEP_FAILURES_MAX = 5;
-
-/** Longest message of a failure. */
-const MESSAGE_MAX_CHARS = 600;
 
 type Detail = { readonly endpoint: ServingEndpoint; readonly readAtMs: number };
 
@@ -412,55 +404,6 @@ function unknown(
 ): HealthResult {
   const component = endpointComponent(name);
   return { component, endpoint: name, status: "unknown", state, message, latencyMs: null, timeMs };
-}
-
-type Progress = {
-  succeeded(asOfMs: number, message: string): void;
-  failed(error: unknown): void;
-  /** A problem that does not stop the rest. */
-  noticed(error: unknown): void;
-  asOfMs(): number | null;
-  status(): SourceStatus;
-};
-
-/** Keeps how far one kind of polling has come, and tells a problem once. */
-function createProgress(
-  name: SourceName,
-  { clock, onProblem }: Pick<EndpointSourceOptions, "clock" | "onProblem">,
-): Progress {
-  let state: SourceStatus["state"] = "waiting";
-  let asOfMs: number | null = null;
-  let message = "Has not been asked yet.";
-  let toldCode: string | null = null;
-
-  return {
-    succeeded(atMs, what) {
-      state = "ok";
-      asOfMs = atMs;
-      message = what;
-      toldCode = null;
-    },
-    failed(error) {
-      state = "failing";
-      message = foreignLine(messageOf(error), { maxChars: MESSAGE_MAX_CHARS });
-      const code = error instanceof MonitorError ? error.code : message;
-      if (code !== toldCode) onProblem({ source: name, error });
-      toldCode = code;
-    },
-    noticed: (error) => onProblem({ source: name, error }),
-    asOfMs: () => asOfMs,
-    status: () => ({
-      name,
-      state,
-      asOfMs,
-      lagMs: asOfMs === null ? null : clock.now() - asOfMs,
-      message,
-    }),
-  };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : "Stopped for a reason that is no error.";
 }
 
 function plural(count: number, noun: string): string {

@@ -1,0 +1,70 @@
+/** Keeps how far one kind of polling has come, and tells a problem once. */
+import type { Clock } from "../clock.ts";
+import { MonitorError } from "../monitor-error.ts";
+import { foreignLine } from "../signals/foreign-line.ts";
+
+/** Longest message of a failure. */
+export const MESSAGE_MAX_CHARS = 600;
+
+export type SourceStatus<Name extends string = string> = {
+  readonly name: Name;
+  readonly state: "ok" | "failing" | "waiting";
+  /** Up to when all that there was to read is delivered. */
+  readonly asOfMs: number | null;
+  readonly lagMs: number | null;
+  readonly message: string;
+};
+
+/** Called when a problem begins or becomes another, not each time that it lasts. */
+export type OnProblem<Name extends string = string> = (problem: {
+  readonly source: Name;
+  readonly error: unknown;
+}) => void;
+
+export type Progress<Name extends string> = {
+  succeeded(asOfMs: number, message: string): void;
+  failed(error: unknown): void;
+  /** A problem that does not stop the rest. */
+  noticed(error: unknown): void;
+  asOfMs(): number | null;
+  status(): SourceStatus<Name>;
+};
+
+export function createProgress<Name extends string>(
+  name: Name,
+  { clock, onProblem }: { readonly clock: Clock; readonly onProblem: OnProblem<Name> },
+): Progress<Name> {
+  let state: SourceStatus["state"] = "waiting";
+  let asOfMs: number | null = null;
+  let message = "Has not been asked yet.";
+  let toldCode: string | null = null;
+
+  return {
+    succeeded(atMs, what) {
+      state = "ok";
+      asOfMs = atMs;
+      message = what;
+      toldCode = null;
+    },
+    failed(error) {
+      state = "failing";
+      message = foreignLine(messageOf(error), { maxChars: MESSAGE_MAX_CHARS });
+      const code = error instanceof MonitorError ? error.code : message;
+      if (code !== toldCode) onProblem({ source: name, error });
+      toldCode = code;
+    },
+    noticed: (error) => onProblem({ source: name, error }),
+    asOfMs: () => asOfMs,
+    status: () => ({
+      name,
+      state,
+      asOfMs,
+      lagMs: asOfMs === null ? null : clock.now() - asOfMs,
+      message,
+    }),
+  };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : "Stopped for a reason that is no error.";
+}
