@@ -29,6 +29,15 @@ import {
  * another structure. A fault of one span only drops that span.
  */
 export function decodeTracesJson(text: string, options: DecodeOptions): DecodedTraces {
+  return decodeTracesObject(parse(text), options);
+}
+
+/**
+ * The same for what is parsed already.
+ *
+ * @throws MonitorError `TELEMETRY_INVALID` when it has another structure.
+ */
+export function decodeTracesObject(request: unknown, options: DecodeOptions): DecodedTraces {
   const decoding: Decoding = {
     options,
     place: { resource: -1, scope: -1, span: -1 },
@@ -36,7 +45,6 @@ export function decodeTracesJson(text: string, options: DecodeOptions): DecodedT
     spans: [],
     dropped: new Map(),
   };
-  const request = parse(text);
   if (!isObject(request))
     throw invalid(decoding, `the body must be an object, not ${kindOf(request)}`);
   for (const item of listIn(decoding, request, "resourceSpans", "resource_spans")) {
