@@ -32,6 +32,7 @@ import type { AlertChange } from "./signals/alert.ts";
 import type { HealthResult } from "./signals/health-result.ts";
 import type { Sample } from "./signals/sample.ts";
 import { scrub } from "./signals/scrub.ts";
+import type { AgentSpan } from "./signals/span.ts";
 import { type Journal, openJournal } from "./store/journal.ts";
 
 /** How often traces that are complete are looked for. */
@@ -142,12 +143,21 @@ export class Monitor {
       encoding === "protobuf"
         ? decodeTracesProtobuf(body, { isWanted })
         : decodeTracesJson(new TextDecoder().decode(body), { isWanted });
+    await this.takeSpans(spans.map(toAgentSpan), dropped);
+  }
+
+  /**
+   * Takes spans that a source has read. Resolves once they are in the journal. A
+   * span that came before, in whatever way, counts once.
+   *
+   * @throws MonitorError `STORE_FULL`, as `takeTraces`.
+   */
+  async takeSpans(
+    spans: readonly AgentSpan[],
+    dropped: ReadonlyMap<string, number>,
+  ): Promise<void> {
     if (spans.length === 0 && dropped.size === 0) return;
-    await this.#record({
-      kind: "spans",
-      spans: spans.map(toAgentSpan),
-      dropped: Object.fromEntries(dropped),
-    });
+    await this.#record({ kind: "spans", spans, dropped: Object.fromEntries(dropped) });
   }
 
   /**

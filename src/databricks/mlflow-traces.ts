@@ -1,0 +1,275 @@
+/**
+ * MLflow's traces, of Databricks or of a server of one's own: which there are, and
+ * the answers that hold their spans. Reads only. What a search tells of prompts and
+ * answers is not taken over.
+ *
+ * Source: MLflow 3.17.2, `rest_store.py` and `databricks_artifact_repo.py`.
+ */
+import type { Clock } from "../clock.ts";
+import { MonitorError } from "../monitor-error.ts";
+import { apiPath } from "./api-path.ts";
+import type { DatabricksClient } from "./client.ts";
+import { DatabricksError } from "./databricks-error.ts";
+import { recordOf, textOf } from "./json-fields.ts";
+import { createTransport, type Fetch } from "./transport.ts";
+
+export type MlflowServer = {
+  readonly client: DatabricksClient;
+  /** `null` where the server itself hands out what it keeps in files; Databricks signs an address for each. */
+  readonly download: Download | null;
+};
+
+export type Download = (
+  address: { readonly url: string; readonly headers: Readonly<Record<string, string>> },
+  options: { readonly purpose: string; readonly signal?: AbortSignal | undefined },
+) => Promise<string>;
+
+export type Experiment = { readonly id: string; readonly name: string };
+
+export type TraceInfo = {
+  /** Such as `tr-6d1f2e26f6bed259ef6d3265f81d45c0`. */
+  readonly traceId: string;
+  /** Unix milliseconds, by the clock of whoever sent it. */
+  readonly requestTimeMs: number;
+  readonly durationMs: number;
+  readonly isInProgress: boolean;
+  /** Changes when the trace does. */
+  readonly version: string;
+  /** Spans are kept in files, one per trace, and not in the server's database. */
+  readonly isArtifact: boolean;
+  readonly tags: ReadonlyMap<string, string>;
+  /** JSON text: tokens of the whole trace. */
+  readonly tokenUsage: string | null;
+};
+
+export type TracePage = {
+  readonly traces: readonly TraceInfo[];
+  /** Entries without an id or a time: nothing can be asked about them. */
+  readonly unreadable: number;
+  readonly nextPageToken: string | null;
+};
+
+type Options = { readonly signal?: AbortSignal | undefined };
+
+/** Most traces in one page of a search, the default of MLflow's own client. */
+export const PAGE_TRACES_MAX = 100;
+/** Most traces that are asked for at once, as MLflow's own client does. */
+export const BATCH_TRACES_MAX = 10;
+const SIGNED_TIMEOUT_MS = 30_000;
+const SIGNED_TOTAL_TIMEOUT_MS = 60_000;
+
+/**
+ * Finds an experiment by its name or its id.
+ *
+ * @throws MonitorError `MLFLOW_EXPERIMENT_UNKNOWN`.
+ */
+export async function findExperiment(
+  { client }: MlflowServer,
+  nameOrId: string,
+  { signal }: Options = {},
+): Promise<Experiment> {
+  const purpose = `find the MLflow experiment "${nameOrId}"`;
+  const permission = readPermission(nameOrId);
+  const byId = { experiment_id: nameOrId };
+  const byName = { experiment_name: nameOrId };
+  const path = apiPath`/api/2.0/mlflow/experiments/get`;
+  const pathByName = apiPath`/api/2.0/mlflow/experiments/get-by-name`;
+  const ask = (query: typeof byId | typeof byName) =>
+    client
+      .getJson(query === byId ? path : pathByName, { purpose, permission, query, signal })
+      .catch(notFoundIsNull);
+
+  const isId = /^\d{1,30}$/.test(nameOrId);
+  const answer = (isId ? await ask(byId) : null) ?? (await ask(byName));
+  if (!answer) {
+    throw new MonitorError(
+      "MLFLOW_EXPERIMENT_UNKNOWN",
+      `there is no MLflow experiment "${nameOrId}" on ${client.host}`,
+      {
+        hint: "Give --experiment its name as MLflow's page shows it (in Databricks it begins with /), or its id.",
+      },
+    );
+  }
+  const found = recordOf(recordOf(answer.json)?.experiment);
+  const id = textOf(found?.experiment_id);
+  if (id === null) throw answer.unusable("is no experiment");
+  return { id, name: textOf(found?.name) ?? nameOrId };
+}
+
+function notFoundIsNull(error: unknown): null {
+  // A server that knows no such route answers 404 too, but has no such code.
+  const call = error instanceof DatabricksError ? error.call : null;
+  if (call?.status === 404 && call.errorCode === "RESOURCE_DOES_NOT_EXIST") return null;
+  throw error;
+}
+
+/** One page of the traces that began at `fromMs` or later, the oldest first. */
+export async function searchTraces(
+  { client }: MlflowServer,
+  experiment: Experiment,
+  {
+    fromMs,
+    pageToken,
+    signal,
+  }: Options & { readonly fromMs: number; readonly pageToken: string | null },
+): Promise<TracePage> {
+  const answer = await client.postJson(
+    apiPath`/api/3.0/mlflow/traces/search`,
+    {
+      locations: [
+        { type: "MLFLOW_EXPERIMENT", mlflow_experiment: { experiment_id: experiment.id } },
+      ],
+      filter: `trace.timestamp_ms >= ${Math.max(0, Math.floor(fromMs))}`,
+      max_results: PAGE_TRACES_MAX,
+      order_by: ["timestamp_ms ASC"],
+      ...(pageToken !== null && { page_token: pageToken }),
+    },
+    {
+      purpose: `search the traces of the MLflow experiment "${experiment.name}"`,
+      permission: readPermission(experiment.name),
+      isIdempotent: true,
+      signal,
+    },
+  );
+  const page = recordOf(answer.json);
+  // Protobuf's JSON leaves an empty list out.
+  const entries = page?.traces ?? [];
+  if (!page || !Array.isArray(entries)) throw answer.unusable("holds no list of traces");
+  const traces = entries.map(readTraceInfo).filter((trace) => trace !== null);
+  return {
+    traces,
+    unreadable: entries.length - traces.length,
+    nextPageToken: textOf(page.next_page_token),
+  };
+}
+
+/** The answer that holds these traces with their spans, for `ingest`. Those not complete yet are left out of it. */
+export function getTraces(
+  { client }: MlflowServer,
+  traceIds: readonly string[],
+  { signal }: Options = {},
+): Promise<string> {
+  return client.getText(apiPath`/api/3.0/mlflow/traces/batchGet`, {
+    purpose: `read ${traceIds.length === 1 ? `MLflow trace ${traceIds[0]}` : `${traceIds.length} MLflow traces`}`,
+    query: { trace_ids: traceIds },
+    accept: "application/json",
+    signal,
+  });
+}
+
+/** The file that holds the spans of one trace, for `ingest`. */
+export async function getTraceArtifact(
+  { client, download }: MlflowServer,
+  traceId: string,
+  { signal }: Options = {},
+): Promise<string> {
+  const purpose = `read the spans of MLflow trace ${traceId}`;
+  if (!download) {
+    return client.getText(apiPath`/ajax-api/2.0/mlflow/get-trace-artifact`, {
+      purpose,
+      query: { request_id: traceId },
+      accept: "application/json",
+      signal,
+    });
+  }
+  const answer = await client.getJson(
+    apiPath`/api/2.0/mlflow/traces/${traceId}/credentials-for-data-download`,
+    { purpose, signal },
+  );
+  const told = recordOf(recordOf(answer.json)?.credential_info);
+  const url = textOf(told?.signed_uri);
+  if (url === null || !url.startsWith("https://")) throw answer.unusable("names no https address");
+  const headers = Array.isArray(told?.headers) ? told.headers.map(recordOf) : [];
+  return download(
+    {
+      url,
+      headers: Object.fromEntries(
+        headers.map((header) => [textOf(header?.name) ?? "", textOf(header?.value) ?? ""]),
+      ),
+    },
+    { purpose, signal },
+  );
+}
+
+/** Fetches what an address holds whose signature is its permission; no token goes there. */
+export function createDownload(input: {
+  readonly fetch: Fetch;
+  readonly clock: Clock;
+  readonly random: () => number;
+}): Download {
+  return async ({ url: address, headers }, { purpose, signal }) => {
+    const url = new URL(address);
+    const transport = createTransport({
+      ...input,
+      host: url.origin,
+      timeoutMs: SIGNED_TIMEOUT_MS,
+      totalTimeoutMs: SIGNED_TOTAL_TIMEOUT_MS,
+    });
+    const request = { purpose, method: "GET", path: url.pathname, headers, signal } as const;
+    // The signature stands in the query, which no error quotes.
+    const answer = await transport.send({
+      ...request,
+      query: url.search.slice(1),
+      isIdempotent: true,
+    });
+    if (answer.status === 200) return answer.text;
+    throw new DatabricksError(
+      "DATABRICKS_FAILED",
+      `cannot ${purpose}: GET ${url.pathname} on ${url.origin} answered ${answer.status}`,
+      {
+        hint: "The storage that Databricks keeps traces in refused it: check the network rules between here and it.",
+        call: {
+          method: "GET",
+          path: url.pathname,
+          host: url.origin,
+          status: answer.status,
+          errorCode: null,
+          details: [],
+          requestId: null,
+          retryAfterMs: null,
+          networkCode: null,
+        },
+      },
+    );
+  };
+}
+
+function readPermission(experiment: string): string {
+  return `Give the identity CAN READ on the MLflow experiment "${experiment}".`;
+}
+
+function readTraceInfo(value: unknown): TraceInfo | null {
+  const info = recordOf(value);
+  const traceId = textOf(info?.trace_id);
+  const requestTimeMs = Date.parse(textOf(info?.request_time) ?? "");
+  if (!info || traceId === null || !Number.isFinite(requestTimeMs)) return null;
+
+  const tags = textsOf(info.tags);
+  const metadata = textsOf(info.trace_metadata);
+  const state = textOf(info.state);
+  const location = tags.get("mlflow.trace.spansLocation");
+  return {
+    traceId,
+    requestTimeMs,
+    durationMs: durationMs(info.execution_duration),
+    isInProgress: state === "IN_PROGRESS",
+    version: [state, info.execution_duration, metadata.get("mlflow.trace.sizeStats")].join(" "),
+    isArtifact: location !== "TRACKING_STORE" && location !== "ARCHIVE_REPO",
+    tags,
+    tokenUsage: metadata.get("mlflow.trace.tokenUsage") ?? null,
+  };
+}
+
+function textsOf(value: unknown): ReadonlyMap<string, string> {
+  return new Map(
+    Object.entries(recordOf(value) ?? {}).filter(
+      (entry): entry is [string, string] => typeof entry[1] === "string",
+    ),
+  );
+}
+
+/** `1.511s`, as protobuf writes a duration in JSON. */
+function durationMs(value: unknown): number {
+  const [, seconds] = /^(\d+(?:\.\d+)?)s$/.exec(textOf(value) ?? "") ?? [];
+  return Number(seconds ?? 0) * 1000;
+}
