@@ -42,6 +42,7 @@ before(async () => {
   places.set("REFUSING_PORT", portOf(await serve(refuse)));
   places.set("FORBIDDING_PORT", portOf(await serve(forbid)));
   places.set("PAGE_PORT", portOf(await serve(showPage)));
+  places.set("MLFLOW_PORT", portOf(await serve(answerAsMlflow)));
   places.set("PID", String(process.pid));
   mkdirSync(join(directory, "home"));
   writeFileSync(join(directory, "file"), "");
@@ -177,6 +178,19 @@ const forbid: RequestListener = (_, response) => {
   const message = "User does not have permission 'View' on serving endpoints.";
   const body = { error_code: "PERMISSION_DENIED", message };
   response.writeHead(403, { "content-type": "application/json" }).end(JSON.stringify(body));
+};
+
+/** As an MLflow server with one experiment and no traces. */
+const answerAsMlflow: RequestListener = (request, response) => {
+  const { pathname, searchParams } = new URL(request.url ?? "", "http://127.0.0.1");
+  const asked = searchParams.get("experiment_name") ?? searchParams.get("experiment_id") ?? "";
+  const message = `No experiment ${asked}`;
+  const [status, body] = pathname.endsWith("/search")
+    ? [200, {}]
+    : asked === "support" || asked === "1"
+      ? [200, { experiment: { experiment_id: "1", name: "support" } }]
+      : [404, { error_code: "RESOURCE_DOES_NOT_EXIST", message }];
+  response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
 };
 
 /** As a sign-in page, or anything that is no workspace, answers. */

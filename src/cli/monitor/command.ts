@@ -12,6 +12,8 @@ Examples:
   $ dspy-databricks monitor --profile prod         a workspace of ~/.databrickscfg, reading only
   $ dspy-databricks monitor --no-workspace         receive OTLP from agents anywhere on this machine
   $ dspy-databricks monitor --local --for 90s      the example agents, then a report
+  $ dspy-databricks monitor --mlflow http://localhost:5000 --experiment support
+  $ dspy-databricks monitor --mlflow databricks --experiment /Shared/support-agent
   $ dspy-databricks monitor --slack-webhook env:SLACK_WEBHOOK_URL
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 refused or unreachable, 130 interrupted.`;
@@ -35,6 +37,12 @@ export function monitorCommand(): Command {
       defaults.port,
     )
     .option("--data-dir <directory>", "where to keep what was seen (default: .dspy-databricks/…)")
+    .option("--mlflow <server>", "read traces of an MLflow server: its URL, or databricks")
+    .option(
+      "--experiment <name or id>",
+      "whose traces to read; may be given several times",
+      (name: string, before: readonly string[] = []) => [...before, name],
+    )
     .option("--slack-webhook <reference>", "tell Slack: env:NAME or file:PATH that holds the URL")
     .option("--for <duration>", "stop by itself after this long, such as 90s, and report")
     .option("--output <format>", "format of the final report: text or json", defaults.output)

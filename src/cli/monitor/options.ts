@@ -15,10 +15,19 @@ export type RawOptions = {
   readonly for?: string;
   readonly output: string;
   readonly slackWebhook?: string;
+  readonly mlflow?: string;
+  readonly experiment?: readonly string[];
+};
+
+export type MlflowOptions = {
+  /** The URL of a server, or `databricks`. */
+  readonly server: string;
+  /** Names or ids, at least one. */
+  readonly experiments: readonly string[];
 };
 
 export type MonitorCommandOptions = {
-  /** `credentials`: the workspace that they name, and without any the local one. */
+  /** `credentials`: the workspace that they name; without any the local one, or only what `mlflow` names. */
   readonly watch: "credentials" | "local" | "nothing";
   readonly profile: string | undefined;
   readonly port: number;
@@ -28,7 +37,11 @@ export type MonitorCommandOptions = {
   readonly output: "text" | "json";
   /** `env:NAME` or `file:PATH`. */
   readonly slackWebhook: string | undefined;
+  readonly mlflow: MlflowOptions | null;
 };
+
+/** Most experiments that one monitor reads. */
+const EXPERIMENTS_MAX = 20;
 
 export const defaults = { port: String(DEFAULT_PORT), output: "text" } as const;
 
@@ -37,6 +50,7 @@ export function checkOptions(raw: RawOptions): MonitorCommandOptions {
   if (raw.local && !raw.workspace) throw conflict("--local", "--no-workspace");
   if (raw.local && raw.profile !== undefined) throw conflict("--local", "--profile");
   if (!raw.workspace && raw.profile !== undefined) throw conflict("--no-workspace", "--profile");
+  if (raw.local && raw.mlflow !== undefined) throw conflict("--local", "--mlflow");
   return {
     watch: raw.local ? "local" : raw.workspace ? "credentials" : "nothing",
     profile: raw.profile,
@@ -45,6 +59,7 @@ export function checkOptions(raw: RawOptions): MonitorCommandOptions {
     forMs: raw.for === undefined ? null : parseDurationMs("--for", raw.for),
     output: parseOutput(raw.output),
     slackWebhook: raw.slackWebhook,
+    mlflow: parseMlflow(raw),
   };
 }
 
@@ -52,6 +67,34 @@ function conflict(one: string, other: string): MonitorError {
   return new MonitorError("USAGE_INVALID", `${one} and ${other} exclude each other`, {
     hint: "give one of them: they choose what is watched",
   });
+}
+
+function parseMlflow({ mlflow, experiment = [] }: RawOptions): MlflowOptions | null {
+  if (mlflow === undefined && experiment.length === 0) return null;
+  if (mlflow === undefined) {
+    throw new MonitorError("USAGE_INVALID", "--experiment needs --mlflow", {
+      hint: "say whose experiment it is: --mlflow http://HOST:PORT or --mlflow databricks",
+    });
+  }
+  if (experiment.length === 0 || experiment.includes("")) {
+    throw new MonitorError("USAGE_INVALID", "--mlflow needs --experiment", {
+      hint: "name the experiment that the agent's traces go to: --experiment NAME, once for each",
+    });
+  }
+  if (experiment.length > EXPERIMENTS_MAX) {
+    throw new MonitorError(
+      "USAGE_INVALID",
+      `${experiment.length} experiments are more than the ${EXPERIMENTS_MAX} that one monitor reads`,
+      { hint: "start a monitor for each part of them, with a port and a --data-dir of its own" },
+    );
+  }
+  if (mlflow !== "databricks" && !/^https?:\/\/./i.test(mlflow)) {
+    // Not quoted: what stands here by mistake may be a token.
+    throw new MonitorError("USAGE_INVALID", "--mlflow is neither a URL nor databricks", {
+      hint: "give --mlflow http://HOST:PORT or --mlflow databricks",
+    });
+  }
+  return { server: mlflow, experiments: experiment };
 }
 
 function parsePort(text: string): number {

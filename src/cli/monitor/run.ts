@@ -8,7 +8,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { type Clock, systemClock } from "../../clock.ts";
 import { createDatabricksClient, type DatabricksClient } from "../../databricks/client.ts";
-import { resolveCredentials } from "../../databricks/credentials.ts";
+import { type Credentials, resolveCredentials } from "../../databricks/credentials.ts";
 import { listServingEndpoints } from "../../databricks/serving-endpoints.ts";
 import { Monitor } from "../../monitor.ts";
 import type { Channel } from "../../notify/channel.ts";
@@ -17,6 +17,9 @@ import { createSlackChannel } from "../../notify/slack/slack-channel.ts";
 import { defaultRules, exampleRules } from "../../rules/built-in-rules.ts";
 import { type MonitorServer, startServer } from "../../server/server.ts";
 import { type EndpointSource, startEndpointSource } from "../../sources/endpoint-source.ts";
+import { type MlflowSource, startMlflowSource } from "../../sources/mlflow-source.ts";
+import type { SourceStatus } from "../../sources/progress.ts";
+import { findMlflow, type Mlflow, readFromMs } from "./mlflow.ts";
 import type { MonitorCommandOptions } from "./options.ts";
 import { problemText } from "./problem-text.ts";
 
@@ -25,6 +28,7 @@ const polling = {
   workspace: { intervalMs: 15_000, metricsIntervalMs: 60_000 },
   local: { intervalMs: 2_000, metricsIntervalMs: 10_000 },
 } as const;
+const MLFLOW_INTERVAL_MS = 15_000;
 
 /** A wait after which a person wants to know what is being waited for. */
 const NOTICEABLE_MS = 1_000;
@@ -46,7 +50,9 @@ type Watched =
 /** @throws MonitorError when the run can't start; nothing is left running then. */
 export async function run(options: MonitorCommandOptions): Promise<Run> {
   const clock = systemClock;
-  const watched = await decide(options, clock);
+  const credentials = credentialsOf(options);
+  const watched = await decide(options, credentials, clock);
+  const mlflow = options.mlflow && (await findMlflow(options.mlflow, { credentials, clock }));
   const started: { close(): Promise<void> }[] = [];
   const stopAll = async () => {
     for (let part = started.pop(); part; part = started.pop()) {
@@ -78,6 +84,7 @@ export async function run(options: MonitorCommandOptions): Promise<Run> {
       }),
     );
     let source: EndpointSource | null = null;
+    let traces: MlflowSource | null = null;
     const server = keep(
       await startServer({
         monitor,
@@ -88,7 +95,10 @@ export async function run(options: MonitorCommandOptions): Promise<Run> {
             host: watched.kind === "workspace" ? watched.client.host : null,
             telemetry: watched.kind === "local" ? "recorded" : "live",
           },
-          sources: () => source?.status().map(sourceRow) ?? [],
+          sources: () => [
+            ...(source?.status().map(endpointRow) ?? []),
+            ...(traces?.status().map(dataRow) ?? []),
+          ],
         },
       }),
     );
@@ -106,7 +116,19 @@ export async function run(options: MonitorCommandOptions): Promise<Run> {
         }),
       );
     }
-    sayStarted(watched, page, options.forMs);
+    if (mlflow) {
+      traces = keep(
+        startMlflowSource({
+          ...mlflow,
+          clock,
+          intervalMs: MLFLOW_INTERVAL_MS,
+          fromMs: readFromMs(monitor.state.lastSpansMs, clock.now()),
+          onSpans: ({ spans, dropped }) => monitor.takeSpans(spans, dropped),
+          onProblem: ({ source: name, error }) => say(problemText(name, error)),
+        }),
+      );
+    }
+    sayStarted(watched, mlflow, page, options.forMs);
     const interrupted = await untilStopped(options.forMs, clock);
     if (interrupted) say("Stopping. Once more to stop at once.");
     await stopAll();
@@ -118,20 +140,30 @@ export async function run(options: MonitorCommandOptions): Promise<Run> {
   }
 }
 
-async function decide(options: MonitorCommandOptions, clock: Clock): Promise<Watched> {
-  if (options.watch === "local") return { kind: "local" };
-  if (options.watch === "nothing") return { kind: "receiver" };
-  const credentials = resolveCredentials({
+/** `null` where there are none, or nothing asks for them. */
+function credentialsOf({ watch, mlflow, profile }: MonitorCommandOptions): Credentials | null {
+  if (watch !== "credentials" && mlflow?.server !== "databricks") return null;
+  return resolveCredentials({
     env: process.env,
-    profile: options.profile,
+    profile,
     readFile: (path) => readFileSync(path, "utf8"),
     homeDirectory: homedir(),
   });
+}
+
+async function decide(
+  options: MonitorCommandOptions,
+  credentials: Credentials | null,
+  clock: Clock,
+): Promise<Watched> {
+  if (options.watch === "local") return { kind: "local" };
+  if (options.watch === "nothing") return { kind: "receiver" };
   if (!credentials) {
     if (process.env.DATABRICKS_TOKEN) {
       say("DATABRICKS_TOKEN is set but DATABRICKS_HOST is not, so no workspace is watched.");
     }
-    return { kind: "local" };
+    // Whoever names a server wants to see its agents, and no examples beside them.
+    return { kind: options.mlflow ? "receiver" : "local" };
   }
   const client = createDatabricksClient({ credentials, fetch, clock, random: Math.random });
   // A wrong token or host is told now, not by a page that stays empty.
@@ -216,13 +248,22 @@ function say(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
-function sayStarted(watched: Watched, page: string, forMs: number | null): void {
+function sayStarted(
+  watched: Watched,
+  mlflow: Mlflow | null,
+  page: string,
+  forMs: number | null,
+): void {
   const what = {
     local: "three example agents on this machine, their telemetry recorded from real DSPy programs",
     workspace: watched.kind === "workspace" ? `${watched.client.host}, reading only` : "",
     receiver: "whatever sends telemetry here",
   }[watched.kind];
   say(`Watching ${what}.`);
+  if (mlflow) {
+    const names = mlflow.experiments.map(({ name }) => `"${name}"`).join(", ");
+    say(`Reading the traces of ${names} on ${mlflow.server.client.host}.`);
+  }
   say(`  Page     ${page}`);
   say(`  OTLP     ${page}/v1/traces`);
   say(`  Metrics  ${page}/metrics`);
@@ -235,8 +276,12 @@ const sourceNames = {
   "endpoint-metrics": "Endpoint metrics",
 } as const;
 
-function sourceRow({ name, state, asOfMs, message }: ReturnType<EndpointSource["status"]>[number]) {
-  return { name: sourceNames[name], state, asOfMs, message };
+function endpointRow(status: ReturnType<EndpointSource["status"]>[number]) {
+  return { ...dataRow(status), name: sourceNames[status.name] };
+}
+
+function dataRow({ name, state, asOfMs, message }: SourceStatus) {
+  return { name, state, asOfMs, message };
 }
 
 /** `14:02` today, `23 Nov 14:02` otherwise. */
