@@ -1,50 +1,21 @@
 /** A real MLflow server takes the metrics, and its REST API gives the same values back. */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { createMetricsSender } from "../../src/export/metrics-sender.ts";
 import { logToMlflow, MlflowLogError } from "../../src/export/mlflow/log-to-mlflow.ts";
 import type { Fetch } from "../../src/export/post.ts";
 import { MetricsCollector } from "../../src/metrics/metrics-collector.ts";
-import { freePort, startProgram, until } from "./run-program.ts";
+import { startMlflow } from "./start-mlflow.ts";
 
-const python = new URL("../../.peers/mlflow/bin/python", import.meta.url).pathname;
 const TIME_MS = 1_795_465_657_140;
-
 let host: string;
-let server: ReturnType<typeof startProgram>;
-const directory = mkdtempSync(join(tmpdir(), "mlflow-"));
+let server: Awaited<ReturnType<typeof startMlflow>>;
 
 before(async () => {
-  const port = await freePort();
-  host = `http://127.0.0.1:${port}`;
-  const settings = [
-    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false",
-    "LITELLM_LOCAL_MODEL_COST_MAP=True",
-  ];
-  server = startProgram("env", [
-    ...settings,
-    python,
-    ...["-m", "mlflow", "server", "--host", "127.0.0.1", "--port", String(port), "--workers", "1"],
-    ...["--backend-store-uri", `sqlite:///${directory}/mlflow.db`],
-    ...["--artifacts-destination", join(directory, "artifacts")],
-  ]);
-  try {
-    await until(
-      "the start of MLflow",
-      async () => (await fetch(`${host}/health`)).ok || null,
-      90_000,
-    );
-  } catch (error) {
-    throw new Error(server.output(), { cause: error });
-  }
+  server = await startMlflow();
+  ({ host } = server);
 });
-after(async () => {
-  await server?.stop();
-  rmSync(directory, { recursive: true, force: true });
-});
+after(() => server?.stop());
 
 test("metrics arrive, more than one batch of them", async () => {
   const runId = await newRun();

@@ -109,6 +109,25 @@ test("no prompt and no answer is kept", () => {
   assert.doesNotMatch(kept, /laptop|jane\.doe|Stub answer/);
 });
 
+test("a file holds values as JSON text, whatever their type and convention", () => {
+  const attributes = {
+    "dspy.kind": '"lm"',
+    "dspy.lm.cache_hit": "false",
+    "dspy.lm.cost_usd": "0.5",
+    "gen_ai.usage.input_tokens": "7",
+    "gen_ai.usage.output_tokens": "3",
+    "gen_ai.request.model": "no JSON",
+    "mlflow.spanInputs": "[".repeat(100_000),
+  };
+  const file = JSON.stringify({ spans: [{ ...span, attributes }] });
+  const { traces } = readTraceArtifact(file, about(RAG), { endpoint: "x" });
+  const [read] = traces.get(RAG) ?? [];
+  assert.deepEqual(
+    [read?.kind, read?.cacheHit, read?.costUsd, read?.tokens?.input, read?.model],
+    ["lm", false, 0.5, 7, "no JSON"],
+  );
+});
+
 // ─── Answers that are not as they should be ─────────────────────────────────
 
 const span = {
@@ -152,6 +171,12 @@ test("values nested too deep", () => {
   for (let depth = 0; depth < 100; depth++) value = { array_value: { values: [value] } };
   const deep = { ...span, attributes: [{ key: "mlflow.spanType", value }] };
   check({ traces: [good, traceOf([deep])] }, "1 0 unreadable_trace×1");
+});
+test("a value of a file nested too deep", () => {
+  const attributes = { "mlflow.spanType": `${"[".repeat(20_000)}${"]".repeat(20_000)}` };
+  const file = JSON.stringify({ spans: [{ ...span, attributes }] });
+  const { dropped } = readTraceArtifact(file, about(RAG), { endpoint: "x" });
+  assert.deepEqual([...dropped], [["unreadable_trace", 1]]);
 });
 test("more spans than a trace may have", () =>
   check(

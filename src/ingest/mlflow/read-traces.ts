@@ -130,7 +130,9 @@ const TOKEN_USAGE = "mlflow.chat.tokenUsage";
 function asOtlpSpan(value: unknown): unknown {
   const span = recordOf(value);
   if (!span) return value;
-  const attributes = asList(span.attributes);
+  const attributes = Array.isArray(span.attributes)
+    ? span.attributes
+    : attributesOfTexts(recordOf(span.attributes) ?? {});
   return {
     ...span,
     trace_id: hexOf(span.trace_id),
@@ -144,17 +146,49 @@ function asOtlpSpan(value: unknown): unknown {
   };
 }
 
+/** An artifact has an object, whose values stand there as they are. */
 function asOtlpEvent(value: unknown): unknown {
   const event = recordOf(value);
-  return event ? { ...event, attributes: asList(event.attributes) } : value;
+  if (!event || Array.isArray(event.attributes)) return value;
+  const texts = Object.entries(recordOf(event.attributes) ?? {}).filter(
+    ([, text]) => typeof text === "string",
+  );
+  return { ...event, attributes: texts.map(([key, text]) => textAttribute(key, text)) };
 }
 
-/** An artifact has an object, whose values are text wherever they are wanted. */
-function asList(attributes: unknown): readonly unknown[] {
-  if (Array.isArray(attributes)) return attributes;
-  return Object.entries(recordOf(attributes) ?? {})
-    .filter(([, value]) => typeof value === "string")
-    .map(([key, value]) => textAttribute(key, value));
+/** An artifact has an object of JSON texts. Those that nobody wants are not looked into. */
+function attributesOfTexts(texts: JsonRecord): unknown[] {
+  return Object.entries(texts)
+    .filter(
+      (entry): entry is [string, string] => isWanted(entry[0]) && typeof entry[1] === "string",
+    )
+    .map(([key, text]) => ({ key, value: anyValue(parsedValue(text)) }));
+}
+
+function parsedValue(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return json;
+  }
+}
+
+/** A JSON value in OTLP's form. Too deep a one overflows the stack, and drops the trace. */
+function anyValue(value: unknown): unknown {
+  switch (typeof value) {
+    case "string":
+      return { stringValue: value };
+    case "boolean":
+      return { boolValue: value };
+    case "number":
+      return Number.isInteger(value) ? { intValue: value } : { doubleValue: value };
+    default: {
+      if (Array.isArray(value)) return { arrayValue: { values: value.map(anyValue) } };
+      const entries = Object.entries(recordOf(value) ?? {});
+      const values = entries.map(([key, one]) => ({ key, value: anyValue(one) }));
+      return value === null ? null : { kvlistValue: { values } };
+    }
+  }
 }
 
 function textAttribute(key: string, value: unknown) {
@@ -166,13 +200,18 @@ function withTokens(tokenUsage: string): (span: unknown) => unknown {
   return (value) => {
     const span = recordOf(value);
     if (!span || span.parent_span_id || !hasAttribute(span, SPAN_TYPE)) return value;
-    const attributes = [...asList(span.attributes), textAttribute(TOKEN_USAGE, tokenUsage)];
+    const attributes = [...attributesOf(span), textAttribute(TOKEN_USAGE, tokenUsage)];
     return { ...span, attributes };
   };
 }
 
 function hasAttribute(span: unknown, key: string): boolean {
-  return asList(recordOf(span)?.attributes).some((attribute) => keyOf(attribute) === key);
+  return attributesOf(span).some((attribute) => keyOf(attribute) === key);
+}
+
+function attributesOf(span: unknown): readonly unknown[] {
+  const attributes = recordOf(span)?.attributes;
+  return Array.isArray(attributes) ? attributes : [];
 }
 
 function keyOf(attribute: unknown): unknown {
