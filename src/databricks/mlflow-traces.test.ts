@@ -80,6 +80,7 @@ test("a search: what is asked, what is told of a trace, and nothing of prompts",
     isInProgress: false,
     isArtifact: false,
     tokenUsage: '{"input_tokens": 263, "output_tokens": 57, "total_tokens": 320}',
+    servedBy: null,
   });
   assert.equal(tags.get("service.name"), "support-agent");
   assert.match(version, /^OK 1\.511s /);

@@ -40,6 +40,8 @@ export type TraceInfo = {
   readonly tags: ReadonlyMap<string, string>;
   /** JSON text: tokens of the whole trace. */
   readonly tokenUsage: string | null;
+  /** The serving endpoint that Databricks says it was. */
+  readonly servedBy: string | null;
 };
 
 export type TracePage = {
@@ -257,6 +259,7 @@ function readTraceInfo(value: unknown): TraceInfo | null {
     isArtifact: location !== "TRACKING_STORE" && location !== "ARCHIVE_REPO",
     tags,
     tokenUsage: metadata.get("mlflow.trace.tokenUsage") ?? null,
+    servedBy: metadata.get("mlflow.databricks.modelServingEndpointName") || null,
   };
 }
 

@@ -40,6 +40,7 @@ type Options = {
   onSpans?: (batch: SpanBatch) => Promise<void>;
   fromMs?: number;
   isDatabricks?: boolean;
+  experiments?: number;
 };
 
 /** A server in memory whose one experiment holds these traces, and a source that reads it each 15 s. */
@@ -144,7 +145,9 @@ function read(traces: Trace[], options: Options = {}) {
       client: createMlflowClient({ ...calls, url: HOST, token: undefined }),
       download: options.isDatabricks ? createDownload(calls) : null,
     },
-    experiments: [{ id: "1", name: "support" }],
+    experiments: ["support", "billing", "search"]
+      .slice(0, options.experiments ?? 1)
+      .map((name, index) => ({ id: `${index + 1}`, name })),
     clock,
     intervalMs: 15 * SECOND_MS,
     fromMs: options.fromMs ?? START_MS - 60 * MINUTE_MS,
@@ -255,6 +258,25 @@ test("a thousand traces: in batches of ten, four calls at a time", async () => {
     ["search ×10", "batchGet 10 ×100"],
   );
   assert.equal(concurrent.most, 4);
+  await source.close();
+});
+
+test("several experiments: four calls at a time in all, and each tells how far it is", async () => {
+  const { source, after, asked, concurrent } = read(
+    Array.from({ length: 300 }, (_, index) => ({ atS: -2000 + index })),
+    { experiments: 3 },
+  );
+  for (let turn = 0; turn < 30; turn++) await after(0);
+  assert.equal(asked.length, 3 * (3 + 30));
+  assert.equal(concurrent.most, 4);
+  assert.deepEqual(
+    source.status().map(({ name, state, lagMs }) => `${name} ${state} ${lagMs}`),
+    [
+      "MLflow traces of support ok 0",
+      "MLflow traces of billing ok 0",
+      "MLflow traces of search ok 0",
+    ],
+  );
   await source.close();
 });
 

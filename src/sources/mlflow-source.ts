@@ -14,11 +14,13 @@ import {
   type MlflowServer,
   searchTraces,
   type TraceInfo,
+  type TracePage,
 } from "../databricks/mlflow-traces.ts";
 import { type ReadTraces, readTraceArtifact, readTraces } from "../ingest/mlflow/read-traces.ts";
 import { MonitorError } from "../monitor-error.ts";
 import type { AgentSpan } from "../signals/span.ts";
 import { forEachBounded } from "./for-each-bounded.ts";
+import { createGate, type Gate } from "./gate.ts";
 import { startPollLoop } from "./poll-loop.ts";
 import { createProgress, type OnProblem, type SourceStatus } from "./progress.ts";
 
@@ -58,6 +60,7 @@ const SETTLE_MS = 5_000;
 const UNFINISHED_AFTER_MS = 600_000;
 /** Pages of one look; the next goes on from there. */
 export const PAGES_MAX = 50;
+/** Of all experiments together. */
 const CONCURRENT_CALLS_MAX = 4;
 /** A trace that can't be read for this long is counted as dropped. */
 const GIVE_UP_AFTER_MS = 600_000;
@@ -67,7 +70,8 @@ const FAILURES_MAX = 20;
 const REMEMBERED_TRACES_MAX = 20_000;
 
 export function startMlflowSource(options: MlflowSourceOptions): MlflowSource {
-  const readers = options.experiments.map((experiment) => startReader(experiment, options));
+  const gate = createGate({ concurrency: CONCURRENT_CALLS_MAX });
+  const readers = options.experiments.map((experiment) => startReader(experiment, gate, options));
   return {
     status: () => readers.map((reader) => reader.status()),
     async close() {
@@ -76,7 +80,7 @@ export function startMlflowSource(options: MlflowSourceOptions): MlflowSource {
   };
 }
 
-function startReader(experiment: Experiment, options: MlflowSourceOptions) {
+function startReader(experiment: Experiment, gate: Gate, options: MlflowSourceOptions) {
   const { server, clock, intervalMs, onSpans } = options;
   const progress = createProgress(`MLflow traces of ${experiment.name}`, options);
   const endpoint = experiment.name.replace(/^.*\//, "") || experiment.name;
@@ -98,13 +102,15 @@ function startReader(experiment: Experiment, options: MlflowSourceOptions) {
     const fromMs =
       resumeMs ??
       (seenUpToMs === null ? options.fromMs : Math.max(options.fromMs, seenUpToMs - overlapMs));
+    const search = (pageToken: string | null) =>
+      gate(() => searchTraces(server, experiment, { fromMs, pageToken, signal }));
     const look: Look = { signal, read: 0, failed: 0, lastFailure: null };
 
     let pageToken: string | null = null;
     let lastMs = fromMs;
     let unreadable = 0;
     for (let page = 0; page < PAGES_MAX; page++) {
-      const found = await searchTraces(server, experiment, { fromMs, pageToken, signal });
+      const found: TracePage = await search(pageToken);
       await readAll(found.traces.filter(isDue), look);
       unreadable += found.unreadable;
       lastMs = Math.max(lastMs, ...found.traces.map(({ requestTimeMs }) => requestTimeMs));
@@ -151,7 +157,7 @@ function startReader(experiment: Experiment, options: MlflowSourceOptions) {
   async function read(batch: readonly TraceInfo[], look: Look): Promise<boolean> {
     let found: ReadTraces;
     try {
-      found = await ask(batch, look.signal);
+      found = await gate(() => ask(batch, look.signal));
     } catch (error) {
       look.signal.throwIfAborted();
       if (!concernsTraces(error)) throw error;

@@ -71,7 +71,7 @@ test("traces over REST are the traces over OTLP", async (t) => {
       const tags = new Map([["service.name", spans[0]?.endpoint ?? ""]]);
       const version = spans[0]?.modelVersion;
       if (version) tags.set("service.version", version);
-      const about = { traceId: `tr-${traceId}`, tags, tokenUsage: null };
+      const about = { traceId: `tr-${traceId}`, tags, tokenUsage: null, servedBy: null };
       const file = await getTraceArtifact(mlflow, about.traceId);
       const { traces, dropped } = readTraceArtifact(file, about, { endpoint: "unused" });
       assert.deepEqual([...dropped], []);

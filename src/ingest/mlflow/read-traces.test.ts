@@ -11,7 +11,7 @@ import { MonitorError } from "../../monitor-error.ts";
 import type { AgentSpan } from "../../signals/span.ts";
 import { isWanted, toAgentSpan } from "../otlp/agent-span.ts";
 import { decodeTracesProtobuf } from "../otlp/decode-protobuf.ts";
-import { TRACE_SPANS_MAX } from "../otlp/open-traces.ts";
+import { OpenTraces, TRACE_SPANS_MAX } from "../otlp/open-traces.ts";
 import { parseExactJson } from "./parse-exact-json.ts";
 import { readTraceArtifact, readTraces, type TraceAbout } from "./read-traces.ts";
 
@@ -24,7 +24,7 @@ const OPENINFERENCE = "tr-f12f6b7510e9cde49c898a6558491a8c";
 
 function about(traceId: string, told: Partial<TraceAbout> = {}): TraceAbout {
   const tags = new Map([["service.name", "support-agent"]]);
-  return { traceId, tags, tokenUsage: null, ...told };
+  return { traceId, tags, tokenUsage: null, servedBy: null, ...told };
 }
 
 type Same = { rest: string; traceId: string; tags?: [string, string][]; otlp: string[] };
@@ -86,13 +86,14 @@ test("tokens of the trace stand in for those that the root span lacks, and only 
 });
 
 test("the agent is what the tags of the trace say, else what the caller says", () => {
-  const endpointOf = (tags: [string, string][]) => {
-    const trace = about(RAG, { tags: new Map(tags) });
+  const endpointOf = (tags: [string, string][], servedBy: string | null = null) => {
+    const trace = about(RAG, { tags: new Map(tags), servedBy });
     const { traces } = readTraces(answer("trace-get"), [trace], { endpoint: "my experiment" });
     return traces.get(RAG)?.[0]?.endpoint;
   };
   assert.equal(endpointOf([]), "my experiment");
-  assert.equal(endpointOf([["service.name", "a"]]), "a");
+  assert.equal(endpointOf([], "prod-support"), "prod-support");
+  assert.equal(endpointOf([["service.name", "a"]], "prod-support"), "a");
   assert.equal(
     endpointOf([
       ["service.name", "a"],
@@ -125,6 +126,64 @@ test("a file holds values as JSON text, whatever their type and convention", () 
   assert.deepEqual(
     [read?.kind, read?.cacheHit, read?.costUsd, read?.tokens?.input, read?.model],
     ["lm", false, 0.5, 7, "no JSON"],
+  );
+});
+
+test("pages in any order, overlapping, again after their traces closed: the same signals", () => {
+  // Four traces of each of the two recorded answers, told apart by the last byte of their ids.
+  const copies = [
+    { rest: "trace-get", id: "bR8uJva+0lnvbTJl+B1FwA==", hex: RAG.slice(3) },
+    {
+      rest: "trace-get-openinference-ingested",
+      id: "8S9rdRDpzeSciYplWEkajA==",
+      hex: OPENINFERENCE.slice(3),
+    },
+  ].flatMap(({ rest, id, hex }) =>
+    Array.from({ length: 4 }, (_, index) => {
+      const other = `${hex.slice(0, -2)}0${index + 1}`;
+      const base64 = Buffer.from(other, "hex").toString("base64");
+      const text = answer(rest).replaceAll(id, base64).replaceAll(`tr-${hex}`, `tr-${other}`);
+      // Its digits stay, as text.
+      const { trace: item } = parseExactJson(text) as { trace: unknown };
+      return { trace: about(`tr-${other}`), item };
+    }),
+  );
+  const spansOfPage = (page: typeof copies) => {
+    const text = JSON.stringify({ traces: page.map(({ item }) => item) });
+    const { traces, dropped } = readTraces(
+      text,
+      page.map(({ trace }) => trace),
+      { endpoint: "x" },
+    );
+    assert.deepEqual([...dropped], []);
+    return [...traces.values()].flat();
+  };
+  const signalsOf = (pages: readonly (typeof copies)[], closesBetween: boolean) => {
+    const open = new OpenTraces();
+    const closed = pages.flatMap((page) => {
+      for (const reason of open.add(spansOfPage(page), 0).keys()) {
+        assert.equal(reason, "duplicate_span");
+      }
+      return closesBetween ? open.close(open.all()) : [];
+    });
+    return [...closed, ...open.close(open.all())].sort((a, b) => (a.traceId < b.traceId ? -1 : 1));
+  };
+
+  const expected = signalsOf([copies], false);
+  assert.equal(expected.flatMap(({ requests }) => requests).length, copies.length);
+  const page = fc.shuffledSubarray(copies, { minLength: 1 });
+  fc.assert(
+    fc.property(
+      fc.array(page, { maxLength: 4 }),
+      fc.shuffledSubarray(copies, { minLength: copies.length }),
+      fc.integer({ min: 1, max: copies.length - 1 }),
+      fc.boolean(),
+      (replayed, all, cut, closesBetween) => {
+        const pages = [...replayed, all.slice(0, cut), all.slice(cut), ...replayed];
+        assert.deepEqual(signalsOf(pages, closesBetween), expected);
+      },
+    ),
+    { numRuns: 30 },
   );
 });
 

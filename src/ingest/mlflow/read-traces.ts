@@ -22,6 +22,8 @@ export type TraceAbout = {
   readonly tags: ReadonlyMap<string, string>;
   /** JSON text: tokens of the whole trace. */
   readonly tokenUsage: string | null;
+  /** The serving endpoint that Databricks says it was; `null` elsewhere. */
+  readonly servedBy: string | null;
 };
 
 export type ReadTraces = {
@@ -107,8 +109,9 @@ function reading(
 
 type JsonRecord = Readonly<Record<string, unknown>>;
 
-function asOtlp(found: readonly unknown[], { tags, tokenUsage }: TraceAbout, endpoint: string) {
-  const resource = new Map([["service.name", endpoint], ...tags]);
+function asOtlp(found: readonly unknown[], about: TraceAbout, endpoint: string) {
+  const { tags, tokenUsage, servedBy } = about;
+  const resource = new Map([["service.name", servedBy ?? endpoint], ...tags]);
   const spans = found.map(asOtlpSpan);
   const isTold = spans.some((span) => hasAttribute(span, TOKEN_USAGE));
   return {
