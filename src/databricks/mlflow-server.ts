@@ -6,6 +6,7 @@
 import type { Clock } from "../clock.ts";
 import { type ErrorCode, MonitorError } from "../monitor-error.ts";
 import { createDatabricksClient, type DatabricksClient } from "./client.ts";
+import { isLoopback } from "./credentials.ts";
 import { DatabricksError } from "./databricks-error.ts";
 import type { JsonAnswer } from "./read-answer.ts";
 import { Secret } from "./secret.ts";
@@ -64,10 +65,6 @@ function addressOf({ url: text, token }: MlflowClientOptions): string {
     );
   }
   return url.origin + url.pathname.replace(/\/+$/, "");
-}
-
-function isLoopback(hostname: string): boolean {
-  return hostname === "localhost" || hostname === "[::1]" || /^127(\.\d{1,3}){3}$/.test(hostname);
 }
 
 function secretOf(token: string): Secret {

@@ -124,7 +124,7 @@ export type ComponentRow = {
 };
 
 export type DataRow = {
-  /** Such as `OTLP traces`, `Endpoint metrics`. */
+  /** Such as `Traces`, `Endpoint metrics`. */
   name: string;
   state: "ok" | "failing" | "waiting";
   asOfMs: number | null;

@@ -46,7 +46,7 @@ export function overview(monitor: Monitor, surroundings: Surroundings, range: Ra
 
 function tracesRow({ state }: Monitor): DataRow {
   return {
-    name: "OTLP traces",
+    name: "Traces",
     state: state.lastSpansMs === null ? "waiting" : "ok",
     asOfMs: state.lastSpansMs,
     message:
