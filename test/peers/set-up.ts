@@ -1,18 +1,33 @@
-/** Makes what the peer tests need and no package of ours brings: Python environments under `.peers/`, once. */
+/**
+ * Makes what the peer tests need and no package of ours brings: Python environments
+ * under `.peers/`, once. Names on the command line choose some of them:
+ *
+ *     node test/peers/set-up.ts dspy dspy-previous
+ */
 import { existsSync, writeFileSync } from "node:fs";
 import { runProgram } from "./run-program.ts";
 
+const openTelemetry = [
+  "opentelemetry-sdk==1.45.2",
+  "opentelemetry-exporter-otlp-proto-http==1.45.2",
+];
+/** What the Python package is built with and tested by. */
+const packageTests = ["hatchling==1.33.0", "pytest==9.2.0", "ruff==0.17.6"];
+
 const environments: Readonly<Record<string, readonly string[]>> = {
-  python: [
-    "databricks-sdk==0.156.0",
-    "opentelemetry-sdk==1.45.2",
-    "opentelemetry-exporter-otlp-proto-http==1.45.2",
-  ],
+  python: ["databricks-sdk==0.156.0", ...openTelemetry],
   // Apart, since it brings a hundred packages and versions of its own.
   mlflow: ["mlflow==3.17.2"],
+  dspy: ["dspy==3.4.1", ...openTelemetry, ...packageTests],
+  "dspy-previous": ["dspy==3.3.1", ...openTelemetry, ...packageTests],
 };
 
+const chosen = process.argv.slice(2);
+const unknown = chosen.filter((name) => !(name in environments));
+if (unknown.length > 0) throw new Error(`no such environment: ${unknown.join(", ")}`);
+
 for (const [name, requirements] of Object.entries(environments)) {
+  if (chosen.length > 0 && !chosen.includes(name)) continue;
   const environment = new URL(`../../.peers/${name}/`, import.meta.url).pathname;
   const ready = `${environment}ready-${requirements.join("-")}`;
   if (existsSync(ready)) continue;
