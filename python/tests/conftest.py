@@ -16,6 +16,7 @@ import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from otlp_receiver import OtlpReceiver
 from spans import Spans
 from stub_lm import StubLm
 
@@ -68,3 +69,10 @@ def spans() -> Iterator[Spans]:
     dspy_databricks_agents.instrument(tracer_provider=provider)
     yield Spans(exporter)
     dspy_databricks_agents.uninstrument()
+
+
+@pytest.fixture
+def receiver() -> Iterator[OtlpReceiver]:
+    receiver = OtlpReceiver()
+    yield receiver
+    receiver.close()

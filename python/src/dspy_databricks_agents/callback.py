@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import dspy
 from dspy.utils.callback import BaseCallback
 from opentelemetry import trace
-from opentelemetry.trace import SpanKind, Status, StatusCode, Tracer
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
 
 from dspy_databricks_agents.content import content_of, message_of
 from dspy_databricks_agents.error_class import (
@@ -64,7 +64,8 @@ class TelemetryCallback(BaseCallback):
 
     @_guarded
     def on_module_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
-        callers = dspy.settings.get("caller_modules") or []
+        # A request that has ended is no caller, even if this was started by it.
+        callers = (dspy.settings.get("caller_modules") or []) if current_call() else []
         place = self._paths.locate(instance, callers)
         name = type(instance).__name__
         attributes = {
@@ -106,7 +107,13 @@ class TelemetryCallback(BaseCallback):
     def on_module_end(
         self, call_id: str, outputs: Any, exception: BaseException | None = None
     ) -> None:
-        self._end(call_id, outputs, exception)
+        call = self._open.pop(call_id, None)
+        if call is None:
+            return
+        try:
+            self._describe_end(call, outputs, exception)
+        finally:
+            call.leave()
 
     on_lm_end = on_module_end
     on_tool_end = on_module_end
@@ -153,11 +160,9 @@ class TelemetryCallback(BaseCallback):
 
     def _parent_context(self, parent: OpenCall | None) -> Any:
         """`None` is the current context of OpenTelemetry."""
-        if self._joins_other_spans and trace.get_current_span().get_span_context().is_valid:
+        if self._joins_other_spans and _goes_on(trace.get_current_span()):
             return None
-        if parent is not None:
-            return trace.set_span_in_context(parent.span)
-        return None if self._joins_other_spans else trace.set_span_in_context(trace.INVALID_SPAN)
+        return trace.set_span_in_context(parent.span if parent else trace.INVALID_SPAN)
 
     def _tell_release(self, call: OpenCall) -> None:
         if call.parent is None:
@@ -166,15 +171,6 @@ class TelemetryCallback(BaseCallback):
         predictor = call.release and call.release.predictors.get(id(call.instance))
         if predictor:
             call.span.set_attribute("dspy.predictor.hash", predictor)
-
-    def _end(self, call_id: str, outputs: Any, exception: BaseException | None) -> None:
-        call = self._open.pop(call_id, None)
-        if call is None:
-            return
-        try:
-            self._describe_end(call, outputs, exception)
-        finally:
-            call.leave()
 
     def _describe_end(self, call: OpenCall, outputs: Any, exception: BaseException | None) -> None:
         span = call.span
@@ -201,6 +197,10 @@ class TelemetryCallback(BaseCallback):
             type(fault).__name__,
             exc_info=logger.isEnabledFor(logging.DEBUG),
         )
+
+
+def _goes_on(span: Span) -> bool:
+    return span.get_span_context().is_valid and getattr(span, "end_time", None) is None
 
 
 def _failure_class(call: OpenCall, exception: BaseException) -> str:

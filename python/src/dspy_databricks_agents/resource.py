@@ -7,17 +7,18 @@ from opentelemetry.sdk.resources import Resource
 from dspy_databricks_agents.version import VERSION
 
 # The first that is set counts.
-ENDPOINT_VARIABLES = ("DSPY_ENDPOINT", "DATABRICKS_APP_NAME")
+NAME_VARIABLES = ("DSPY_ENDPOINT", "DATABRICKS_APP_NAME")
 COMMIT_VARIABLES = ("GIT_COMMIT", "GIT_SHA", "GITHUB_SHA", "CI_COMMIT_SHA", "SOURCE_VERSION")
 MODEL_SERVING_VARIABLES = ("IS_IN_DB_MODEL_SERVING_ENV", "IS_IN_DATABRICKS_MODEL_SERVING_ENV")
 
 
 def resource_of(environment: Mapping[str, str], service_name: str | None = None) -> Resource:
     """`OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` count as for any OpenTelemetry program."""
-    endpoint = _first(environment, ENDPOINT_VARIABLES)
+    if not service_name and not _names_service(environment):
+        service_name = _first(environment, NAME_VARIABLES)
     told = {
-        "service.name": service_name or (None if _names_service(environment) else endpoint),
-        "dspy.endpoint": endpoint,
+        "service.name": service_name,
+        "dspy.endpoint": environment.get("DSPY_ENDPOINT"),
         "dspy.model.version": environment.get("DSPY_MODEL_VERSION"),
         "dspy.platform": _platform(environment),
         "vcs.ref.head.revision": _first(environment, COMMIT_VARIABLES),

@@ -70,7 +70,7 @@ class SpanSender(SpanProcessor):
             os.register_at_fork(after_in_child=lambda: (method := begin()) and method())
 
     def _begin(self) -> None:
-        """Keeps nothing of a parent process: it sends its spans itself, and its threads are gone."""
+        """Keeps nothing of a parent process, which sends its spans itself."""
         self.dropped_spans = 0
         self._queue: deque[ReadableSpan] = deque()
         self._lock = threading.Lock()
@@ -132,7 +132,8 @@ class SpanSender(SpanProcessor):
         self._is_shut_down = True
         self._hurry.set()
         self._wake.set()
-        if self._thread is not None:
+        # Where nobody listened a moment ago, nothing is gained by waiting.
+        if self._thread is not None and not self._failures:
             self._thread.join(timeout_s)
         if self._exporter is not None:
             with _silently():
