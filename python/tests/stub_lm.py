@@ -90,6 +90,8 @@ class StubLm:
                 return
         if "#hang" in prompt:
             time.sleep(HANG_S)
+            http.close_connection = True
+            return
         if "#notjson" in prompt:
             _send(http, 200, b"<html>bad gateway</html>", "text/html")
             return

@@ -51,11 +51,10 @@ def test_an_answer_that_no_adapter_can_read(spans):
     with pytest.raises(Exception):  # noqa: B017, PT011
         dspy.Predict("question -> answer")(question="#unparsable")
     # The first adapter, the second one, and the module; the model calls went well.
-    assert spans.failures() == [
-        ("adapter", "adapter_parse"),
-        ("adapter", "adapter_parse"),
-        ("module", "adapter_parse"),
-    ]
+    *adapters, module = spans.failures()
+    assert len(adapters) >= 2
+    assert set(adapters) == {("adapter", "adapter_parse")}
+    assert module == ("module", "adapter_parse")
 
 
 def test_an_adapter_fallback_is_visible_though_the_call_succeeds(spans, stub):

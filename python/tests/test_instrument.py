@@ -33,7 +33,7 @@ def test_spans_arrive_with_their_resource(receiver, monkeypatch):
     )
     ask()
     assert telemetry.force_flush()
-    assert len(receiver.spans) == 4
+    assert len(receiver.spans) == 3
     resource = receiver.resources[0]
     assert resource["service.name"] == "support"
     assert resource["dspy.model.version"] == "7"
@@ -96,14 +96,14 @@ def test_it_is_on_once_and_off_again(receiver):
     dspy_databricks_agents.uninstrument()
     dspy_databricks_agents.uninstrument()
     first.shutdown()
-    assert len(receiver.spans) == 4
+    assert len(receiver.spans) == 3
     assert dspy.settings.callbacks == []
     ask()
     again = dspy_databricks_agents.instrument(endpoint=receiver.url)
     assert again is not first
     ask()
     assert again.force_flush()
-    assert len(receiver.spans) == 8
+    assert len(receiver.spans) == 6
 
 
 def test_it_survives_callbacks_that_are_configured_later(spans):
@@ -221,7 +221,7 @@ def test_a_monitor_that_is_away_costs_one_warning_and_bounded_memory(monkeypatch
     ours = [record for record in ours if record.levelno >= logging.WARNING]
     assert [record.name for record in ours] == ["dspy_databricks_agents"]
     assert "pass" not in ours[0].getMessage()
-    assert telemetry.dropped_spans == 60
+    assert telemetry.dropped_spans == 40
 
 
 def test_a_monitor_that_comes_back_gets_what_waited(receiver, monkeypatch):
@@ -232,7 +232,7 @@ def test_a_monitor_that_comes_back_gets_what_waited(receiver, monkeypatch):
     assert not telemetry.force_flush(5_000)
     receiver.status = 200
     assert telemetry.force_flush()
-    assert len(receiver.spans) == 4
+    assert len(receiver.spans) == 3
 
 
 def test_the_end_of_the_process_sends_the_rest(receiver):

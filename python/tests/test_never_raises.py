@@ -14,7 +14,6 @@ from dspy_databricks_agents.callback import TelemetryCallback
 # Every function that a call goes through, each made to fail alone.
 STEPS = [
     (TelemetryCallback, "_start"),
-    (TelemetryCallback, "_start_adapter"),
     (TelemetryCallback, "_parent_context"),
     (TelemetryCallback, "_tell_release"),
     (TelemetryCallback, "_describe_end"),

@@ -14,6 +14,8 @@ export type Request = {
   readonly timeMs: number;
   readonly endpoint: string;
   readonly modelVersion: string | null;
+  /** Hash of the state of the DSPy program: its instructions, demonstrations and LM settings. */
+  readonly release: string | null;
   /** The class of the DSPy program, such as `RagQA`. */
   readonly program: string;
   readonly latencyMs: number;
@@ -55,6 +57,8 @@ export type ModuleCall = {
    */
   readonly path: string;
   readonly pathSource: PathSource;
+  /** Hash of the state of a predictor: which of them differs between two releases. */
+  readonly predictorHash: string | null;
   readonly model: string | null;
   readonly latencyMs: number;
   /** The part of the latency during which no call inside was running. */

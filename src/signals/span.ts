@@ -2,6 +2,7 @@
  * One span of an agent, read from any telemetry convention and reduced to what
  * signals need. It is what the journal keeps: scrubbed, without prompts and answers.
  */
+import type { ErrorClass } from "./error-class.ts";
 import type { ModuleCallKind, Tokens } from "./request.ts";
 
 /** Who made the telemetry. `callback` is the DSPy callback of this project. */
@@ -25,6 +26,10 @@ export type AgentSpan = {
   readonly endMs: number;
   readonly endpoint: string;
   readonly modelVersion: string | null;
+  /** Hash of the state of the DSPy program, on its root. */
+  readonly release: string | null;
+  /** Hash of the state of this predictor: which of them differs between two releases. */
+  readonly predictorHash: string | null;
   /** The place that an attribute names, such as `self.rag.generate`. */
   readonly path: string | null;
   /** The program's class, where the span tells it. */
@@ -38,6 +43,11 @@ export type AgentSpan = {
   readonly cacheHit: boolean | null;
   readonly firstTokenMs: number | null;
   readonly failed: boolean;
+  /**
+   * The class that the agent itself told, where the cause is known best. On a call that did not
+   * fail it is a failure that the call survived.
+   */
+  readonly errorClass: ErrorClass | null;
   /** The exception's class without its module. */
   readonly errorType: string | null;
   /** Scrubbed and cut. */

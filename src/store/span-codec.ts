@@ -16,6 +16,7 @@
  *
  * Numbers are varints, doubles little-endian.
  */
+import type { ErrorClass } from "../signals/error-class.ts";
 import type { AgentSpan, Convention } from "../signals/span.ts";
 
 /** What was received at once, and how much of it was left out while it was read, by reason. */
@@ -43,6 +44,9 @@ const IS_FAILED = 1 << 13;
 const HAS_ERROR_TYPE = 1 << 14;
 const HAS_ERROR_MESSAGE = 1 << 15;
 const REPEATS_PARENT = 1 << 16;
+const HAS_RELEASE = 1 << 17;
+const HAS_PREDICTOR_HASH = 1 << 18;
+const HAS_ERROR_CLASS = 1 << 19;
 
 const conventions: readonly Convention[] = ["callback", "openinference", "mlflow", "genai", "none"];
 
@@ -119,7 +123,10 @@ function writeSpan(writer: Writer, span: AgentSpan, before: AgentSpan | undefine
       (span.failed ? IS_FAILED : 0) |
       (span.errorType === null ? 0 : HAS_ERROR_TYPE) |
       (span.errorMessage === null ? 0 : HAS_ERROR_MESSAGE) |
-      (span.repeatsParent ? REPEATS_PARENT : 0),
+      (span.repeatsParent ? REPEATS_PARENT : 0) |
+      (span.release === null ? 0 : HAS_RELEASE) |
+      (span.predictorHash === null ? 0 : HAS_PREDICTOR_HASH) |
+      (span.errorClass === null ? 0 : HAS_ERROR_CLASS),
   );
   if (!isSameTrace) writer.hex(span.traceId);
   writer.hex(span.spanId);
@@ -137,6 +144,9 @@ function writeSpan(writer: Writer, span: AgentSpan, before: AgentSpan | undefine
   if (span.model !== null) writer.text(span.model);
   if (span.errorType !== null) writer.text(span.errorType);
   if (span.errorMessage !== null) writer.text(span.errorMessage);
+  if (span.release !== null) writer.text(span.release);
+  if (span.predictorHash !== null) writer.text(span.predictorHash);
+  if (span.errorClass !== null) writer.text(span.errorClass);
   if (span.tokens !== null) {
     writer.double(span.tokens.input);
     writer.double(span.tokens.output);
@@ -169,6 +179,10 @@ function readSpan(reader: Reader, before: AgentSpan | undefined): AgentSpan {
   const model = has(HAS_MODEL) ? reader.text() : null;
   const errorType = has(HAS_ERROR_TYPE) ? reader.text() : null;
   const errorMessage = has(HAS_ERROR_MESSAGE) ? reader.text() : null;
+  const release = has(HAS_RELEASE) ? reader.text() : null;
+  const predictorHash = has(HAS_PREDICTOR_HASH) ? reader.text() : null;
+  // `writeSpan` wrote one; the journal's checksum keeps it so.
+  const errorClass = has(HAS_ERROR_CLASS) ? (reader.text() as ErrorClass) : null;
   const tokens = has(HAS_TOKENS) ? { input: reader.double(), output: reader.double() } : null;
   const totalTokens = has(HAS_TOTAL_TOKENS)
     ? { input: reader.double(), output: reader.double() }
@@ -186,6 +200,8 @@ function readSpan(reader: Reader, before: AgentSpan | undefined): AgentSpan {
     endMs,
     endpoint,
     modelVersion,
+    release,
+    predictorHash,
     path,
     program,
     model,
@@ -195,6 +211,7 @@ function readSpan(reader: Reader, before: AgentSpan | undefined): AgentSpan {
     cacheHit: has(HAS_CACHE) ? has(IS_CACHE_HIT) : null,
     firstTokenMs,
     failed: has(IS_FAILED),
+    errorClass,
     errorType,
     errorMessage,
     repeatsParent: has(REPEATS_PARENT),

@@ -1,4 +1,4 @@
-"""The DSPy callback: one span for each module, adapter step, tool, retriever and model call.
+"""The DSPy callback: a span for each module, tool, retriever, model call and reading of an answer.
 
 Nothing here raises into the agent. A step that fails is reported once, and the call goes on
 without it.
@@ -95,13 +95,12 @@ class TelemetryCallback(BaseCallback):
         }
         self._start(call_id, "tool", instance, f"execute_tool {instance.name}", attributes, inputs)
 
-    @_guarded
-    def on_adapter_format_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
-        self._start_adapter(call_id, instance, "format", inputs)
-
+    # Formatting has no span: it takes no time, and fails only with its module.
     @_guarded
     def on_adapter_parse_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
-        self._start_adapter(call_id, instance, "parse", inputs)
+        name = type(instance).__name__
+        attributes = {"dspy.adapter.class": name, "dspy.adapter.step": "parse"}
+        self._start(call_id, "adapter", instance, f"{name} parse", attributes, inputs)
 
     @_guarded
     def on_module_end(
@@ -117,17 +116,9 @@ class TelemetryCallback(BaseCallback):
 
     on_lm_end = on_module_end
     on_tool_end = on_module_end
-    on_adapter_format_end = on_module_end
     on_adapter_parse_end = on_module_end
 
     # ─── One call ───────────────────────────────────────────────────────────
-
-    def _start_adapter(
-        self, call_id: str, instance: Any, step: str, inputs: Mapping[str, Any]
-    ) -> None:
-        name = type(instance).__name__
-        attributes = {"dspy.adapter.class": name, "dspy.adapter.step": step}
-        self._start(call_id, "adapter", instance, f"{name} {step}", attributes, inputs)
 
     def _start(
         self,
@@ -181,6 +172,7 @@ class TelemetryCallback(BaseCallback):
             span.set_attribute("error.type", type(exception).__name__)
             span.set_attribute("dspy.error_class", _failure_class(call, exception))
         elif stopped_at_iterations_max(call.instance, outputs):
+            span.set_attribute("error.type", "MaxIterations")
             span.set_attribute("dspy.error_class", MAX_ITERATIONS)
         if call.lm is not None:
             span.set_attributes(call.lm.attributes_at_end(outputs, exception is not None))

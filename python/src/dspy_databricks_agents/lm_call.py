@@ -25,19 +25,27 @@ class CallUsage(UsageTracker):
     def __init__(self, outer: Any) -> None:
         super().__init__()
         self._outer = outer
-        self.was_answered = False
+        self._entries: list[Any] = []
 
     def add_usage(self, lm: str, usage_entry: dict[str, Any]) -> None:
-        self.was_answered = True
-        super().add_usage(lm, usage_entry)
+        # DSPy calls it while the agent waits for its answer: it keeps what it hears, and no more.
+        self._entries.append(usage_entry)
         if self._outer is not None:
             self._outer.add_usage(lm, usage_entry)
 
+    @property
+    def was_answered(self) -> bool:
+        return bool(self._entries)
+
+    def told(self) -> list[Any]:
+        """LiteLLM makes zeros of a usage that it did not get, but no prompt has no tokens."""
+        return [
+            entry for entry in self._entries if entry and _number(entry, ("total_tokens",)) != 0
+        ]
+
     def sum(self, *places: str) -> int | None:
         """The sum over all answers of the first of the places that has a number."""
-        found = [
-            _number(entry, places) for entries in self.usage_data.values() for entry in entries
-        ]
+        found = [_number(entry, places) for entry in self.told()]
         known = [number for number in found if number is not None]
         return sum(known) if known else None
 
@@ -46,7 +54,7 @@ def _number(usage: Mapping[str, Any], places: tuple[str, ...]) -> int | None:
     for place in places:
         value: Any = usage
         for name in place.split("."):
-            value = value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
+            value = value.get(name) if isinstance(value, dict) else getattr(value, name, None)
         if isinstance(value, int) and not isinstance(value, bool):
             return value
     return None
@@ -104,7 +112,7 @@ class LmCall:
         is_hit = not has_failed and self._is_hit(outputs)
         entry = None if has_failed else self._history_entry(outputs)
         # The history keeps the cost that an answer from the cache had when it was made.
-        cost = _told(entry, "cost") if usage.was_answered else None
+        cost = _told(entry, "cost") if usage.told() else None
         first_s = None if self._first_chunk is None else self._first_chunk.first_s
         attributes = {
             "dspy.lm.cache_hit": is_hit,
@@ -141,17 +149,20 @@ class LmCall:
         if outputs is None:
             return None
         for entry in reversed(self._lm.history[-HISTORY_SEARCHED:]):
-            if _told(entry, "outputs") is outputs or _told(entry, "response") is outputs:
+            if _told(entry, "response") is outputs:
+                return entry
+            # Other entries than plain ones make their outputs anew for everyone who asks.
+            if isinstance(entry, dict) and entry.get("outputs") is outputs:
                 return entry
         return None
 
 
 def _asked(inputs: Mapping[str, Any]) -> Mapping[str, Any]:
     kwargs = inputs.get("kwargs")
-    return kwargs if isinstance(kwargs, Mapping) else {}
+    return kwargs if isinstance(kwargs, dict) else {}
 
 
 def _told(entry: Any, name: str) -> Any:
     if entry is None:
         return None
-    return entry.get(name) if isinstance(entry, Mapping) else getattr(entry, name, None)
+    return entry.get(name) if isinstance(entry, dict) else getattr(entry, name, None)

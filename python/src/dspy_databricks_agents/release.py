@@ -20,6 +20,8 @@ from dspy_databricks_agents.by_identity import ByIdentity
 from dspy_databricks_agents.module_path import parts_of
 
 HASH_DIGITS = 16
+# Models of one program whose releases are remembered; others are hashed again.
+MODELS_MAX = 100
 
 # `max_tokens` is no secret, a `token` is.
 SECRETS_AND_PLACES = re.compile(
@@ -43,6 +45,8 @@ class _ProgramState:
     predictors: list[weakref.ref[Any]]
     # What the predictors were made of. Held, so that nothing else can have the same identity.
     marks: list[Any]
+    # By the hash of the model.
+    releases: dict[str, Release]
 
 
 class Releases:
@@ -56,7 +60,14 @@ class Releases:
         if state is None or not _is_current(state):
             state = _state_of(program)
             self._programs.set(program, state)
-        return Release(_hash([state.hash, self._lm_hash(lm)]), state.predictor_hashes)
+        lm_hash = self._lm_hash(lm)
+        release = state.releases.get(lm_hash)
+        if release is None:
+            if len(state.releases) >= MODELS_MAX:
+                state.releases.clear()
+            release = Release(_hash([state.hash, lm_hash]), state.predictor_hashes)
+            state.releases[lm_hash] = release
+        return release
 
     def _lm_hash(self, lm: Any) -> str:
         if lm is None:
@@ -81,6 +92,7 @@ def _state_of(program: Any) -> _ProgramState:
         hashes,
         [weakref.ref(part) for _, part in predictors],
         marks,
+        {},
     )
 
 

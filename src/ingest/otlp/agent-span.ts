@@ -4,6 +4,7 @@
  * OpenTelemetry's GenAI conventions. Prompts, answers and tool arguments are not
  * among the attributes that it asks for.
  */
+import type { ErrorClass } from "../../signals/error-class.ts";
 import type { Tokens } from "../../signals/request.ts";
 import { scrub } from "../../signals/scrub.ts";
 import type { AgentSpan, Convention } from "../../signals/span.ts";
@@ -28,6 +29,9 @@ const wanted = new Set([
   "dspy.program.class",
   "dspy.lm.cost_usd",
   "dspy.lm.cache_hit",
+  "dspy.release",
+  "dspy.predictor.hash",
+  "dspy.error_class",
   "error.type",
   "gen_ai.operation.name",
   "gen_ai.agent.name",
@@ -57,6 +61,7 @@ export function toAgentSpan(span: OtlpSpan): AgentSpan {
   const convention = conventionOf(span);
   const told = readers[convention](span);
   const failed = span.statusCode === OTLP_STATUS_ERROR;
+  const errorClass = toldErrorClass(span);
   return {
     traceId: span.traceId,
     spanId: span.spanId,
@@ -73,6 +78,8 @@ export function toAgentSpan(span: OtlpSpan): AgentSpan {
       "unknown",
     modelVersion:
       text(span.resource.get("dspy.model.version")) ?? text(span.resource.get("service.version")),
+    release: text(span.attributes.get("dspy.release")) ?? text(span.resource.get("dspy.release")),
+    predictorHash: text(span.attributes.get("dspy.predictor.hash")),
     path: told.path ?? null,
     program: told.program ?? null,
     model: told.model ?? null,
@@ -82,7 +89,8 @@ export function toAgentSpan(span: OtlpSpan): AgentSpan {
     cacheHit: told.cacheHit ?? null,
     firstTokenMs: told.firstTokenMs ?? null,
     failed,
-    errorType: failed ? errorTypeOf(span) : null,
+    errorClass,
+    errorType: failed || errorClass ? errorTypeOf(span) : null,
     errorMessage: failed ? errorMessageOf(span) : null,
     repeatsParent: convention === "openinference" && PREDICT_AGAIN.test(span.name),
   };
@@ -128,8 +136,9 @@ const readers: Record<Convention, (span: OtlpSpan) => Told> = {
           firstTokenMs: firstTokenMs(attributes),
         };
       }
-      case "tool":
       case "retriever":
+        return { kind, program, path: text(attributes.get("dspy.module.path")) };
+      case "tool":
       case "adapter":
       case "embedding":
         return { kind, program };
@@ -291,6 +300,23 @@ function parsed(json: string): AttributeValue {
 function firstTokenMs(attributes: OtlpSpan["attributes"]): number | null {
   const seconds = amount(attributes.get("gen_ai.response.time_to_first_chunk"));
   return seconds === null ? null : seconds * 1000;
+}
+
+/** What an agent can tell of itself. The other classes come from the HTTP status of its endpoint. */
+const classesOfAgents: readonly ErrorClass[] = [
+  "timeout",
+  "lm_provider",
+  "lm_context",
+  "adapter_parse",
+  "tool",
+  "retriever",
+  "max_iterations",
+  "unknown",
+];
+
+function toldErrorClass({ attributes }: OtlpSpan): ErrorClass | null {
+  const told = attributes.get("dspy.error_class");
+  return classesOfAgents.find((errorClass) => errorClass === told) ?? null;
 }
 
 function errorTypeOf({ attributes, exceptions, statusMessage }: OtlpSpan): string {

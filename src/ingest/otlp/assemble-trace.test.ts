@@ -285,6 +285,35 @@ errors(
   ["!KeyError unknown in RagQA.forward", "~ConnectionError retriever in Retrieve.forward"],
 );
 
+errors(
+  "the class that the agent told counts, not what the exception's name suggests",
+  {
+    ...failure("LMTransportError"),
+    errorClass: "timeout",
+    inside: [{ ...lm, ...failure("LMTransportError"), errorClass: "timeout" }],
+  },
+  ["!LMTransportError timeout in RagQA.forward"],
+);
+
+errors(
+  "a loop that used up its steps and answered all the same is a survived failure",
+  { name: "ReAct.forward", errorType: "MaxIterations", errorClass: "max_iterations", inside: [lm] },
+  ["~MaxIterations max_iterations in ReAct.forward"],
+);
+
+test("a request has the release of its program, a module the hash of its predictor", () => {
+  const tree: Branch = {
+    release: "r1",
+    inside: [{ ...predict, predictorHash: "p1", inside: [lm] }],
+  };
+  const { requests, moduleCalls } = assembleTrace(spansOf(tree));
+  assert.equal(requests[0]?.release, "r1");
+  assert.deepEqual(
+    moduleCalls.map(({ predictorHash }) => predictorHash),
+    [null, "p1", null],
+  );
+});
+
 test("calls behind a span of somebody else's belong to the module around it", () => {
   const tree: Branch = {
     startMs: 0,

@@ -208,6 +208,7 @@ function requestOf({
     timeMs: endMs,
     endpoint: first.endpoint,
     modelVersion: first.modelVersion,
+    release: spans.find(({ release }) => release)?.release ?? null,
     program,
     latencyMs: endMs - startMs,
     firstTokenMs: firstTokenOf(tree, startMs),
@@ -298,6 +299,7 @@ function callOf({
     kind: span.kind as ModuleCall["kind"], // callsOf leaves the other kinds out
     program: span.program ?? program,
     path: place.span.path ?? place.name,
+    predictorHash: span.predictorHash,
     pathSource: place.span.path === null ? "span" : "attribute",
     model: isLm ? span.model : null,
     latencyMs: span.endMs - span.startMs,
@@ -351,6 +353,8 @@ function failuresOf(top: Node): Failure[] {
   const work: Node[] = [top];
   for (let node = work.shift(); node; node = work.shift()) {
     if (!node.span.failed) {
+      // The agent itself tells of a failure that the call survived, such as a loop at its last step.
+      if (node.span.errorClass) failures.push({ node, handled: true });
       work.push(...inside(node));
       continue;
     }

@@ -1,7 +1,8 @@
 /**
- * The class of a failed call, from what kind of call it is and the name of its
- * exception. Only a message tells a time-out from a refused connection where the
- * exception is the same (`LMTransportError` on DSPy's native engine).
+ * The class of a failed call: what the agent told, else from what kind of call it
+ * is and the name of its exception. Only a message tells a time-out from a refused
+ * connection where the exception is the same (`LMTransportError` on DSPy's native
+ * engine).
  */
 import type { ErrorClass } from "../../signals/error-class.ts";
 import type { AgentSpan } from "../../signals/span.ts";
@@ -20,9 +21,11 @@ const TIMED_OUT = /\btimed?[ -]?out\b/i;
 
 export function errorClassOf({
   kind,
+  errorClass,
   errorType,
   errorMessage,
-}: Pick<AgentSpan, "kind" | "errorType" | "errorMessage">): ErrorClass {
+}: Pick<AgentSpan, "kind" | "errorClass" | "errorType" | "errorMessage">): ErrorClass {
+  if (errorClass) return errorClass;
   if (kind === "tool" || kind === "retriever") return kind;
   const told = byType.find(([pattern]) => pattern.test(errorType ?? ""))?.[1];
   if (told === "lm_provider" && TIMED_OUT.test(errorMessage ?? "")) return "timeout";
