@@ -22,16 +22,9 @@ const environments: Readonly<Record<string, readonly string[]>> = {
   "dspy-previous": ["dspy==3.3.1", ...openTelemetry, ...packageTests],
 };
 
-/** Needed by no test: what records the fixtures, and what our callback is measured against. */
+/** Needed by no test: what `python/bench_overhead.py` measures our callback against. */
 const onlyByName: Readonly<Record<string, readonly string[]>> = {
-  record: [
-    "dspy==3.4.1",
-    "mlflow==3.17.2",
-    "litellm==1.106.2",
-    "openinference-instrumentation-dspy==0.1.48",
-    "openinference-instrumentation-litellm==0.1.51",
-    ...openTelemetry,
-  ],
+  openinference: ["dspy==3.4.1", "openinference-instrumentation-dspy==0.1.48", ...openTelemetry],
 };
 
 const chosen = process.argv.slice(2);
