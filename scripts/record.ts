@@ -8,7 +8,7 @@
  * Python, `RECORD_PYTHON`, is not from somebody's home.
  */
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 
 const ROOT = path.resolve(import.meta.dirname, "..");
@@ -35,11 +35,9 @@ if (unknown.length > 0) {
 const bin = makeEnvironment();
 const agentDirectory = path.join(directory, "agent");
 rmSync(agentDirectory, { recursive: true, force: true });
-copyPython(path.join(ROOT, "fixtures/telemetry/record"), agentDirectory);
-copyPython(
-  path.join(ROOT, "python/src/dspy_databricks_agents"),
-  path.join(agentDirectory, "dspy_databricks_agents"),
-);
+cpSync(path.join(ROOT, "fixtures/telemetry/record"), agentDirectory, { recursive: true });
+const ours = ["install", "--quiet", "--no-deps", "--force-reinstall", path.join(ROOT, "python")];
+must(path.join(bin, "pip"), ours, directory);
 for (const agent of chosen.length > 0 ? chosen : AGENTS) {
   must(path.join(bin, "python"), ["record.py", agent, out], agentDirectory);
 }
@@ -56,13 +54,6 @@ function makeEnvironment(): string {
   must(path.join(programs, "pip"), ["install", "--quiet", ...REQUIREMENTS], directory);
   writeFileSync(ready, "");
   return programs;
-}
-
-function copyPython(from: string, to: string): void {
-  mkdirSync(to, { recursive: true });
-  for (const file of readdirSync(from).filter((name) => name.endsWith(".py"))) {
-    cpSync(path.join(from, file), path.join(to, file));
-  }
 }
 
 function must(command: string, args: readonly string[], cwd: string): void {
