@@ -75,4 +75,5 @@ def spans() -> Iterator[Spans]:
 def receiver() -> Iterator[OtlpReceiver]:
     receiver = OtlpReceiver()
     yield receiver
+    dspy_databricks_agents.uninstrument()  # while it is still there
     receiver.close()

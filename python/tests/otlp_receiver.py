@@ -39,7 +39,7 @@ class OtlpReceiver:
         self._server.daemon_threads = True
         self.port = self._server.server_port
         self.url = f"http://127.0.0.1:{self.port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def take(self, request: ExportTraceServiceRequest) -> None:
         for of_resource in request.resource_spans:

@@ -1,7 +1,9 @@
 """The release changes with what the program asks of its models, and with nothing else."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import dspy
 import pytest
@@ -74,11 +76,15 @@ def test_it_stays_with(other):
 
 
 def test_it_is_the_same_in_another_process():
-    script = (
-        "import sys; sys.path[:0] = ['src', 'tests']; import test_release as t; print(t.release())"
-    )
+    script = "import test_release; print(test_release.release())"
+    tests = Path(__file__).parent
+    environment = {**os.environ, "PYTHONPATH": f"{tests.parent / 'src'}{os.pathsep}{tests}"}
     other = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+        [sys.executable, "-c", script],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert other.stdout.split()[-1] == release()
 
