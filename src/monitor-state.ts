@@ -1,7 +1,7 @@
 /**
  * Everything the monitor knows, as a fold over journal entries. `apply` depends
- * on nothing but the entry and its time, so that replaying the journal after a
- * restart gives the same figures again. Beside it only what may be forgotten is
+ * on nothing but the entry, its time and the price book, so that replaying the journal
+ * after a restart gives the same figures again. Beside it only what may be forgotten is
  * noted: when a check was last looked at, and how an alert's value moves.
  */
 import { PushedSeries } from "./ingest/otlp/metric-samples.ts";
@@ -11,6 +11,8 @@ import { Agents } from "./live/agents.ts";
 import { type AlertState, alertKey } from "./rules/step-alerts.ts";
 import type { AlertChange } from "./signals/alert.ts";
 import type { HealthResult } from "./signals/health-result.ts";
+import type { PriceBook } from "./signals/price-book.ts";
+import { builtInPriceBook } from "./signals/prices.ts";
 import type { Sample } from "./signals/sample.ts";
 import type { AgentSpan } from "./signals/span.ts";
 
@@ -37,7 +39,7 @@ export type RunLog = {
 const RUN_ALERT_CHANGES_MAX = 10_000;
 
 export class MonitorState {
-  readonly openTraces = new OpenTraces();
+  readonly openTraces: OpenTraces;
   readonly agents = new Agents();
   alerts: ReadonlyMap<string, AlertState> = new Map();
   readonly notifications = new Map<string, KeptNotification>();
@@ -57,6 +59,11 @@ export class MonitorState {
   sinceMs: number | null = null;
   lastSpansMs: number | null = null;
   run: RunLog = newRun();
+
+  /** @param book prices the model calls whose cost telemetry does not tell. */
+  constructor(book: PriceBook = builtInPriceBook) {
+    this.openTraces = new OpenTraces(book);
+  }
 
   /** Starts the figures of a run anew. */
   beginRun(): void {

@@ -30,6 +30,7 @@ import { type AlertState, stepAlerts } from "./rules/step-alerts.ts";
 import { summaryWindowMs } from "./rules/summary-window.ts";
 import type { AlertChange } from "./signals/alert.ts";
 import type { HealthResult } from "./signals/health-result.ts";
+import type { PriceBook } from "./signals/price-book.ts";
 import type { Sample } from "./signals/sample.ts";
 import { scrub } from "./signals/scrub.ts";
 import type { AgentSpan } from "./signals/span.ts";
@@ -56,6 +57,8 @@ export type MonitorOptions = {
   readonly random: () => number;
   readonly rules: readonly Rule[];
   readonly channel: Channel | null;
+  /** Prices the model calls whose cost telemetry does not tell. Without one, the built-in. */
+  readonly priceBook?: PriceBook;
   /** Where an alert's message points to. */
   readonly pageUrl: (endpoint: string) => string | null;
   readonly formatTime: (timeMs: number) => string;
@@ -109,7 +112,7 @@ export class Monitor {
         `The journal was damaged. It was set aside as ${quarantinedAs}; a new one begins.`,
       );
     }
-    const state = new MonitorState();
+    const state = new MonitorState(options.priceBook);
     const stopWaiting = options.clock.after(NOTICEABLE_MS, () =>
       options.onNotice("Restoring what was seen before …"),
     );

@@ -57,7 +57,7 @@ function totals({ state }: Monitor): ExpectedTotals {
       .flatMap(({ models }) => [...models.values()])
       .reduce((n, { run }) => n + run.calls, 0),
     tokens: agent?.run.tokens ?? null,
-    toldCostUsd: rounded(agent?.run.costUsd ?? null),
+    toldCostUsd: rounded(agent?.run.cost.toldUsd ?? null),
     cacheHits: agent?.run.cacheHits ?? null,
     errors: agents.flatMap(({ groups }) => [...groups.values()]).flatMap(errorsOf),
   };

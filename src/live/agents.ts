@@ -5,6 +5,7 @@
  * a trace was closed.
  */
 import type { ClosedTrace } from "../signals/closed-trace.ts";
+import { costUsdOf, noCost, unknownCost } from "../signals/cost.ts";
 import type { ErrorEvent } from "../signals/error-event.ts";
 import type { ModuleCall, PathSource, Request } from "../signals/request.ts";
 import { COARSE_RETAINED_MS, FINE_RETAINED_MS, Sliced, type Slicing } from "./sliced.ts";
@@ -242,6 +243,7 @@ function addRequest(agent: Agent, request: Request, trace: ClosedTrace, nowMs: n
   agent.lastRequestMs = Math.max(agent.lastRequestMs ?? 0, Math.min(request.timeMs, nowMs));
   count(agent, request.timeMs, nowMs, (tally) => {
     tally.addLatency(request.latencyMs);
+    tally.addCacheLatency(request.cache, request.latencyMs);
     tally.addUse(request);
     if (request.errorClass) {
       tally.failed++;
@@ -274,11 +276,11 @@ function isPlace(kind: ModuleCall["kind"]): kind is PlaceKind {
 function addCalls(agent: Agent, calls: readonly ModuleCall[], nowMs: number): void {
   // Where model calls tell their tokens, a module without model calls used none: 0, not unknown.
   const tokensTold = calls.some(({ kind, tokens }) => kind === "lm" && tokens !== null);
-  const costTold = calls.some(({ kind, costUsd }) => kind === "lm" && costUsd !== null);
+  const costTold = calls.some(({ kind, cost }) => kind === "lm" && costUsdOf(cost) !== null);
   const cacheTold = calls.some(({ kind, cache }) => kind === "lm" && cache !== "unknown");
   const nothingUsed = {
     tokens: tokensTold ? { input: 0, output: 0 } : null,
-    costUsd: costTold ? 0 : null,
+    cost: costTold ? noCost : unknownCost,
     cacheHits: cacheTold ? 0 : null,
   };
   const places = new Map<string, Place>();
@@ -306,8 +308,8 @@ function addCalls(agent: Agent, calls: readonly ModuleCall[], nowMs: number): vo
   }
 }
 
-function useOf({ tokens, costUsd, cache }: ModuleCall) {
-  return { tokens, costUsd, cacheHits: cache === "unknown" ? null : cache === "hit" ? 1 : 0 };
+function useOf({ tokens, cost, cache }: ModuleCall) {
+  return { tokens, cost, cacheHits: cache === "unknown" ? null : cache === "hit" ? 1 : 0 };
 }
 
 /** A model, adapter or embedding call counts where it was made. */

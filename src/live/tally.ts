@@ -2,9 +2,11 @@
  * What is counted of calls: of an agent, a module, a model. Sums of what is not
  * always known remember whether anything was known at all.
  */
+import { addCosts, addKnown, type Cost, costUsdOf, unknownCost } from "../signals/cost.ts";
 import { Distribution, EXACT_SAMPLES_MAX } from "../signals/distribution.ts";
 import type { ErrorClass } from "../signals/error-class.ts";
-import { isUnpriced, type Tokens } from "../signals/request.ts";
+import type { CacheOutcome, Tokens } from "../signals/request.ts";
+import { addTokens } from "../signals/tokens.ts";
 
 const nothingFailed: ReadonlyMap<ErrorClass, number> = new Map();
 
@@ -24,19 +26,22 @@ export class Tally {
   lmMs = 0;
   /** `null` until one call told. */
   tokens: Tokens | null = null;
+  cost: Cost = unknownCost;
   cacheHits: number | null = null;
-  #costUsd: number | null = null;
-  #hasUnpriced = false;
+  /** Latencies of what DSPy's cache answered, and of what it did not, where telemetry tells. */
+  hitLatencyMs: Distribution | null = null;
+  missLatencyMs: Distribution | null = null;
+  readonly #exactSamplesMax: number;
   /** Made when the first call fails: there are very many tallies, and few failures. */
   #failedByClass: Map<ErrorClass, number> | null = null;
 
-  /** Cached answers cost 0: beside calls whose cost nobody told they don't make the sum 0. */
-  get costUsd(): number | null {
-    return this.#costUsd === 0 && this.#hasUnpriced ? null : this.#costUsd;
-  }
-
   get failedByClass(): ReadonlyMap<ErrorClass, number> {
     return this.#failedByClass ?? nothingFailed;
+  }
+
+  /** Of the calls whose cost is known. */
+  get costUsd(): number | null {
+    return costUsdOf(this.cost);
   }
 
   merge(other: Tally): void {
@@ -46,11 +51,14 @@ export class Tally {
     this.ownMs += other.ownMs;
     this.lmMs += other.lmMs;
     this.addUse(other);
+    if (other.hitLatencyMs) this.#hits().merge(other.hitLatencyMs);
+    if (other.missLatencyMs) this.#misses().merge(other.missLatencyMs);
     for (const [errorClass, count] of other.failedByClass) this.addFailed(errorClass, count);
   }
 
   /** @param exactSamplesMax latencies that are kept one by one. */
   constructor(exactSamplesMax = EXACT_SAMPLES_MAX) {
+    this.#exactSamplesMax = exactSamplesMax;
     this.latencyMs = new Distribution({ exactSamplesMax });
   }
 
@@ -60,25 +68,36 @@ export class Tally {
     this.latencyMs.add(latencyMs);
   }
 
+  /** Beside `addLatency`: the same latency, among those that DSPy's cache answered or did not. */
+  addCacheLatency(cache: CacheOutcome, latencyMs: number): void {
+    if (cache === "hit") this.#hits().add(latencyMs);
+    if (cache === "miss") this.#misses().add(latencyMs);
+  }
+
   addUse(use: {
     readonly tokens: Tokens | null;
-    readonly costUsd: number | null;
+    readonly cost: Cost;
     readonly cacheHits: number | null;
   }): void {
-    if (use.tokens) {
-      this.tokens = {
-        input: (this.tokens?.input ?? 0) + use.tokens.input,
-        output: (this.tokens?.output ?? 0) + use.tokens.output,
-      };
-    }
-    this.#costUsd = add(this.#costUsd, use.costUsd);
-    this.#hasUnpriced ||= isUnpriced(use);
-    this.cacheHits = add(this.cacheHits, use.cacheHits);
+    this.tokens = addTokens(this.tokens, use.tokens);
+    this.cost = addCosts(this.cost, use.cost);
+    this.cacheHits = addKnown(this.cacheHits, use.cacheHits);
   }
 
   addFailed(errorClass: ErrorClass, count: number): void {
     this.#failedByClass ??= new Map();
     this.#failedByClass.set(errorClass, (this.#failedByClass.get(errorClass) ?? 0) + count);
+  }
+
+  // Made when the first is told: few tallies are of requests, and few telemetries tell.
+  #hits(): Distribution {
+    this.hitLatencyMs ??= new Distribution({ exactSamplesMax: this.#exactSamplesMax });
+    return this.hitLatencyMs;
+  }
+
+  #misses(): Distribution {
+    this.missLatencyMs ??= new Distribution({ exactSamplesMax: this.#exactSamplesMax });
+    return this.missLatencyMs;
   }
 }
 
@@ -94,8 +113,4 @@ export class RunTally extends Tally {
       this.upToBound[index] = (this.upToBound[index] ?? 0) + 1;
     }
   }
-}
-
-function add(sum: number | null, value: number | null): number | null {
-  return value === null ? sum : (sum ?? 0) + value;
 }

@@ -66,10 +66,51 @@ function agentFamilies(monitor: Monitor): Family[] {
       ),
     },
     {
+      name: "dspy_cache_read_token_total",
+      type: "counter",
+      help: "Part of the input tokens that the prompt cache of the provider served, where telemetry tells.",
+      values: perAgent(({ endpoint, run: { tokens } }) =>
+        known({ endpoint }, tokens?.cacheRead ?? null),
+      ),
+    },
+    {
+      name: "dspy_cache_write_token_total",
+      type: "counter",
+      help: "Part of the input tokens that was written to the prompt cache of the provider, where telemetry tells.",
+      values: perAgent(({ endpoint, run: { tokens } }) =>
+        known({ endpoint }, tokens?.cacheWrite ?? null),
+      ),
+    },
+    {
       name: "dspy_cost_usd_total",
       type: "counter",
-      help: "Cost of the model calls in US dollars, where telemetry tells.",
+      help: "Cost of the model calls in US dollars: told by telemetry, else from the price book.",
       values: perAgent(({ endpoint, run }) => known({ endpoint }, run.costUsd)),
+    },
+    {
+      name: "dspy_priced_cost_usd_total",
+      type: "counter",
+      help: "Part of the cost that the price book gave, because telemetry told none.",
+      values: perAgent(({ endpoint, run }) => known({ endpoint }, run.cost.pricedUsd)),
+    },
+    {
+      name: "dspy_saved_cost_usd_total",
+      type: "counter",
+      help: "What the answers of the cache of DSPy would have cost, where telemetry tells. Part of no cost.",
+      values: perAgent(({ endpoint, run }) => known({ endpoint }, run.cost.savedUsd)),
+    },
+    {
+      name: "dspy_unpriced_calls_total",
+      type: "counter",
+      help: "Model calls that used tokens, for which neither telemetry nor the price book has a cost.",
+      values: perAgent(({ endpoint, models }) =>
+        [...models.values()]
+          .filter(({ run }) => run.cost.unpricedCalls > 0)
+          .map(({ model, run }) => ({
+            labels: { endpoint, model },
+            value: run.cost.unpricedCalls,
+          })),
+      ),
     },
     {
       name: "dspy_cache_hits_total",

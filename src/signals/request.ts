@@ -1,8 +1,16 @@
 /** One call of an agent, and the calls inside it. What is not known is `null`, never 0. */
+import type { Cost } from "./cost.ts";
 import type { ErrorClass } from "./error-class.ts";
 
 /** Tokens that the model read and wrote. A DSPy cache hit uses none: 0 and 0. */
-export type Tokens = { readonly input: number; readonly output: number };
+export type Tokens = {
+  readonly input: number;
+  readonly output: number;
+  /** Part of `input` that the provider's prompt cache served; absent where that is not told. */
+  readonly cacheRead?: number;
+  /** Part of `input` that was written to the provider's prompt cache; absent where that is not told. */
+  readonly cacheWrite?: number;
+};
 
 export type CacheOutcome = "hit" | "miss" | "unknown";
 
@@ -21,7 +29,7 @@ export type Request = {
   readonly latencyMs: number;
   readonly firstTokenMs: number | null;
   readonly tokens: Tokens | null;
-  readonly costUsd: number | null;
+  readonly cost: Cost;
   /** `hit` when every model call was answered by DSPy's cache. */
   readonly cache: CacheOutcome;
   /** Model calls that DSPy's cache answered. */
@@ -59,6 +67,7 @@ export type ModuleCall = {
   readonly pathSource: PathSource;
   /** Hash of the state of a predictor: which of them differs between two releases. */
   readonly predictorHash: string | null;
+  /** Without its provider, so that one model has one name in every convention. */
   readonly model: string | null;
   readonly latencyMs: number;
   /** The part of the latency during which no call inside was running. */
@@ -66,7 +75,7 @@ export type ModuleCall = {
   /** Of a model call only, so that sums over all calls count each token once. */
   readonly tokens: Tokens | null;
   /** Of a model call only. */
-  readonly costUsd: number | null;
+  readonly cost: Cost;
   readonly cache: CacheOutcome;
   /** Set when the call failed, for whatever reason below it. */
   readonly errorClass: ErrorClass | null;
@@ -75,11 +84,3 @@ export type ModuleCall = {
   /** Attempts of a model call that failed before the one that counted; `null` where telemetry hides them. */
   readonly retries: number | null;
 };
-
-/** Whether a model was used and nobody told what it costs. */
-export function isUnpriced(use: {
-  readonly tokens: Tokens | null;
-  readonly costUsd: number | null;
-}): boolean {
-  return use.costUsd === null && use.tokens !== null && use.tokens.input + use.tokens.output > 0;
-}

@@ -34,12 +34,17 @@ export type AgentSpan = {
   readonly path: string | null;
   /** The program's class, where the span tells it. */
   readonly program: string | null;
+  /** Without its provider, so that one model has one name in every convention. */
   readonly model: string | null;
+  /** Who serves the model, as telemetry names it, such as `openai` or `databricks`. */
+  readonly provider: string | null;
   /** Tokens of this model call alone. */
   readonly tokens: Tokens | null;
   /** Tokens of everything below: MLflow writes them on the root. Never added to `tokens`. */
   readonly totalTokens: Tokens | null;
   readonly costUsd: number | null;
+  /** What an answer of DSPy's cache would have cost. */
+  readonly savedCostUsd: number | null;
   readonly cacheHit: boolean | null;
   readonly firstTokenMs: number | null;
   readonly failed: boolean;

@@ -10,7 +10,10 @@ const hex = (size: number) =>
     .map((digits) => digits.join(""));
 const orNull = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: null });
 const amount = fc.double({ noNaN: true });
-const tokens = fc.record({ input: amount, output: amount }, { noNullPrototype: true });
+const tokens = fc.record(
+  { input: amount, output: amount, cacheRead: amount, cacheWrite: amount },
+  { noNullPrototype: true, requiredKeys: ["input", "output"] },
+);
 /** Few different ones, so that texts and traces recur, and strange ones. */
 const text = fc.oneof(
   fc.constantFrom("", "self.rag", "ä‹✓", "\ufeffmark"),
@@ -46,9 +49,11 @@ const span: fc.Arbitrary<AgentSpan> = record<AgentSpan>({
   path: orNull(text),
   program: orNull(text),
   model: orNull(text),
+  provider: orNull(text),
   tokens: orNull(tokens),
   totalTokens: orNull(tokens),
   costUsd: orNull(amount),
+  savedCostUsd: orNull(amount),
   cacheHit: orNull(fc.boolean()),
   firstTokenMs: orNull(amount),
   failed: fc.boolean(),
@@ -87,7 +92,7 @@ test("bytes that nobody wrote are refused or read, and take no time", () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
       try {
-        decodeSpans(Uint8Array.of(1, ...bytes));
+        decodeSpans(Uint8Array.of(2, ...bytes));
       } catch (error) {
         assert.ok(error instanceof RangeError);
       }

@@ -17,7 +17,9 @@
  * Numbers are varints, doubles little-endian.
  */
 import type { ErrorClass } from "../signals/error-class.ts";
+import type { Tokens } from "../signals/request.ts";
 import type { AgentSpan, Convention } from "../signals/span.ts";
+import { toldTokens } from "../signals/tokens.ts";
 
 /** What was received at once, and how much of it was left out while it was read, by reason. */
 export type SpanBatch = {
@@ -25,7 +27,7 @@ export type SpanBatch = {
   readonly dropped: Readonly<Record<string, number>>;
 };
 
-const FORMAT = 1;
+const FORMAT = 2;
 
 const SAME_TRACE = 1 << 0;
 const SAME_RESOURCE = 1 << 1;
@@ -47,6 +49,13 @@ const REPEATS_PARENT = 1 << 16;
 const HAS_RELEASE = 1 << 17;
 const HAS_PREDICTOR_HASH = 1 << 18;
 const HAS_ERROR_CLASS = 1 << 19;
+const HAS_PROVIDER = 1 << 20;
+const HAS_SAVED_COST = 1 << 21;
+/** Of the tokens and of the total tokens: what is told of the provider's prompt cache. */
+const HAS_CACHE_READ = 1 << 22;
+const HAS_CACHE_WRITE = 1 << 23;
+const HAS_TOTAL_CACHE_READ = 1 << 24;
+const HAS_TOTAL_CACHE_WRITE = 1 << 25;
 
 const conventions: readonly Convention[] = ["callback", "openinference", "mlflow", "genai", "none"];
 
@@ -62,7 +71,7 @@ const kinds: readonly AgentSpan["kind"][] = [
 ];
 
 /** Room for all of a span but its texts. */
-const SPAN_BYTES_MAX = 160;
+const SPAN_BYTES_MAX = 208;
 /** A character takes at most so many bytes in UTF-8. */
 const CHAR_BYTES_MAX = 3;
 
@@ -126,7 +135,13 @@ function writeSpan(writer: Writer, span: AgentSpan, before: AgentSpan | undefine
       (span.repeatsParent ? REPEATS_PARENT : 0) |
       (span.release === null ? 0 : HAS_RELEASE) |
       (span.predictorHash === null ? 0 : HAS_PREDICTOR_HASH) |
-      (span.errorClass === null ? 0 : HAS_ERROR_CLASS),
+      (span.errorClass === null ? 0 : HAS_ERROR_CLASS) |
+      (span.provider === null ? 0 : HAS_PROVIDER) |
+      (span.savedCostUsd === null ? 0 : HAS_SAVED_COST) |
+      (span.tokens?.cacheRead === undefined ? 0 : HAS_CACHE_READ) |
+      (span.tokens?.cacheWrite === undefined ? 0 : HAS_CACHE_WRITE) |
+      (span.totalTokens?.cacheRead === undefined ? 0 : HAS_TOTAL_CACHE_READ) |
+      (span.totalTokens?.cacheWrite === undefined ? 0 : HAS_TOTAL_CACHE_WRITE),
   );
   if (!isSameTrace) writer.hex(span.traceId);
   writer.hex(span.spanId);
@@ -142,21 +157,24 @@ function writeSpan(writer: Writer, span: AgentSpan, before: AgentSpan | undefine
   if (span.path !== null) writer.text(span.path);
   if (span.program !== null) writer.text(span.program);
   if (span.model !== null) writer.text(span.model);
+  if (span.provider !== null) writer.text(span.provider);
   if (span.errorType !== null) writer.text(span.errorType);
   if (span.errorMessage !== null) writer.text(span.errorMessage);
   if (span.release !== null) writer.text(span.release);
   if (span.predictorHash !== null) writer.text(span.predictorHash);
   if (span.errorClass !== null) writer.text(span.errorClass);
-  if (span.tokens !== null) {
-    writer.double(span.tokens.input);
-    writer.double(span.tokens.output);
-  }
-  if (span.totalTokens !== null) {
-    writer.double(span.totalTokens.input);
-    writer.double(span.totalTokens.output);
-  }
+  if (span.tokens !== null) writeTokens(writer, span.tokens);
+  if (span.totalTokens !== null) writeTokens(writer, span.totalTokens);
   if (span.costUsd !== null) writer.double(span.costUsd);
+  if (span.savedCostUsd !== null) writer.double(span.savedCostUsd);
   if (span.firstTokenMs !== null) writer.double(span.firstTokenMs);
+}
+
+function writeTokens(writer: Writer, { input, output, cacheRead, cacheWrite }: Tokens): void {
+  writer.double(input);
+  writer.double(output);
+  if (cacheRead !== undefined) writer.double(cacheRead);
+  if (cacheWrite !== undefined) writer.double(cacheWrite);
 }
 
 /** Reads in the order in which `writeSpan` writes. */
@@ -177,17 +195,26 @@ function readSpan(reader: Reader, before: AgentSpan | undefined): AgentSpan {
   const path = has(HAS_PATH) ? reader.text() : null;
   const program = has(HAS_PROGRAM) ? reader.text() : null;
   const model = has(HAS_MODEL) ? reader.text() : null;
+  const provider = has(HAS_PROVIDER) ? reader.text() : null;
   const errorType = has(HAS_ERROR_TYPE) ? reader.text() : null;
   const errorMessage = has(HAS_ERROR_MESSAGE) ? reader.text() : null;
   const release = has(HAS_RELEASE) ? reader.text() : null;
   const predictorHash = has(HAS_PREDICTOR_HASH) ? reader.text() : null;
   // `writeSpan` wrote one; the journal's checksum keeps it so.
   const errorClass = has(HAS_ERROR_CLASS) ? (reader.text() as ErrorClass) : null;
-  const tokens = has(HAS_TOKENS) ? { input: reader.double(), output: reader.double() } : null;
+  const readTokens = (cacheReadFlag: number, cacheWriteFlag: number) =>
+    toldTokens({
+      input: reader.double(),
+      output: reader.double(),
+      cacheRead: has(cacheReadFlag) ? reader.double() : undefined,
+      cacheWrite: has(cacheWriteFlag) ? reader.double() : undefined,
+    });
+  const tokens = has(HAS_TOKENS) ? readTokens(HAS_CACHE_READ, HAS_CACHE_WRITE) : null;
   const totalTokens = has(HAS_TOTAL_TOKENS)
-    ? { input: reader.double(), output: reader.double() }
+    ? readTokens(HAS_TOTAL_CACHE_READ, HAS_TOTAL_CACHE_WRITE)
     : null;
   const costUsd = has(HAS_COST) ? reader.double() : null;
+  const savedCostUsd = has(HAS_SAVED_COST) ? reader.double() : null;
   const firstTokenMs = has(HAS_FIRST_TOKEN) ? reader.double() : null;
   return {
     traceId,
@@ -205,9 +232,11 @@ function readSpan(reader: Reader, before: AgentSpan | undefined): AgentSpan {
     path,
     program,
     model,
+    provider,
     tokens,
     totalTokens,
     costUsd,
+    savedCostUsd,
     cacheHit: has(HAS_CACHE) ? has(IS_CACHE_HIT) : null,
     firstTokenMs,
     failed: has(IS_FAILED),

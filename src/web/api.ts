@@ -8,7 +8,25 @@
 export type Status = "healthy" | "warning" | "critical" | "unknown";
 
 export type Percentiles = { p50: number; p95: number; p99: number };
-export type Tokens = { input: number; output: number };
+export type Tokens = {
+  input: number;
+  output: number;
+  /** Parts of `input` that the provider's prompt cache served or took; absent where not told. */
+  cacheRead?: number;
+  cacheWrite?: number;
+};
+
+/** What model calls cost, and how that is known. */
+export type CostFigures = {
+  /** Of the calls whose cost is known: all but `unpricedCalls`. */
+  costUsd: number | null;
+  /** `told` by telemetry, from the `price_book`, or a sum of `both`. */
+  costSource: "told" | "price_book" | "both" | null;
+  /** Model calls that used tokens, for which neither telemetry nor the price book has a cost. */
+  unpricedCalls: number;
+  /** What the answers of DSPy's cache would have cost, where telemetry tells. Part of no cost. */
+  savedCostUsd: number | null;
+};
 
 /** The sentence that every view opens with. The headline is set in bold. */
 export type Sentence = { status: Status; headline: string; detail: string };
@@ -21,7 +39,10 @@ export type Source = {
   telemetry: "recorded" | "live";
 };
 
-export type AgentRow = {
+/** Requests that DSPy's cache answered wholly, or not. */
+export type CacheSide = { requests: number; latencyMs: Percentiles | null };
+
+export type AgentRow = CostFigures & {
   endpoint: string;
   status: Status;
   /** The state in a word: `healthy`, `slow`, `failing`, `down`, `telemetry lost`, `cold`, `quiet`. */
@@ -35,8 +56,9 @@ export type AgentRow = {
   errorRatePercent: number | null;
   latencyMs: Percentiles | null;
   tokens: Tokens | null;
-  costUsd: number | null;
   cacheHits: number | null;
+  /** `null` where telemetry does not tell the cache. */
+  byCache: { hit: CacheSide; miss: CacheSide } | null;
   lastRequestMs: number | null;
   /**
    * Whether these figures are how it is now, and if not, why: nobody calls it; it is called and
@@ -148,7 +170,7 @@ export type Overview = {
   dropped: { reason: string; count: number }[];
 };
 
-export type ModuleRow = {
+export type ModuleRow = CostFigures & {
   /** `self.rag.generate`, or the span's name where telemetry has no path. */
   path: string;
   pathSource: "attribute" | "span";
@@ -162,27 +184,26 @@ export type ModuleRow = {
   timeShare: number | null;
   /** Of the model calls that this module made itself, so that rows add up. */
   tokens: Tokens | null;
-  costUsd: number | null;
   cacheHits: number | null;
 };
 
-export type ModelRow = {
+export type ModelRow = CostFigures & {
   model: string;
   calls: number;
   errors: number;
   latencyMs: Percentiles | null;
   tokens: Tokens | null;
-  costUsd: number | null;
   cacheHits: number | null;
+  /** It has tokens but no price, and telemetry tells no cost. */
+  unpriced: boolean;
 };
 
-export type RequestRow = {
+export type RequestRow = CostFigures & {
   traceId: string;
   timeMs: number;
   program: string;
   latencyMs: number;
   tokens: Tokens | null;
-  costUsd: number | null;
   cache: "hit" | "miss" | "unknown";
   errorClass: string | null;
   errorType: string | null;

@@ -1,6 +1,6 @@
 /** The final report for people: one table of agents, one of errors, then alerts. */
 import { formatDurationMs } from "../../rules/format-quantity.ts";
-import type { Report } from "./report.ts";
+import type { AgentReport, Report } from "./report.ts";
 
 export function reportText(report: Report): string {
   const sections = [
@@ -31,6 +31,7 @@ export function reportText(report: Report): string {
         cacheHits === null ? "–" : String(cacheHits),
       ]),
     ),
+    report.agents.map(costText).join(""),
     table(
       ["ERROR", "CLASS", "IN", "AGENT", "COUNT", "HANDLED"],
       report.errorGroups.map(({ type, errorClass, path, endpoint, count, handled }) => [
@@ -51,6 +52,19 @@ export function reportText(report: Report): string {
 function notificationsText({ notifications }: Report): string {
   if (notifications === 0) return "No notification was sent.";
   return `${notifications} notification${notifications === 1 ? "" : "s"} sent.`;
+}
+
+/** A cost that is not the whole, or not told by the agent itself, says so. */
+function costText({ endpoint, costSource, unpricedCalls, unpricedModels }: AgentReport): string {
+  const source = {
+    told: "",
+    price_book: `${endpoint}: the cost is from the price book, as the telemetry tells none.\n`,
+    both: `${endpoint}: part of the cost is from the price book, where the telemetry tells none.\n`,
+  }[costSource ?? "told"];
+  const calls = unpricedCalls === 1 ? "1 model call" : `${unpricedCalls} model calls`;
+  return unpricedCalls === 0
+    ? source
+    : `${source}${endpoint}: ${calls} had no price (${unpricedModels.join(", ")}); the cost is of the others.\n`;
 }
 
 function droppedText({ dropped, telemetry }: Report): string {

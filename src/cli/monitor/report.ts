@@ -3,6 +3,7 @@ import type { Agent, Place } from "../../live/agents.ts";
 import type { Tally } from "../../live/tally.ts";
 import type { Monitor } from "../../monitor.ts";
 import type { AlertStateName } from "../../signals/alert.ts";
+import { type CostSource, costSourceOf, costUsdOf } from "../../signals/cost.ts";
 import type { Percentiles } from "../../signals/distribution.ts";
 import type { Tokens } from "../../signals/request.ts";
 
@@ -43,11 +44,17 @@ export type Report = {
 type Figures = {
   readonly latencyMs: Percentiles | null;
   readonly tokens: Tokens | null;
+  /** Of the calls whose cost is known: all but `unpricedCalls`. */
   readonly costUsd: number | null;
+  readonly costSource: CostSource | null;
+  readonly unpricedCalls: number;
+  readonly savedCostUsd: number | null;
   readonly cacheHits: number | null;
 };
 
 export type AgentReport = Figures & {
+  /** Models with tokens that neither telemetry nor the price book has a cost for. */
+  readonly unpricedModels: readonly string[];
   readonly endpoint: string;
   readonly requests: number;
   readonly failed: number;
@@ -103,13 +110,16 @@ export function report(
   };
 }
 
-function agentReport({ endpoint, run, placesInOrder }: Agent): AgentReport {
+function agentReport({ endpoint, run, placesInOrder, models }: Agent): AgentReport {
   return {
     endpoint,
     requests: run.calls,
     failed: run.failed,
     errorRatePercent: run.calls === 0 ? null : (run.failed / run.calls) * 100,
     ...figures(run),
+    unpricedModels: [...models.values()]
+      .filter((model) => model.run.cost.unpricedCalls > 0)
+      .map(({ model }) => model),
     modules: placesInOrder
       .filter((place) => place.run.calls > 0)
       .map(({ path, pathSource, kind, run: { calls, failed }, run }) => ({
@@ -123,6 +133,14 @@ function agentReport({ endpoint, run, placesInOrder }: Agent): AgentReport {
   };
 }
 
-function figures({ latencyMs, tokens, costUsd, cacheHits }: Tally): Figures {
-  return { latencyMs: latencyMs.percentiles(), tokens, costUsd, cacheHits };
+function figures({ latencyMs, tokens, cost, cacheHits }: Tally): Figures {
+  return {
+    latencyMs: latencyMs.percentiles(),
+    tokens,
+    costUsd: costUsdOf(cost),
+    costSource: costSourceOf(cost),
+    unpricedCalls: cost.unpricedCalls,
+    savedCostUsd: cost.savedUsd,
+    cacheHits,
+  };
 }

@@ -8,6 +8,7 @@ import type { ErrorClass } from "../../signals/error-class.ts";
 import type { Tokens } from "../../signals/request.ts";
 import { scrub } from "../../signals/scrub.ts";
 import type { AgentSpan, Convention } from "../../signals/span.ts";
+import { toldTokens } from "../../signals/tokens.ts";
 import type { AttributeValue, OtlpSpan } from "./otlp-span.ts";
 
 /** Longest error message that is kept, in characters. */
@@ -28,6 +29,7 @@ const wanted = new Set([
   "dspy.module.class",
   "dspy.program.class",
   "dspy.lm.cost_usd",
+  "dspy.lm.saved_cost_usd",
   "dspy.lm.cache_hit",
   "dspy.release",
   "dspy.predictor.hash",
@@ -37,18 +39,26 @@ const wanted = new Set([
   "gen_ai.agent.name",
   "gen_ai.request.model",
   "gen_ai.response.model",
+  "gen_ai.provider.name",
+  "gen_ai.system",
   "gen_ai.usage.input_tokens",
   "gen_ai.usage.output_tokens",
   "gen_ai.usage.prompt_tokens",
   "gen_ai.usage.completion_tokens",
+  "gen_ai.usage.cache_read.input_tokens",
+  "gen_ai.usage.cache_creation.input_tokens",
   "gen_ai.response.time_to_first_chunk",
   "openinference.span.kind",
   "llm.model_name",
+  "llm.provider",
   "llm.token_count.prompt",
   "llm.token_count.completion",
+  "llm.token_count.prompt_details.cache_read",
+  "llm.token_count.prompt_details.cache_write",
   "llm.cost.total",
   "mlflow.spanType",
   "mlflow.llm.model",
+  "mlflow.llm.provider",
   "mlflow.chat.tokenUsage",
 ]);
 
@@ -83,9 +93,11 @@ export function toAgentSpan(span: OtlpSpan): AgentSpan {
     path: told.path ?? null,
     program: told.program ?? null,
     model: told.model ?? null,
+    provider: told.provider ?? null,
     tokens: told.tokens ?? null,
     totalTokens: told.totalTokens ?? null,
     costUsd: told.costUsd ?? null,
+    savedCostUsd: told.savedCostUsd ?? null,
     cacheHit: told.cacheHit ?? null,
     firstTokenMs: told.firstTokenMs ?? null,
     failed,
@@ -102,9 +114,11 @@ type Told = {
   path?: string | null;
   program?: string | null;
   model?: string | null;
+  provider?: string | null;
   tokens?: Tokens | null;
   totalTokens?: Tokens | null;
   costUsd?: number | null;
+  savedCostUsd?: number | null;
   cacheHit?: boolean | null;
   firstTokenMs?: number | null;
 };
@@ -129,9 +143,10 @@ const readers: Record<Convention, (span: OtlpSpan) => Told> = {
         const cacheHit = attributes.get("dspy.lm.cache_hit") === true;
         return {
           kind,
-          model: modelName(attributes.get("gen_ai.request.model")),
+          ...genAiModel(attributes),
           tokens: cacheHit ? { input: 0, output: 0 } : genAiTokens(attributes),
           costUsd: cacheHit ? 0 : amount(attributes.get("dspy.lm.cost_usd")),
+          savedCostUsd: cacheHit ? amount(attributes.get("dspy.lm.saved_cost_usd")) : null,
           cacheHit,
           firstTokenMs: firstTokenMs(attributes),
         };
@@ -152,11 +167,13 @@ const readers: Record<Convention, (span: OtlpSpan) => Told> = {
       case "LLM":
         return {
           kind: "lm",
-          model: modelName(attributes.get("llm.model_name")),
-          tokens: tokensOf(
-            attributes.get("llm.token_count.prompt"),
-            attributes.get("llm.token_count.completion"),
-          ),
+          ...modelOf(attributes.get("llm.model_name"), attributes.get("llm.provider")),
+          tokens: tokensOf({
+            input: attributes.get("llm.token_count.prompt"),
+            output: attributes.get("llm.token_count.completion"),
+            cacheRead: attributes.get("llm.token_count.prompt_details.cache_read"),
+            cacheWrite: attributes.get("llm.token_count.prompt_details.cache_write"),
+          }),
           costUsd: amount(attributes.get("llm.cost.total")),
         };
       case "TOOL":
@@ -177,8 +194,11 @@ const readers: Record<Convention, (span: OtlpSpan) => Told> = {
 
   mlflow({ name, attributes }) {
     const totalTokens = mlflowTokens(attributes.get("mlflow.chat.tokenUsage"));
-    const model = modelName(unquoted(attributes.get("mlflow.llm.model")));
-    const lm: Told = { kind: "lm", model, tokens: totalTokens };
+    const named = modelOf(
+      unquoted(attributes.get("mlflow.llm.model")),
+      unquoted(attributes.get("mlflow.llm.provider")),
+    );
+    const lm: Told = { kind: "lm", ...named, tokens: totalTokens };
     switch (unquoted(attributes.get("mlflow.spanType"))) {
       case "CHAT_MODEL":
         return lm;
@@ -202,16 +222,16 @@ const readers: Record<Convention, (span: OtlpSpan) => Told> = {
 
   genai({ name, attributes }) {
     const tokens = genAiTokens(attributes);
-    const model = modelName(attributes.get("gen_ai.request.model"));
+    const named = genAiModel(attributes);
     const program = className(text(attributes.get("gen_ai.agent.name")) ?? name);
     switch (text(attributes.get("gen_ai.operation.name"))) {
       case "generate_content":
         // MLflow calls a dspy.Predict so, without a model.
-        if (model === null) return { kind: "module", program, totalTokens: tokens };
-        return { kind: "lm", model, tokens, firstTokenMs: firstTokenMs(attributes) };
+        if (named.model === null) return { kind: "module", program, totalTokens: tokens };
+        return { kind: "lm", ...named, tokens, firstTokenMs: firstTokenMs(attributes) };
       case "chat":
       case "text_completion":
-        return { kind: "lm", model, tokens, firstTokenMs: firstTokenMs(attributes) };
+        return { kind: "lm", ...named, tokens, firstTokenMs: firstTokenMs(attributes) };
       case "embeddings":
         return { kind: "embedding" };
       case "execute_tool":
@@ -256,37 +276,83 @@ function unquoted(value: AttributeValue | undefined): string | null {
   return text(typeof value === "string" && value.startsWith('"') ? value.slice(1, -1) : value);
 }
 
-/** Without the provider in front, so that one model has one name in every convention. */
-function modelName(value: AttributeValue | undefined | null): string | null {
-  const model = text(value ?? undefined);
-  return model === null ? null : model.slice(model.lastIndexOf("/") + 1);
+/**
+ * The model without its provider, so that one model has one name in every convention.
+ * A provider in front of the name, such as `openai/gpt-4o`, is nearer to what was
+ * called than one that an attribute tells.
+ */
+function modelOf(
+  name: AttributeValue | undefined,
+  provider: AttributeValue | undefined,
+): Pick<AgentSpan, "model" | "provider"> {
+  const model = text(name);
+  const end = model?.lastIndexOf("/") ?? -1;
+  const toldProvider = text(provider);
+  return {
+    model: model?.slice(end + 1) ?? null,
+    provider:
+      model !== null && end > 0
+        ? model.slice(0, end)
+        : toldProvider === "unknown"
+          ? null
+          : toldProvider,
+  };
+}
+
+function genAiModel(attributes: OtlpSpan["attributes"]): Pick<AgentSpan, "model" | "provider"> {
+  return modelOf(
+    attributes.get("gen_ai.request.model"),
+    attributes.get("gen_ai.provider.name") ?? attributes.get("gen_ai.system"),
+  );
 }
 
 function amount(value: AttributeValue | undefined): number | null {
   return typeof value === "number" && Number.isFinite(value) && value >= 0 ? value : null;
 }
 
-function tokensOf(
-  input: AttributeValue | undefined,
-  output: AttributeValue | undefined,
-): Tokens | null {
-  const [read, written] = [amount(input), amount(output)];
-  return read === null && written === null ? null : { input: read ?? 0, output: written ?? 0 };
+type ToldTokens = {
+  readonly input: AttributeValue | undefined;
+  readonly output: AttributeValue | undefined;
+  readonly cacheRead: AttributeValue | undefined;
+  readonly cacheWrite: AttributeValue | undefined;
+};
+
+/**
+ * What the provider's prompt cache served or took is part of the input. Where it is
+ * more than the input, as some clients of Anthropic tell it, it was counted beside it.
+ */
+function tokensOf(told: ToldTokens): Tokens | null {
+  const [input, output] = [amount(told.input), amount(told.output)];
+  if (input === null && output === null) return null;
+  const cacheRead = amount(told.cacheRead) ?? undefined;
+  const cacheWrite = amount(told.cacheWrite) ?? undefined;
+  const cached = (cacheRead ?? 0) + (cacheWrite ?? 0);
+  const whole = cached > (input ?? 0) ? (input ?? 0) + cached : (input ?? 0);
+  return toldTokens({ input: whole, output: output ?? 0, cacheRead, cacheWrite });
 }
 
 function genAiTokens(attributes: OtlpSpan["attributes"]): Tokens | null {
-  return tokensOf(
-    attributes.get("gen_ai.usage.input_tokens") ?? attributes.get("gen_ai.usage.prompt_tokens"),
-    attributes.get("gen_ai.usage.output_tokens") ??
+  return tokensOf({
+    input:
+      attributes.get("gen_ai.usage.input_tokens") ?? attributes.get("gen_ai.usage.prompt_tokens"),
+    output:
+      attributes.get("gen_ai.usage.output_tokens") ??
       attributes.get("gen_ai.usage.completion_tokens"),
-  );
+    cacheRead: attributes.get("gen_ai.usage.cache_read.input_tokens"),
+    cacheWrite: attributes.get("gen_ai.usage.cache_creation.input_tokens"),
+  });
 }
 
 function mlflowTokens(value: AttributeValue | undefined): Tokens | null {
   const usage = typeof value === "string" ? parsed(value) : value;
   if (typeof usage !== "object" || usage === null || Array.isArray(usage)) return null;
-  const { input_tokens, output_tokens } = usage as Record<string, AttributeValue>;
-  return tokensOf(input_tokens, output_tokens);
+  const told = usage as Record<string, AttributeValue>;
+  return tokensOf({
+    input: told.input_tokens,
+    output: told.output_tokens,
+    cacheRead: told.cache_read_input_tokens,
+    cacheWrite: told.cache_creation_input_tokens,
+  });
 }
 
 function parsed(json: string): AttributeValue {

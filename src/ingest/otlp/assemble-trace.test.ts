@@ -341,7 +341,7 @@ test("tokens that a call and its attempt both tell are counted once", () => {
     inside: [{ ...lm, ...told, inside: [{ ...lm, ...told, name: "completion" }] }],
   };
   const [request] = assembleTrace(spansOf(tree)).requests;
-  assert.deepEqual([request?.tokens, request?.costUsd], [told.tokens, told.costUsd]);
+  assert.deepEqual([request?.tokens, request?.cost.toldUsd], [told.tokens, told.costUsd]);
 });
 
 test("tokens that only an attempt inside an attempt tells are counted", () => {

@@ -3,22 +3,30 @@
  * inside it, and its failures. Pure, and the same for any order of spans.
  */
 import type { ClosedTrace } from "../../signals/closed-trace.ts";
+import { addCosts, type Cost, costUsdOf, unknownCost, unpricedCall } from "../../signals/cost.ts";
 import type { ErrorClass } from "../../signals/error-class.ts";
 import type { ErrorEvent } from "../../signals/error-event.ts";
 import { fingerprint } from "../../signals/fingerprint.ts";
 import {
-  type CacheOutcome,
-  isUnpriced,
-  type ModuleCall,
-  type Request,
-  type Tokens,
-} from "../../signals/request.ts";
+  emptyPriceBook,
+  type ModelName,
+  type PriceBook,
+  priceOf,
+} from "../../signals/price-book.ts";
+import type { CacheOutcome, ModuleCall, Request, Tokens } from "../../signals/request.ts";
 import type { AgentSpan } from "../../signals/span.ts";
+import { addTokens } from "../../signals/tokens.ts";
 import { signatureIn } from "./agent-span.ts";
 import { errorClassOf } from "./error-class-of.ts";
 
-/** @param spans of one trace, each span id once, at least one. */
-export function assembleTrace(spans: readonly AgentSpan[]): ClosedTrace {
+/**
+ * @param spans of one trace, each span id once, at least one.
+ * @param book prices the model calls whose cost telemetry does not tell.
+ */
+export function assembleTrace(
+  spans: readonly AgentSpan[],
+  book: PriceBook = emptyPriceBook,
+): ClosedTrace {
   const { tops, orphanTops } = growTree(spans);
   const roots = tops.filter(({ span }) => span.parentSpanId === null);
   const incomplete = roots.length === 0;
@@ -32,16 +40,18 @@ export function assembleTrace(spans: readonly AgentSpan[]): ClosedTrace {
   for (const tree of trees) {
     const program = programOf(tree, incomplete);
     const failures = tree.flatMap((top) => failuresOf(top));
-    const calls = tree.flatMap((top) => callsOf(top, program));
+    const toldCalls = tree.flatMap((top) => callsOf(top, program, book));
+    const totalCost = totalCostOf(tree, toldCalls, book);
+    const calls = totalCost === unpricedCall ? toldCalls.map(unpriced) : toldCalls;
     if (incomplete || isProgram(tree)) {
-      requests.push(requestOf({ tree, program, failures, calls, incomplete }));
+      requests.push(requestOf({ tree, program, failures, calls, totalCost, incomplete }));
     }
     moduleCalls.push(...calls);
     errors.push(...failures.map((failure) => errorEventOf(failure, program)));
   }
   for (const orphan of orphans) {
     const program = programOf([orphan], true);
-    moduleCalls.push(...callsOf(orphan, program));
+    moduleCalls.push(...callsOf(orphan, program, book));
     // The root is there and says how the request ended, so what failed here was survived or is told above.
     const failures = failuresOf(orphan).map(({ node }) => ({ node, handled: true }));
     errors.push(...failures.map((failure) => errorEventOf(failure, program)));
@@ -188,12 +198,14 @@ function requestOf({
   program,
   failures,
   calls,
+  totalCost,
   incomplete,
 }: {
   tree: readonly Node[];
   program: string;
   failures: readonly Failure[];
   calls: readonly ModuleCall[];
+  totalCost: Cost | null;
   incomplete: boolean;
 }): Request {
   const spans = tree.map(({ span }) => span);
@@ -212,8 +224,11 @@ function requestOf({
     program,
     latencyMs: endMs - startMs,
     firstTokenMs: firstTokenOf(tree, startMs),
-    tokens: addTokens(lmCalls.map(({ tokens }) => tokens)) ?? totalTokensOf(tree),
-    costUsd: costOfAll(lmCalls),
+    tokens: sumTokens(lmCalls.map(({ tokens }) => tokens)) ?? totalTokensOf(tree),
+    cost:
+      totalCost === null || totalCost === unpricedCall
+        ? sumCosts(lmCalls.map(({ cost }) => cost))
+        : totalCost,
     cache: cacheOf(lmCalls),
     cacheHits: lmCalls.some(({ cache }) => cache !== "unknown")
       ? lmCalls.filter(({ cache }) => cache === "hit").length
@@ -228,12 +243,6 @@ function cacheOf(lmCalls: readonly ModuleCall[]): CacheOutcome {
   return lmCalls.length > 0 && lmCalls.every(({ cache }) => cache === "hit") ? "hit" : "unknown";
 }
 
-/** Cached answers cost 0: beside calls whose cost nobody told they don't make the sum 0. */
-function costOfAll(lmCalls: readonly ModuleCall[]): number | null {
-  const sum = addKnown(lmCalls.map(({ costUsd }) => costUsd));
-  return sum === 0 && lmCalls.some(isUnpriced) ? null : sum;
-}
-
 /** The total that the topmost span tells: totals further down are part of it. */
 function totalTokensOf(tree: readonly Node[]): Tokens | null {
   const found: Tokens[] = [];
@@ -242,7 +251,7 @@ function totalTokensOf(tree: readonly Node[]): Tokens | null {
     if (node.span.totalTokens) found.push(node.span.totalTokens);
     else queue.push(...node.children);
   }
-  return addTokens(found);
+  return sumTokens(found);
 }
 
 function firstTokenOf(tree: readonly Node[], startMs: number): number | null {
@@ -261,7 +270,7 @@ function firstTokenOf(tree: readonly Node[], startMs: number): number | null {
 
 const placed: ReadonlySet<string> = new Set(["module", "tool", "retriever"]);
 
-function callsOf(top: Node, program: string): ModuleCall[] {
+function callsOf(top: Node, program: string, book: PriceBook): ModuleCall[] {
   const calls: ModuleCall[] = [];
   const placeOf = new Map<Node, Node>();
   for (const { node, depth } of walk(top)) {
@@ -269,7 +278,7 @@ function callsOf(top: Node, program: string): ModuleCall[] {
     const place = placed.has(node.span.kind) ? node : (above ?? node);
     placeOf.set(node, place);
     if (node.span.kind !== "server" && node.span.kind !== "other") {
-      calls.push(callOf({ node, place, depth, program }));
+      calls.push(callOf({ node, place, depth, program, book }));
     }
   }
   return calls;
@@ -280,11 +289,13 @@ function callOf({
   place,
   depth,
   program,
+  book,
 }: {
   node: Node;
   place: Node;
   depth: number;
   program: string;
+  book: PriceBook;
 }): ModuleCall {
   const { span, attempts } = node;
   const isLm = span.kind === "lm";
@@ -305,7 +316,7 @@ function callOf({
     latencyMs: span.endMs - span.startMs,
     selfMs: selfMsOf(node),
     tokens: isLm ? tokensOf(node) : null,
-    costUsd: isLm ? costOf(node) : null,
+    cost: isLm ? costOf(node, book) : unknownCost,
     cache: span.cacheHit === null ? "unknown" : span.cacheHit ? "hit" : "miss",
     errorClass: span.failed ? classOf(node) : null,
     depth,
@@ -315,11 +326,7 @@ function callOf({
 
 /** Attempts, such as LiteLLM's, tell the usage only where the call around them does not. */
 function tokensOf({ span, attempts }: Node): Tokens | null {
-  return span.tokens ?? addTokens(attempts.map(tokensOf));
-}
-
-function costOf({ span, attempts }: Node): number | null {
-  return span.costUsd ?? addKnown(attempts.map(costOf));
+  return span.tokens ?? sumTokens(attempts.map(tokensOf));
 }
 
 /** Latency without the union of the children's intervals: children may overlap. */
@@ -335,6 +342,66 @@ function selfMsOf({ span, children }: Node): number {
     }
   }
   return Math.max(0, span.endMs - span.startMs - coveredMs);
+}
+
+// ─── What it cost ───────────────────────────────────────────────────────────
+
+/** What telemetry tells wins over the price book, and what the call tells over its attempts. */
+function costOf(node: Node, book: PriceBook): Cost {
+  const { span, attempts } = node;
+  if (span.costUsd !== null) {
+    return { ...unknownCost, toldUsd: span.costUsd, savedUsd: span.savedCostUsd };
+  }
+  const ofAttempts = sumCosts(attempts.map((attempt) => costOf(attempt, book)));
+  if (span.tokens === null || ofAttempts.toldUsd !== null) return ofAttempts;
+  return pricedCost(modelOf(node), span.tokens, { timeMs: span.endMs, book });
+}
+
+/** An attempt that names no model is one of the model that was called. */
+function modelOf({ span, parent }: Node): ModelName {
+  return span.model === null && span.kind === "lm" && parent?.span.kind === "lm"
+    ? modelOf(parent)
+    : span;
+}
+
+function pricedCost(
+  model: ModelName,
+  tokens: Tokens,
+  { timeMs, book }: { timeMs: number; book: PriceBook },
+): Cost {
+  if (tokens.input + tokens.output === 0) return { ...unknownCost, pricedUsd: 0 };
+  const pricing = priceOf(book, model, tokens, timeMs);
+  return pricing.kind === "priced" ? { ...unknownCost, pricedUsd: pricing.usd } : unpricedCall;
+}
+
+/**
+ * Where only the total of a request is told, as by MLflow, it is priced when all calls
+ * were of one model: the total costs what its parts do. `null` where the calls
+ * themselves tell, or the total can't be divided among models.
+ */
+function totalCostOf(
+  tree: readonly Node[],
+  calls: readonly ModuleCall[],
+  book: PriceBook,
+): Cost | null {
+  const isTold = calls.some(({ tokens, cost }) => tokens !== null || costUsdOf(cost) !== null);
+  const tokens = isTold ? null : totalTokensOf(tree);
+  if (tokens === null) return null;
+  const models = new Map<string, ModelName>();
+  for (const top of tree) {
+    for (const { node } of walk(top)) {
+      const { kind, provider, model } = node.span;
+      if (kind === "lm") models.set(`${provider} ${model}`, node.span);
+    }
+  }
+  const [model] = models.values();
+  if (!model || models.size > 1) return null;
+  const timeMs = Math.max(...tree.map(({ span }) => span.endMs));
+  return pricedCost(model, tokens, { timeMs, book });
+}
+
+function unpriced(call: ModuleCall): ModuleCall {
+  return call.kind === "lm" ? { ...call, cost: unpricedCall } : call;
 }
 
 // ─── Failures ───────────────────────────────────────────────────────────────
@@ -444,17 +511,10 @@ function eventId({ traceId, spanId }: AgentSpan): string {
   return `${traceId}:${spanId}`;
 }
 
-/** `null` when nothing is known. */
-function addKnown(values: readonly (number | null)[]): number | null {
-  const known = values.filter((value) => value !== null);
-  return known.length === 0 ? null : known.reduce((sum, value) => sum + value, 0);
+function sumTokens(values: readonly (Tokens | null)[]): Tokens | null {
+  return values.reduce(addTokens, null);
 }
 
-function addTokens(values: readonly (Tokens | null)[]): Tokens | null {
-  const known = values.filter((value) => value !== null);
-  if (known.length === 0) return null;
-  return {
-    input: known.reduce((sum, { input }) => sum + input, 0),
-    output: known.reduce((sum, { output }) => sum + output, 0),
-  };
+function sumCosts(values: readonly Cost[]): Cost {
+  return values.reduce(addCosts, unknownCost);
 }

@@ -5,6 +5,7 @@
  * the same traces again.
  */
 import type { ClosedTrace } from "../../signals/closed-trace.ts";
+import { emptyPriceBook, type PriceBook } from "../../signals/price-book.ts";
 import type { AgentSpan } from "../../signals/span.ts";
 import { assembleTrace } from "./assemble-trace.ts";
 
@@ -44,6 +45,7 @@ const ROOTED_ENDPOINTS_MAX = 10_000;
 export type SpanDropReason = "duplicate_span" | "changed_span" | "late_span" | "trace_span_limit";
 
 export class OpenTraces {
+  readonly #book: PriceBook;
   readonly #open = new Map<string, OpenTrace>();
   /** Agents of which a root has come. */
   readonly #rooted = new Set<string>();
@@ -56,6 +58,11 @@ export class OpenTraces {
   #oldestClosed = 0;
   #spanCount = 0;
   #closedSpanCount = 0;
+
+  /** @param book prices the model calls whose cost telemetry does not tell. */
+  constructor(book: PriceBook = emptyPriceBook) {
+    this.#book = book;
+  }
 
   get traceCount(): number {
     return this.#open.size;
@@ -148,7 +155,7 @@ export class OpenTraces {
       this.#open.delete(key);
       this.#spanCount -= trace.spans.size;
       this.#remember(key, trace.spans);
-      closed.push(assembleTrace([...trace.spans.values()]));
+      closed.push(assembleTrace([...trace.spans.values()], this.#book));
     }
     return closed;
   }

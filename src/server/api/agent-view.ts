@@ -12,6 +12,7 @@ import {
   alertRows,
   changeRows,
   componentRows,
+  costFigures,
   errorGroupRows,
   errorRatePercent,
   notificationRows,
@@ -110,13 +111,13 @@ function threshold(monitor: Monitor, endpoint: string, kind: RuleKind): number |
 
 function figures({ slices }: Place | Model, { fromMs, toMs, nowMs }: Range) {
   const tally = slices.over(fromMs, toMs, nowMs);
-  const { calls, failed: errors, tokens, costUsd, cacheHits, ownMs } = tally;
+  const { calls, failed: errors, tokens, cost, cacheHits, ownMs } = tally;
   return {
     calls,
     errors,
     latencyMs: tally.latencyMs.percentiles(),
     tokens,
-    costUsd,
+    ...costFigures(cost),
     cacheHits,
     ownMs,
   };
@@ -141,7 +142,11 @@ function modelRows(agent: Agent, range: Range): ModelRow[] {
   return [...agent.models.values()]
     .map((model) => {
       const { ownMs: _, ...told } = figures(model, range);
-      return { model: model.model, ...told };
+      return {
+        model: model.model,
+        ...told,
+        unpriced: told.unpricedCalls > 0 && told.costUsd === null,
+      };
     })
     .filter(({ calls }) => calls > 0)
     .sort((a, b) => b.calls - a.calls);
@@ -162,7 +167,7 @@ function requestRows(
       program: request.program,
       latencyMs: request.latencyMs,
       tokens: request.tokens,
-      costUsd: request.costUsd,
+      ...costFigures(request.cost),
       cache: request.cache,
       errorClass: request.errorClass,
       errorType,

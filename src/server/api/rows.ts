@@ -6,11 +6,15 @@ import type { Tally } from "../../live/tally.ts";
 import type { Monitor } from "../../monitor.ts";
 import { unitOf } from "../../rules/evaluate.ts";
 import type { AlertState } from "../../rules/step-alerts.ts";
+import { type Cost, costSourceOf, costUsdOf } from "../../signals/cost.ts";
+import type { Distribution } from "../../signals/distribution.ts";
 import type {
   AgentRow,
   AlertRow,
+  CacheSide,
   ChangeRow,
   ComponentRow,
+  CostFigures,
   ErrorGroupRow,
   NotificationRow,
   Status,
@@ -41,14 +45,33 @@ export function agentRow(monitor: Monitor, agent: Agent, range: Range): AgentRow
     errorRatePercent: errorRatePercent(tally),
     latencyMs: tally.latencyMs.percentiles(),
     tokens: tally.tokens,
-    costUsd: tally.costUsd,
+    ...costFigures(tally.cost),
     cacheHits: tally.cacheHits,
+    byCache: byCache(tally),
     lastRequestMs: agent.lastRequestMs,
     freshness: freshness.kind,
     health: health && { status: health.status, state: health.state, message: health.message },
     traffic: slices.map((slice) => slice?.calls ?? 0),
     trafficFailed: slices.map((slice) => slice?.failed ?? 0),
   };
+}
+
+export function costFigures(cost: Cost): CostFigures {
+  return {
+    costUsd: costUsdOf(cost),
+    costSource: costSourceOf(cost),
+    unpricedCalls: cost.unpricedCalls,
+    savedCostUsd: cost.savedUsd,
+  };
+}
+
+function byCache({ hitLatencyMs, missLatencyMs }: Tally): AgentRow["byCache"] {
+  if (!hitLatencyMs && !missLatencyMs) return null;
+  const side = (latencyMs: Distribution | null): CacheSide => ({
+    requests: latencyMs?.count ?? 0,
+    latencyMs: latencyMs?.percentiles() ?? null,
+  });
+  return { hit: side(hitLatencyMs), miss: side(missLatencyMs) };
 }
 
 export function errorRatePercent({ calls, failed }: Tally): number | null {
