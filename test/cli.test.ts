@@ -10,11 +10,20 @@
  *     stderr:
  *     | PORT_IN_USE: …                            one line of output each
  *
- * The names in braces are `places` below. `UPDATE=1` writes down what is said now.
+ * The names in braces are `places` below; what `test/cli/files/` holds is in `{DIR}`.
+ * `UPDATE=1` writes down what is said now.
  */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -46,6 +55,7 @@ before(async () => {
   places.set("PID", String(process.pid));
   mkdirSync(join(directory, "home"));
   writeFileSync(join(directory, "file"), "");
+  cpSync(new URL("files/", casesDirectory), directory, { recursive: true });
   writeFileSync(join(directory, "home", ".databrickscfg"), "[dev]\nhost = https://dev.example\n");
   ({ journal: locked } = await openJournal(join(directory, "locked")));
 });
@@ -56,7 +66,8 @@ after(async () => {
   rmSync(directory, { recursive: true });
 });
 
-for (const file of readdirSync(casesDirectory).sort()) {
+const caseFiles = readdirSync(casesDirectory).filter((name) => name.endsWith(".txt"));
+for (const file of caseFiles.sort()) {
   test(file.replace(/\.txt$/, ""), async () => {
     const path = new URL(file, casesDirectory);
     const written = readFileSync(path, "utf8");

@@ -15,6 +15,7 @@ export type RawOptions = {
   readonly for?: string;
   readonly output: string;
   readonly slackWebhook?: string;
+  readonly priceBook?: string;
   readonly mlflow?: string;
   readonly experiment?: readonly string[];
 };
@@ -38,6 +39,8 @@ export type MonitorCommandOptions = {
   /** `env:NAME` or `file:PATH`. */
   readonly slackWebhook: string | undefined;
   readonly mlflow: MlflowOptions | null;
+  /** A file; without one only the built-in prices. */
+  readonly priceBook: string | undefined;
 };
 
 /** Most experiments that one monitor reads. */
@@ -60,6 +63,7 @@ export function checkOptions(raw: RawOptions): MonitorCommandOptions {
     output: parseOutput(raw.output),
     slackWebhook: raw.slackWebhook,
     mlflow: parseMlflow(raw),
+    priceBook: raw.priceBook,
   };
 }
 

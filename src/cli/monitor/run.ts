@@ -22,6 +22,7 @@ import type { SourceStatus } from "../../sources/progress.ts";
 import { findMlflow, type Mlflow, readFromMs } from "./mlflow.ts";
 import type { MonitorCommandOptions } from "./options.ts";
 import { problemText } from "./problem-text.ts";
+import { readPriceBook } from "./read-price-book.ts";
 
 /** How often the states of a workspace's endpoints are asked for; its metrics change once a minute. */
 const polling = {
@@ -50,6 +51,7 @@ type Watched =
 /** @throws MonitorError when the run can't start; nothing is left running then. */
 export async function run(options: MonitorCommandOptions): Promise<Run> {
   const clock = systemClock;
+  const priceBook = await readPriceBook(options.priceBook, (path) => readFile(path, "utf8"));
   const credentials = credentialsOf(options);
   const watched = await decide(options, credentials, clock);
   const mlflow = options.mlflow && (await findMlflow(options.mlflow, { credentials, clock }));
@@ -78,6 +80,7 @@ export async function run(options: MonitorCommandOptions): Promise<Run> {
         random: Math.random,
         rules: watched.kind === "local" ? exampleRules : defaultRules,
         channel,
+        priceBook,
         pageUrl: (endpoint) => `${page}/#/agents/${encodeURIComponent(endpoint)}`,
         formatTime,
         onNotice: say,
