@@ -4,6 +4,7 @@ import type { AgentView } from "../api.ts";
 import { Chart } from "../charts/chart.tsx";
 import { ChartLarge } from "../charts/chart-large.tsx";
 import { chartsOf } from "../charts/chart-spec.ts";
+import { cacheWords } from "../cost-words.ts";
 import { Fold } from "../elements/fold.tsx";
 import { AwaitedRows, Panel } from "../elements/panel.tsx";
 import { agentHref, CHARTS, type ChartId, overviewHref, type Range } from "../route.ts";
@@ -31,6 +32,7 @@ export function AgentPage({ endpoint, view, range, chart }: Props) {
   const nowMs = view?.asOfMs ?? 0;
   const charts = view ? chartsOf(view) : [];
   const large = charts.find((spec) => spec.id === chart);
+  const caches = view ? cacheWords(view.agent) : [];
   return (
     <>
       <nav class="crumbs" aria-label="Place">
@@ -49,6 +51,7 @@ export function AgentPage({ endpoint, view, range, chart }: Props) {
         range={range}
       />
       <Numbers view={view} range={range} />
+      {caches.length > 0 && <p class="quiet">{caches.join(" ")}</p>}
       <section class="charts" aria-labelledby="charts-title">
         <h2 id="charts-title" class="visually-hidden">
           Charts

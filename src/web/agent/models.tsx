@@ -1,8 +1,8 @@
 /** The models that an agent called: how long they took, what they cost, how often they failed. */
 import type { ModelRow } from "../api.ts";
-import { Figure, TokensFigure } from "../elements/figure.tsx";
+import { CostFigure, Figure, TokensFigure } from "../elements/figure.tsx";
 import { type Column, FiguresTable } from "../elements/figures-table.tsx";
-import { formatCost, formatCount, formatDuration } from "../format.ts";
+import { formatCount, formatDuration } from "../format.ts";
 import { ErrorCount } from "./modules.tsx";
 
 export function Models({ models }: { models: readonly ModelRow[] }) {
@@ -29,7 +29,7 @@ const COLUMNS: Column<ModelRow>[] = [
   })),
   { id: "errors", label: "Errors", cell: (row) => <ErrorCount errors={row.errors} /> },
   { id: "tokens", label: "Tokens in / out", cell: (row) => <TokensFigure tokens={row.tokens} /> },
-  { id: "cost", label: "Cost", cell: (row) => <Figure value={row.costUsd} format={formatCost} /> },
+  { id: "cost", label: "Cost", cell: (row) => <CostFigure cost={row} /> },
   {
     id: "cache",
     label: "Cache hits",

@@ -24,6 +24,9 @@ function moduleOf(row: string): ModuleRow {
     timeShare: share === undefined ? null : Number(share),
     tokens: null,
     costUsd: null,
+    costSource: null,
+    unpricedCalls: 0,
+    savedCostUsd: null,
     cacheHits: null,
   };
 }

@@ -1,8 +1,8 @@
 /** The module tree of an agent's program: where the time, the money and the errors are. */
 import type { ModuleRow } from "../api.ts";
-import { Figure, TokensFigure, Unknown } from "../elements/figure.tsx";
+import { CostFigure, Figure, TokensFigure, Unknown } from "../elements/figure.tsx";
 import { type Column, FiguresTable } from "../elements/figures-table.tsx";
-import { formatCost, formatCount, formatDuration, formatPercent } from "../format.ts";
+import { formatCount, formatDuration, formatPercent } from "../format.ts";
 import { isWithoutPaths, type TreeRow, treeRows } from "./module-tree.ts";
 
 export function Modules({ modules }: { modules: readonly ModuleRow[] }) {
@@ -62,7 +62,7 @@ const COLUMNS: Column<TreeRow>[] = [
     cell: (row) => <ErrorCount errors={row.errors} />,
   },
   { id: "tokens", label: "Tokens in / out", cell: (row) => <TokensFigure tokens={row.tokens} /> },
-  { id: "cost", label: "Cost", cell: (row) => <Figure value={row.costUsd} format={formatCost} /> },
+  { id: "cost", label: "Cost", cell: (row) => <CostFigure cost={row} /> },
   {
     id: "cache",
     label: "Cache hits",

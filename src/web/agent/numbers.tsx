@@ -1,7 +1,7 @@
 /** The four numbers of an agent, each with its trend against the same length of time before. */
 import type { ComponentChildren } from "preact";
 import type { AgentView } from "../api.ts";
-import { Figure } from "../elements/figure.tsx";
+import { CostFigure, Figure } from "../elements/figure.tsx";
 import { State } from "../elements/state.tsx";
 import { formatCost, formatCount, formatDuration, formatPercent, formatRate } from "../format.ts";
 import { type Range, rangeWords } from "../route.ts";
@@ -67,13 +67,14 @@ export function Numbers({ view, range }: { view: AgentView | null; range: Range 
         trend={relativeTrend(agent?.costUsd ?? null, before?.costUsd ?? null)}
         was={before?.costUsd != null && formatCost(before.costUsd)}
       >
-        {agent && <Figure value={agent.costUsd} format={formatCost} />}
+        {agent && <CostFigure cost={agent} />}
       </Tile>
     </dl>
   );
 }
 
-function costEach({ costUsd, requests }: AgentView["agent"]): string {
+function costEach({ costUsd, requests, unpricedCalls }: AgentView["agent"]): string {
+  if (unpricedCalls > 0) return `without ${formatCount(unpricedCalls)} unpriced calls`;
   return `${formatCost((costUsd ?? 0) / requests)} each`;
 }
 

@@ -1,8 +1,8 @@
 /** Single requests worth a look: the slowest, and those that failed. */
 import type { RequestRow } from "../api.ts";
-import { Figure, TokensFigure, Unknown } from "../elements/figure.tsx";
+import { CostFigure, TokensFigure, Unknown } from "../elements/figure.tsx";
 import { type Column, FiguresTable } from "../elements/figures-table.tsx";
-import { formatClockSeconds, formatCost, formatDuration, formatMoment } from "../format.ts";
+import { formatClockSeconds, formatDuration, formatMoment } from "../format.ts";
 
 type Props = { label: string; requests: readonly RequestRow[]; nowMs: number };
 
@@ -60,7 +60,7 @@ function columnsOf(nowMs: number): Column<RequestRow>[] {
     {
       id: "cost",
       label: "Cost",
-      cell: (row) => <Figure value={row.costUsd} format={formatCost} />,
+      cell: (row) => <CostFigure cost={row} />,
     },
     {
       id: "cache",

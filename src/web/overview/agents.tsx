@@ -4,14 +4,13 @@ import { useState } from "preact/hooks";
 import { agentAbout } from "../agent-about.ts";
 import { filterAgents } from "../agent-filter.ts";
 import type { AgentRow, AlertRow, Source } from "../api.ts";
-import { Figure, TokensFigure, Unknown } from "../elements/figure.tsx";
+import { CostFigure, Figure, TokensFigure, Unknown } from "../elements/figure.tsx";
 import { type Column, FiguresTable } from "../elements/figures-table.tsx";
 import { AwaitedRows, Panel } from "../elements/panel.tsx";
 import { Sparkline } from "../elements/sparkline.tsx";
 import { State, statusOfHealth } from "../elements/state.tsx";
 import {
   formatAgo,
-  formatCost,
   formatCount,
   formatDuration,
   formatPercent,
@@ -179,7 +178,7 @@ function columnsOf({ alerts, nowMs, range }: Told): Column<AgentRow>[] {
       id: "cost",
       label: "Cost",
       sortBy: (agent) => agent.costUsd,
-      cell: (agent) => <Figure value={agent.costUsd} format={formatCost} />,
+      cell: (agent) => <CostFigure cost={agent} />,
     },
     {
       id: "cache",
