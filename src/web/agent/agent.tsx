@@ -51,7 +51,6 @@ export function AgentPage({ endpoint, view, range, chart }: Props) {
         range={range}
       />
       <Numbers view={view} range={range} />
-      {caches.length > 0 && <p class="quiet">{caches.join(" ")}</p>}
       <section class="charts" aria-labelledby="charts-title">
         <h2 id="charts-title" class="visually-hidden">
           Charts
@@ -85,6 +84,7 @@ export function AgentPage({ endpoint, view, range, chart }: Props) {
         {!view && <AwaitedRows rows={2} />}
         {view?.models.length === 0 && <p class="none">No model was called in this range.</p>}
         {view && view.models.length > 0 && <Models models={view.models} />}
+        {caches.length > 0 && <p class="none">{caches.join(" ")}</p>}
       </Panel>
       {view && <Details view={view} range={range} />}
     </>
