@@ -8,6 +8,7 @@ import type { ClosedTrace } from "../signals/closed-trace.ts";
 import { costUsdOf, noCost, unknownCost } from "../signals/cost.ts";
 import type { ErrorEvent } from "../signals/error-event.ts";
 import type { ModuleCall, PathSource, Request } from "../signals/request.ts";
+import { ALL_RELEASES_MAX, Releases } from "./releases.ts";
 import { COARSE_RETAINED_MS, FINE_RETAINED_MS, Sliced, type Slicing } from "./sliced.ts";
 import { RunTally, Tally } from "./tally.ts";
 
@@ -103,7 +104,7 @@ export type RecentRequest = {
 };
 
 /** What all agents together may still keep apart; what is beyond counts as `other`. */
-type Room = { places: number; models: number; groups: number };
+type Room = { places: number; models: number; groups: number; releases: number };
 
 export type Agent = {
   readonly endpoint: string;
@@ -125,6 +126,7 @@ export type Agent = {
   readonly groups: Map<string, ErrorGroup>;
   /** Oldest first. */
   readonly recent: RecentRequest[];
+  readonly releases: Releases;
 };
 
 export class Agents {
@@ -135,6 +137,7 @@ export class Agents {
     places: ALL_PLACES_MAX,
     models: ALL_MODELS_MAX,
     groups: ALL_GROUPS_MAX,
+    releases: ALL_RELEASES_MAX,
   };
 
   all(): readonly Agent[] {
@@ -172,6 +175,7 @@ export class Agents {
         }
       }
       // Whatever it held is older still, so it has given back all its room.
+      if (isOld(agent)) agent.releases.clear();
       if (isOld(agent) && !this.#watched.has(endpoint)) this.#agents.delete(endpoint);
       const { places, placesInOrder } = agent;
       const stillThere = placesInOrder.filter((place) => places.get(placeKey(place)) === place);
@@ -196,6 +200,7 @@ export class Agents {
     agent.lastSeenMs = nowMs;
     agent.conventions.add(trace.convention);
     for (const request of trace.requests) addRequest(agent, request, trace, nowMs);
+    addReleases(agent, trace);
     addCalls(agent, trace.moduleCalls, nowMs);
     for (const error of trace.errors) addError(agent, error, nowMs);
   }
@@ -223,6 +228,7 @@ export class Agents {
       models: new Map(),
       groups: new Map(),
       recent: [],
+      releases: new Releases(this.#room),
     };
     this.#agents.set(endpoint, agent);
     return agent;
@@ -257,6 +263,16 @@ function addRequest(agent: Agent, request: Request, trace: ClosedTrace, nowMs: n
     path: cause?.path ?? slowestPath(trace.moduleCalls),
   });
   if (agent.recent.length > RECENT_MAX) agent.recent.shift();
+}
+
+function addReleases({ releases }: Agent, { requests, moduleCalls }: ClosedTrace): void {
+  for (const request of requests) releases.of(request)?.add(request);
+  const [first] = requests;
+  const release = first && releases.of(first);
+  if (!release) return;
+  for (const { path, predictorHash } of moduleCalls) {
+    if (predictorHash !== null) release.addPredictor(path, predictorHash);
+  }
 }
 
 function slowestPath(calls: readonly ModuleCall[]): string | null {

@@ -1,0 +1,161 @@
+/**
+ * What was seen of each release of an agent, so that two of them can be compared. Of
+ * very many requests a sample is kept: the requests whose ids have the lowest hashes. So
+ * every request has the same chance, no number is drawn, and the order in which requests
+ * come does not matter.
+ */
+import { costUsdOf } from "../signals/cost.ts";
+import type { Request } from "../signals/request.ts";
+
+/** Releases of one agent that are kept; the one not seen for longest makes room. */
+export const RELEASES_MAX = 10;
+/** Releases of all agents together, which bound the memory: one takes up to 80 kB. */
+export const ALL_RELEASES_MAX = 500;
+/** Requests of one release that are kept one by one. */
+export const RELEASE_SAMPLES_MAX = 1_000;
+/** Predictors of one release whose state is kept. */
+export const RELEASE_PREDICTORS_MAX = 200;
+
+/** A state of the program, in a version of the model that it is served as. */
+export type ReleaseName = {
+  /** Hash of the program's state; `null` where the telemetry does not tell. */
+  readonly release: string | null;
+  readonly modelVersion: string | null;
+};
+
+/** One value for each sampled request. What is not known is NaN. */
+type Columns = {
+  readonly hashes: number[];
+  readonly latenciesMs: number[];
+  readonly tokens: number[];
+  readonly costsUsd: number[];
+};
+
+const newColumns = (): Columns => ({ hashes: [], latenciesMs: [], tokens: [], costsUsd: [] });
+
+export class ReleaseSeen {
+  readonly name: ReleaseName;
+  requests = 0;
+  failed = 0;
+  firstMs = Number.POSITIVE_INFINITY;
+  lastMs = Number.NEGATIVE_INFINITY;
+  /** Path of each predictor to the hash of its state. */
+  readonly predictors = new Map<string, string>();
+  /** The lowest hashes so far and some more, which are shed now and then. */
+  #sampled = newColumns();
+  /** Hashes from here on are not among the lowest. */
+  #hashEnd = 2 ** 32;
+
+  constructor(name: ReleaseName) {
+    this.name = name;
+  }
+
+  add({ eventId, timeMs, latencyMs, tokens, cost, errorClass }: SeenRequest): void {
+    this.requests++;
+    if (errorClass) this.failed++;
+    this.firstMs = Math.min(this.firstMs, timeMs);
+    this.lastMs = Math.max(this.lastMs, timeMs);
+    const hash = hashOf(eventId);
+    if (hash >= this.#hashEnd) return;
+    const sampled = this.#sampled;
+    sampled.hashes.push(hash);
+    sampled.latenciesMs.push(latencyMs);
+    sampled.tokens.push(tokens ? tokens.input + tokens.output : Number.NaN);
+    sampled.costsUsd.push(costUsdOf(cost) ?? Number.NaN);
+    if (sampled.hashes.length >= 2 * RELEASE_SAMPLES_MAX) this.#shed();
+  }
+
+  addPredictor(path: string, hash: string): void {
+    if (this.predictors.size < RELEASE_PREDICTORS_MAX || this.predictors.has(path)) {
+      this.predictors.set(path, hash);
+    }
+  }
+
+  /** Figures of a uniform sample of its requests, at most `RELEASE_SAMPLES_MAX`; of those that tell them. */
+  sample() {
+    if (this.#sampled.hashes.length > RELEASE_SAMPLES_MAX) this.#shed();
+    const { latenciesMs, tokens, costsUsd } = this.#sampled;
+    return { latenciesMs, tokens: told(tokens), costsUsd: told(costsUsd) };
+  }
+
+  #shed(): void {
+    const before = this.#sampled;
+    const kept = newColumns();
+    const lowestFirst = [...before.hashes.keys()].sort(
+      (a, b) => (before.hashes[a] ?? 0) - (before.hashes[b] ?? 0),
+    );
+    this.#hashEnd = before.hashes[lowestFirst[RELEASE_SAMPLES_MAX] ?? -1] ?? this.#hashEnd;
+    for (const place of lowestFirst.slice(0, RELEASE_SAMPLES_MAX)) {
+      for (const column of ["hashes", "latenciesMs", "tokens", "costsUsd"] as const) {
+        kept[column].push(before[column][place] ?? Number.NaN);
+      }
+    }
+    this.#sampled = kept;
+  }
+}
+
+function told(values: readonly number[]): number[] | null {
+  const known = values.filter((value) => !Number.isNaN(value));
+  return known.length === 0 ? null : known;
+}
+
+export type SeenRequest = Pick<
+  Request,
+  "eventId" | "timeMs" | "release" | "modelVersion" | "latencyMs" | "tokens" | "cost" | "errorClass"
+>;
+
+/** How many more releases all agents together may keep. */
+export type ReleaseRoom = { releases: number };
+
+/** The releases of one agent. */
+export class Releases {
+  readonly #room: ReleaseRoom;
+  readonly #byKey = new Map<string, ReleaseSeen>();
+
+  constructor(room: ReleaseRoom = { releases: ALL_RELEASES_MAX }) {
+    this.#room = room;
+  }
+
+  /** The release of a request; `null` when the telemetry names none, or there is no room at all. */
+  of({ release, modelVersion }: ReleaseName): ReleaseSeen | null {
+    if (release === null && modelVersion === null) return null;
+    const key = JSON.stringify([release, modelVersion]);
+    const known = this.#byKey.get(key);
+    if (known) return known;
+    if (this.#byKey.size >= RELEASES_MAX || this.#room.releases <= 0) this.#forgetOne();
+    if (this.#room.releases <= 0) return null;
+    const seen = new ReleaseSeen({ release, modelVersion });
+    this.#byKey.set(key, seen);
+    this.#room.releases--;
+    return seen;
+  }
+
+  /** In the order in which their first requests came. */
+  all(): readonly ReleaseSeen[] {
+    return [...this.#byKey.values()].sort((a, b) => a.firstMs - b.firstMs);
+  }
+
+  /** Gives its room back. */
+  clear(): void {
+    this.#room.releases += this.#byKey.size;
+    this.#byKey.clear();
+  }
+
+  #forgetOne(): void {
+    const [oldest] = [...this.#byKey].sort(([, a], [, b]) => a.lastMs - b.lastMs);
+    if (!oldest) return;
+    this.#byKey.delete(oldest[0]);
+    this.#room.releases++;
+  }
+}
+
+/** Of any text, spread evenly over 32 bits (FNV-1a, then MurmurHash3's last step). */
+function hashOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < text.length; at++) {
+    hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+  }
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
