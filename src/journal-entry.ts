@@ -65,7 +65,7 @@ export type Component = HealthResult & { readonly sinceMs: number };
 
 export type Change = {
   readonly timeMs: number;
-  readonly kind: "alert" | "error_group" | "notification" | "health";
+  readonly kind: "alert" | "error_group" | "notification" | "health" | "deployment";
   readonly endpoint: string | null;
   readonly to: string;
   readonly text: string;

@@ -8,6 +8,7 @@ import { PushedSeries } from "./ingest/otlp/metric-samples.ts";
 import { OpenTraces } from "./ingest/otlp/open-traces.ts";
 import type { Change, Component, JournalEntry, KeptNotification } from "./journal-entry.ts";
 import { Agents } from "./live/agents.ts";
+import { releaseLabel } from "./rules/release-label.ts";
 import { type AlertState, alertKey } from "./rules/step-alerts.ts";
 import type { AlertChange } from "./signals/alert.ts";
 import type { HealthResult } from "./signals/health-result.ts";
@@ -157,13 +158,25 @@ export class MonitorState {
     for (const trace of this.openTraces.close(traceIds)) {
       const known = this.agents.get(trace.endpoint)?.groups;
       const fresh = trace.errors.filter(({ group }) => !known?.has(group));
-      this.agents.add(trace, timeMs);
+      const begun = this.agents.add(trace, timeMs);
       this.tracesClosed++;
       this.run.orphanSpans += trace.orphanSpans;
       for (const { type, path, endpoint, message, timeMs: atMs } of fresh) {
         const text = `New error: ${type} in ${path}${message === "" ? "" : `: ${message}`}`;
         const change = { kind: "error_group", endpoint, to: "new", text } as const;
         this.#changed({ ...change, timeMs: Math.min(atMs, timeMs) });
+      }
+      for (const { name, firstMs } of begun) {
+        const to = releaseLabel(name);
+        const text = `Release ${to} serves its first request`;
+        const { endpoint } = trace;
+        this.#changed({
+          kind: "deployment",
+          endpoint,
+          to,
+          text,
+          timeMs: Math.min(firstMs, timeMs),
+        });
       }
     }
   }

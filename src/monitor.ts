@@ -25,6 +25,7 @@ import {
   explainAlert,
 } from "./rules/diagnose.ts";
 import { type Freshness, freshnessOf, workspaceReadingOf } from "./rules/freshness.ts";
+import { releaseLabel } from "./rules/release-label.ts";
 import type { Reading, Rule } from "./rules/rule.ts";
 import { type AlertState, stepAlerts } from "./rules/step-alerts.ts";
 import { summaryWindowMs } from "./rules/summary-window.ts";
@@ -407,6 +408,7 @@ export class Monitor {
       before: sinceMs === null ? null : baselineOf(agent, windowMs, { sinceMs, nowMs }),
       lastRequestMs: agent.lastRequestMs,
       freshness: this.freshnessOf(agent),
+      release: newestRelease(agent),
     };
   }
 
@@ -467,6 +469,13 @@ function baselineOf(
   const toMs = Math.min(sinceMs, nowMs) - windowMs;
   const before = windowOf(agent, { fromMs: toMs - BASELINE_WINDOWS * windowMs, toMs }, nowMs);
   return before.requests > 0 ? before : null;
+}
+
+/** `null` while there was no other before it. */
+function newestRelease({ releases }: Agent): AgentReading["release"] {
+  const seen = releases.all();
+  const newest = seen.length > 1 ? seen.at(-1) : undefined;
+  return newest ? { name: releaseLabel(newest.name), sinceMs: newest.firstMs } : null;
 }
 
 /** Applies what the journal holds, and says what could not be read of it. */

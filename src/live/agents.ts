@@ -8,7 +8,7 @@ import type { ClosedTrace } from "../signals/closed-trace.ts";
 import { costUsdOf, noCost, unknownCost } from "../signals/cost.ts";
 import type { ErrorEvent } from "../signals/error-event.ts";
 import type { ModuleCall, PathSource, Request } from "../signals/request.ts";
-import { ALL_RELEASES_MAX, Releases } from "./releases.ts";
+import { ALL_RELEASES_MAX, type ReleaseSeen, Releases } from "./releases.ts";
 import { COARSE_RETAINED_MS, FINE_RETAINED_MS, Sliced, type Slicing } from "./sliced.ts";
 import { RunTally, Tally } from "./tally.ts";
 
@@ -194,15 +194,20 @@ export class Agents {
     }
   }
 
-  /** @param nowMs when the trace was closed. */
-  add(trace: ClosedTrace, nowMs: number): void {
+  /**
+   * Returns the releases of the agent that this trace is the first of, where there was one before.
+   *
+   * @param nowMs when the trace was closed.
+   */
+  add(trace: ClosedTrace, nowMs: number): readonly ReleaseSeen[] {
     const agent = this.#agentOf(trace.endpoint);
     agent.lastSeenMs = nowMs;
     agent.conventions.add(trace.convention);
     for (const request of trace.requests) addRequest(agent, request, trace, nowMs);
-    addReleases(agent, trace);
+    const begun = addReleases(agent, trace);
     addCalls(agent, trace.moduleCalls, nowMs);
     for (const error of trace.errors) addError(agent, error, nowMs);
+    return begun;
   }
 
   #agentOf(endpoint: string): Agent {
@@ -265,14 +270,18 @@ function addRequest(agent: Agent, request: Request, trace: ClosedTrace, nowMs: n
   if (agent.recent.length > RECENT_MAX) agent.recent.shift();
 }
 
-function addReleases({ releases }: Agent, { requests, moduleCalls }: ClosedTrace): void {
+function addReleases(
+  { releases }: Agent,
+  { requests, moduleCalls }: ClosedTrace,
+): readonly ReleaseSeen[] {
+  const before = releases.all();
   for (const request of requests) releases.of(request)?.add(request);
   const [first] = requests;
   const release = first && releases.of(first);
-  if (!release) return;
-  for (const { path, predictorHash } of moduleCalls) {
-    if (predictorHash !== null) release.addPredictor(path, predictorHash);
+  for (const { path, predictorHash } of release ? moduleCalls : []) {
+    if (predictorHash !== null) release?.addPredictor(path, predictorHash);
   }
+  return before.length === 0 ? [] : releases.all().filter((seen) => !before.includes(seen));
 }
 
 function slowestPath(calls: readonly ModuleCall[]): string | null {

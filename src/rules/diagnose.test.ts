@@ -83,6 +83,7 @@ function agent(endpoint: string, part: Partial<AgentReading> = {}): AgentReading
     before: null,
     lastRequestMs: nowMs,
     freshness: { kind: "fresh" },
+    release: null,
     breaches: [],
     ...part,
   };
@@ -375,6 +376,33 @@ const rows: readonly (readonly [string, readonly AgentReading[], string])[] = [
       }),
     ],
     "critical | b is down: The endpoint is NOT_READY: the container could not start. Not ready since 14:00. And 1 more: a is down.",
+  ],
+  [
+    "slow since a release came",
+    [
+      agent("qa", {
+        breaches: [breach("latency_p99", 4_200)],
+        now: windowOf({
+          requests: 84,
+          p99Ms: 4_200,
+          meanMs: 4_000,
+          modules: ["self.a 84 300000 0"],
+        }),
+        release: { name: "7c1f2d0", sinceMs: nowMs - 10 * MINUTE_MS },
+      }),
+    ],
+    "critical | qa is slow: p99 is 4.2 s (limit 1.0 s) since 14:02. 89 % of the time is in `self.a` (a call takes 3.6 s). It began 4 min after release `7c1f2d0` came at 13:58.",
+  ],
+  [
+    "slow long after a release came",
+    [
+      agent("qa", {
+        breaches: [breach("latency_p99", 4_200)],
+        now: windowOf({ requests: 84, p99Ms: 4_200 }),
+        release: { name: "7c1f2d0", sinceMs: nowMs - 60 * MINUTE_MS },
+      }),
+    ],
+    "critical | qa is slow: p99 is 4.2 s (limit 1.0 s) since 14:02. Its telemetry names no modules, so where the time goes is not known.",
   ],
   // Fine
   ["all fine", [agent("a"), agent("b"), agent("c")], "healthy | All 3 agents are healthy."],

@@ -37,6 +37,8 @@ export type AgentReading = {
   readonly before: Window | null;
   readonly lastRequestMs: number | null;
   readonly freshness: Freshness;
+  /** The newest release, and when it came; `null` while there was no other before it. */
+  readonly release: { readonly name: string; readonly sinceMs: number } | null;
   readonly breaches: readonly Breach[];
 };
 
@@ -264,7 +266,10 @@ function findingOf(
     return finding("recovering", "warning", `${name} is recovering`, `${limits}. ${was}`, sinceMs);
   }
 
-  const cause = isSlow ? explainLatency(agent.now, agent.before) : explainFailures(agent.now);
+  const cause = joinSentences(
+    isSlow ? explainLatency(agent.now, agent.before) : explainFailures(agent.now),
+    beganWith(agent, sinceMs, options),
+  );
   const word = isSlow ? "slow" : "failing";
   if (!isFiring) {
     const headline = isSlow ? `${name} is getting slow` : `${name} is starting to fail`;
@@ -276,6 +281,21 @@ function findingOf(
     ...finding(word, "critical", `${name} is ${word}`, detail, sinceMs),
     brief: `is also ${word}: ${limits} ${since}`,
   };
+}
+
+/** A trouble that begins so long after a release may well come from it. */
+const BEGAN_WITH_MAX_MS = 10 * 60_000;
+
+/** What came shortly before the trouble, without saying that it is the cause. */
+function beganWith(
+  { release }: Pick<AgentReading, "release">,
+  sinceMs: number,
+  { formatTime }: DiagnoseOptions,
+): string {
+  const afterMs = release ? sinceMs - release.sinceMs : Number.NaN;
+  if (!release || !(afterMs >= 0 && afterMs <= BEGAN_WITH_MAX_MS)) return "";
+  const came = `release ${code(release.name)} came at ${formatTime(release.sinceMs)}`;
+  return `It began ${formatElapsedMs(afterMs)} after ${came}.`;
 }
 
 function notReady(

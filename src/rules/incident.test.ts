@@ -93,6 +93,7 @@ function agentReading(
     before: isIdle ? null : window(400, 620),
     lastRequestMs: isIdle ? startMs - 40 * 60_000 : nowMs,
     freshness: { kind: "fresh" },
+    release: null,
   };
 }
 

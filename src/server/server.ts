@@ -14,6 +14,7 @@ import { scrub } from "../signals/scrub.ts";
 import { agentView } from "./api/agent-view.ts";
 import { overview, type Surroundings } from "./api/overview.ts";
 import { type Range, rangeOf, ranges } from "./api/range.ts";
+import { releasesAnswer } from "./api/releases.ts";
 import { guard } from "./guard.ts";
 import { METRICS_CONTENT_TYPE, metricsText } from "./metrics-text.ts";
 import { type Refusals, receiveOtlp } from "./otlp.ts";
@@ -115,6 +116,15 @@ export function createApp(
         : context.json({ error: { message: `no agent is called ${endpoint}` } }, 404);
     }),
   );
+
+  app.get("/api/agents/:endpoint/releases", (context) => {
+    const endpoint = context.req.param("endpoint");
+    const agent = monitor.state.agents.get(endpoint);
+    if (!agent) return context.json({ error: { message: `no agent is called ${endpoint}` } }, 404);
+    const { before, after } = context.req.query();
+    const names = before !== undefined && after !== undefined ? { before, after } : null;
+    return context.json(releasesAnswer(agent, names));
+  });
 
   app.get("/", () => pageFile("index.html"));
   app.get("/assets/:file{[\\w.-]+}", (context) => pageFile(`assets/${context.req.param("file")}`));

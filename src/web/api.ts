@@ -211,6 +211,60 @@ export type RequestRow = CostFigures & {
   path: string | null;
 };
 
+export type ReleaseFigure = {
+  before: number | null;
+  after: number | null;
+  /** 0.21 is 21 % more. */
+  relativeChange: number | null;
+  /** Of the relative change; for the error rate of the difference: 0.03 is three points more. */
+  interval: { low: number; high: number } | null;
+  verdict: "worse" | "better" | "no_difference" | "not_enough";
+};
+
+export type ReleaseComparisonRow = {
+  sentence: string;
+  /** Whether any figure became worse. */
+  alarm: boolean;
+  metrics: {
+    latencyP95Ms: ReleaseFigure;
+    errorRate: ReleaseFigure;
+    tokensPerRequest: ReleaseFigure;
+    costUsdPerRequest: ReleaseFigure;
+  };
+  /** Requests that are still lacking before the two can be compared. */
+  missingRequests: { before: number; after: number };
+  /** `null` where the telemetry of one of them names no predictors. */
+  changedPredictors: readonly { path: string; change: "added" | "removed" | "changed" }[] | null;
+};
+
+/** What one state of the program did since it was first seen, whatever the range. */
+export type ReleaseRow = {
+  /** Such as `7c1f2d0 (version 3)`. */
+  name: string;
+  /** Hash of the program's instructions, demonstrations and LM settings. */
+  release: string | null;
+  modelVersion: string | null;
+  firstMs: number;
+  lastMs: number;
+  requests: number;
+  failed: number;
+  errorRatePercent: number | null;
+  /** Of a uniform sample of the requests, as the two figures below. */
+  latencyP95Ms: number | null;
+  tokensPerRequest: number | null;
+  costUsdPerRequest: number | null;
+  /** Path of each predictor to the hash of its state. */
+  predictors: Record<string, string>;
+  /** With the release that was first seen before this one. */
+  comparedWithBefore: ReleaseComparisonRow | null;
+};
+
+/** The answer of `GET /api/agents/{endpoint}/releases`, with `?before=NAME&after=NAME` for any two. */
+export type ReleasesAnswer = {
+  releases: ReleaseRow[];
+  comparison: ReleaseComparisonRow | null;
+};
+
 export type AgentView = {
   asOfMs: number;
   rangeSeconds: number;
@@ -241,6 +295,8 @@ export type AgentView = {
   thresholds: { latencyP99Ms: number | null; errorRatePercent: number | null };
   modules: ModuleRow[];
   models: ModelRow[];
+  /** The newest first. */
+  releases: ReleaseRow[];
   errorGroups: ErrorGroupRow[];
   slowest: RequestRow[];
   failing: RequestRow[];

@@ -7,6 +7,7 @@ import type { RuleKind } from "../../rules/rule.ts";
 import type { AgentView, ModelRow, ModuleRow, RequestRow } from "../../web/api.ts";
 import type { Surroundings } from "./overview.ts";
 import type { Range } from "./range.ts";
+import { releaseRows } from "./releases.ts";
 import {
   agentRow,
   alertRows,
@@ -44,6 +45,7 @@ export function agentView(
     },
     modules: moduleRows(agent, range),
     models: modelRows(agent, range),
+    releases: releaseRows(agent),
     errorGroups: errorGroupRows([agent], range),
     slowest: requestRows(
       agent,

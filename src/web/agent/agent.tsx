@@ -18,6 +18,7 @@ import { Models } from "./models.tsx";
 import { Modules } from "./modules.tsx";
 import { Numbers } from "./numbers.tsx";
 import { PlatformAge, PlatformMetrics } from "./platform.tsx";
+import { Releases } from "./releases.tsx";
 import { Requests } from "./requests.tsx";
 
 type Props = {
@@ -86,6 +87,11 @@ export function AgentPage({ endpoint, view, range, chart }: Props) {
         {view && view.models.length > 0 && <Models models={view.models} />}
         {caches.length > 0 && <p class="none">{caches.join(" ")}</p>}
       </Panel>
+      {view && view.releases.length > 0 && (
+        <Panel id="releases" title="Releases" count={view.releases.length}>
+          <Releases releases={view.releases} nowMs={nowMs} />
+        </Panel>
+      )}
       {view && <Details view={view} range={range} />}
     </>
   );
