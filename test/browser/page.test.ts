@@ -227,8 +227,10 @@ test("the alert resolves by itself", async () => {
 });
 
 test("names and messages that are markup, endless or turned around stay text within the page", async () => {
-  const names = ["<img src=x onerror=alert(1)>", "x".repeat(200), "\u202Eevil\u202C وكيل"];
-  await postFailures(names);
+  const plain = ["<img src=x onerror=alert(1)>", "x".repeat(200)];
+  await postFailures([...plain, "\u202Eevil\u202C وكيل"]);
+  // The monitor keeps no characters that turn the direction of the text.
+  const names = [...plain, "evil  وكيل"];
   const small = await openPage(phone);
   for (const name of ["Overview", ...names]) {
     const hash = name === "Overview" ? "#/" : `#/agents/${encodeURIComponent(name)}`;
