@@ -27,6 +27,7 @@ def test_an_answer_from_the_cache_has_no_tokens_and_no_cost(spans, make_lm, stub
     dspy.configure(lm=make_lm(cache=True))
     predict = dspy.Predict("question -> answer")
     predict(question="is this remembered?")
+    cost = spans.lm_call()["dspy.lm.cost_usd"]
     spans.clear()
     predict(question="is this remembered?")
     assert stub.ledger.requests == 1
@@ -34,6 +35,7 @@ def test_an_answer_from_the_cache_has_no_tokens_and_no_cost(spans, make_lm, stub
     assert lm["dspy.lm.cache_hit"] is True
     assert "gen_ai.usage.input_tokens" not in lm
     assert "dspy.lm.cost_usd" not in lm
+    assert lm["dspy.lm.saved_cost_usd"] == cost > 0
 
 
 def test_a_call_may_turn_the_cache_off_for_itself(spans, make_lm, stub):

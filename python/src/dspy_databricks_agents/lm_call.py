@@ -112,7 +112,7 @@ class LmCall:
         is_hit = not has_failed and self._is_hit(outputs)
         entry = None if has_failed else self._history_entry(outputs)
         # The history keeps the cost that an answer from the cache had when it was made.
-        cost = _told(entry, "cost") if usage.told() else None
+        recorded_cost = _told(entry, "cost")
         first_s = None if self._first_chunk is None else self._first_chunk.first_s
         attributes = {
             "dspy.lm.cache_hit": is_hit,
@@ -134,7 +134,8 @@ class LmCall:
             "gen_ai.response.time_to_first_chunk": (
                 None if first_s is None else first_s - self._started_s
             ),
-            "dspy.lm.cost_usd": cost,
+            "dspy.lm.cost_usd": recorded_cost if usage.told() else None,
+            "dspy.lm.saved_cost_usd": recorded_cost if is_hit else None,
         }
         return {name: value for name, value in attributes.items() if value is not None}
 
