@@ -18,16 +18,13 @@ import { MonitorState } from "./monitor-state.ts";
 import type { Channel } from "./notify/channel.ts";
 import { composeNotification } from "./notify/compose.ts";
 import { createDelivery, type Delivery, type DeliveryOutcome } from "./notify/deliver.ts";
-import {
-  type AgentReading,
-  type Breach,
-  type DiagnoseOptions,
-  explainAlert,
-} from "./rules/diagnose.ts";
+import { type AgentReading, type Breach, explainAlert } from "./rules/diagnose.ts";
+import { explainWorkspaceAlert, type WorkspaceCheck } from "./rules/diagnose-workspace.ts";
 import { type Freshness, freshnessOf, workspaceReadingOf } from "./rules/freshness.ts";
 import { releaseLabel } from "./rules/release-label.ts";
-import type { Reading, Rule } from "./rules/rule.ts";
-import { type AlertState, stepAlerts } from "./rules/step-alerts.ts";
+import { isEndpointRule, type Reading, type Rule } from "./rules/rule.ts";
+import type { DiagnoseOptions } from "./rules/sentence.ts";
+import { type AlertState, alertKey, stepAlerts } from "./rules/step-alerts.ts";
 import { summaryWindowMs } from "./rules/summary-window.ts";
 import type { AlertChange } from "./signals/alert.ts";
 import type { HealthResult } from "./signals/health-result.ts";
@@ -60,8 +57,8 @@ export type MonitorOptions = {
   readonly channel: Channel | null;
   /** Prices the model calls whose cost telemetry does not tell. Without one, the built-in. */
   readonly priceBook?: PriceBook;
-  /** Where an alert's message points to. */
-  readonly pageUrl: (endpoint: string) => string | null;
+  /** Where an alert's message points to; `null` is the workspace. */
+  readonly pageUrl: (endpoint: string | null) => string | null;
   readonly formatTime: (timeMs: number) => string;
   /** Told once, when something about the data directory is worth knowing. */
   readonly onNotice: (notice: string) => void;
@@ -324,8 +321,11 @@ export class Monitor {
         this.rules,
         (rule) => this.#readingsFor(rule, nowMs),
         nowMs,
-        (rule, reading, value, step) => {
-          const agent = this.state.agents.get(reading.endpoint);
+        (rule, { endpoint, health }, value, step) => {
+          if (!isEndpointRule(rule)) {
+            return explainWorkspaceAlert(health, { rule, step }, this.diagnoseOptions);
+          }
+          const agent = endpoint === null ? undefined : this.state.agents.get(endpoint);
           if (!agent) return "";
           const windowMs = rule.windowSeconds * 1000;
           const compared = this.#comparison(agent, windowMs, step.breachSinceMs);
@@ -361,6 +361,7 @@ export class Monitor {
 
   /** A long window is not summed up every second: a twentieth of it is often enough. */
   #readingsFor(rule: Rule, nowMs: number): Reading[] {
+    if (!isEndpointRule(rule)) return this.#workspaceReadings();
     const known = this.#readings.get(rule.id);
     const ageMs = known ? nowMs - known.atMs : Number.NaN;
     // A clock that was set back makes the age negative: then they are read anew.
@@ -378,6 +379,26 @@ export class Monitor {
     });
     this.#readings.set(rule.id, { atMs: nowMs, readings });
     return readings;
+  }
+
+  /** One where a workspace is watched, else none. */
+  #workspaceReadings(): Reading[] {
+    const health = this.state.components.get("workspace");
+    const measured = { requests: 0, failed: 0, p99Ms: null };
+    return health ? [{ endpoint: null, ...measured, health }] : [];
+  }
+
+  /** The last look at the workspace, with the alert about it; `null` where none was looked at. */
+  get workspaceCheck(): WorkspaceCheck | null {
+    const health = this.state.components.get("workspace");
+    if (!health) return null;
+    const rule = this.rules.find((candidate) => !isEndpointRule(candidate));
+    const alert = rule && this.state.alerts.get(alertKey(rule.id, null));
+    if (!rule || (alert?.kind !== "pending" && alert?.kind !== "firing")) {
+      return { ...health, breach: null };
+    }
+    const holdMs = rule.holdSeconds * 1000;
+    return { ...health, breach: { state: alert.kind, sinceMs: alert.sinceMs, holdMs } };
   }
 
   healthOf(endpoint: string): HealthResult | null {
@@ -421,7 +442,9 @@ export class Monitor {
       .sort((a, b) => rank(a) - rank(b))
       .flatMap(({ ruleId, kind, sinceMs, value }): Breach[] => {
         const rule = this.rules.find(({ id }) => id === ruleId);
-        return rule ? [{ rule, value, sinceMs, state: kind as Breach["state"] }] : [];
+        return rule && isEndpointRule(rule)
+          ? [{ rule, value, sinceMs, state: kind as Breach["state"] }]
+          : [];
       });
   }
 

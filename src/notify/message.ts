@@ -7,7 +7,8 @@ export type Message = {
   readonly id: string;
   /** `fired and resolved`: both happened before either could be sent. */
   readonly state: "firing" | "resolved" | "fired and resolved";
-  readonly endpoint: string;
+  /** `null`: it is about the workspace. */
+  readonly endpoint: string | null;
   readonly ruleId: string;
   readonly timeMs: number;
   /** Such as `support-agent is slow`. */

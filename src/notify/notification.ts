@@ -8,7 +8,8 @@ export type Notification = {
   readonly id: string;
   readonly alertChangeId: string;
   readonly channel: ChannelKind;
-  readonly endpoint: string;
+  /** `null`: it is about the workspace. */
+  readonly endpoint: string | null;
   readonly timeMs: number;
   /** The message as the channel shows it, for the page: in Slack's mrkdwn. */
   readonly text: string;

@@ -35,6 +35,16 @@ export const defaultRules: readonly Rule[] = [
     holdSeconds: 30,
     keepFiringSeconds: 60,
   },
+  {
+    id: "workspace_unreadable",
+    kind: "workspace_unreadable",
+    endpoint: null,
+    threshold: 0,
+    windowSeconds: 60,
+    minRequests: 0,
+    holdSeconds: 30,
+    keepFiringSeconds: 30,
+  },
 ];
 
 export const exampleRules: readonly Rule[] = [
@@ -68,4 +78,19 @@ export const exampleRules: readonly Rule[] = [
     holdSeconds: 5,
     keepFiringSeconds: 5,
   },
+  {
+    id: "workspace_unreadable",
+    kind: "workspace_unreadable",
+    endpoint: null,
+    threshold: 0,
+    windowSeconds: 15,
+    minRequests: 0,
+    holdSeconds: 5,
+    keepFiringSeconds: 5,
+  },
 ];
+
+/** Where no workspace is watched. A data directory from when one was may still say that it can't be read. */
+export const receiverRules: readonly Rule[] = defaultRules.filter(
+  ({ kind }) => kind !== "workspace_unreadable",
+);

@@ -8,9 +8,10 @@ import {
   diagnose,
   diagnoseAgent,
   explainAlert,
-  formatSentence,
 } from "./diagnose.ts";
-import type { Health, RuleKind } from "./rule.ts";
+import { explainWorkspaceAlert, type WorkspaceCheck } from "./diagnose-workspace.ts";
+import { type EndpointRuleKind, type Health, isEndpointRule } from "./rule.ts";
+import { formatSentence } from "./sentence.ts";
 import type { Window } from "./window.ts";
 
 const MINUTE_MS = 60_000;
@@ -51,12 +52,12 @@ function windowOf(part: {
 }
 
 function breach(
-  kind: RuleKind,
+  kind: EndpointRuleKind,
   value: number | null,
   state: Breach["state"] = "firing",
   sinceMs = nowMs - 6 * MINUTE_MS,
 ): Breach {
-  const rule = exampleRules.find((candidate) => candidate.kind === kind);
+  const rule = exampleRules.filter(isEndpointRule).find((candidate) => candidate.kind === kind);
   assert.ok(rule);
   return { rule: kind === "error_rate" ? { ...rule, threshold: 5 } : rule, value, sinceMs, state };
 }
@@ -615,51 +616,67 @@ for (const [name, given, { rule, value, sinceMs }, path, expected] of explained)
   });
 }
 
-const unreadable = (agoMs: number) => ({
-  ...health("unhealthy", "failed", "cannot list the serving endpoints: it answered 500"),
-  sinceMs: nowMs - agoMs,
-});
+const unreadable = (state: "pending" | "firing" | null, agoMs = 6 * MINUTE_MS): WorkspaceCheck => {
+  const sinceMs = nowMs - agoMs;
+  return {
+    ...health("unhealthy", "failed", "cannot list the serving endpoints: it answered 500"),
+    sinceMs,
+    breach: state && { state, sinceMs, holdMs: 30_000 },
+  };
+};
 const unread = (endpoint: string) =>
   agent(endpoint, {
     health: health("unknown", "failed", "Not known since 14:02."),
     now: windowOf({ requests: 0 }),
     lastRequestMs: null,
   });
-const workspaces: [string, AgentReading[], ReturnType<typeof unreadable>, string][] = [
+const workspaces: [string, AgentReading[], WorkspaceCheck, string][] = [
   [
     "a workspace that can't be read is not told as health",
     [agent("qa"), agent("triage")],
-    unreadable(6 * MINUTE_MS),
+    unreadable("firing"),
     "critical The workspace can't be read: cannot list the serving endpoints: it answered 500. The state of its endpoints is not known since 14:02.",
   ],
   [
     "of a workspace that can't be read it is not said that nothing was ever known",
     [unread("qa"), unread("triage")],
-    unreadable(6 * MINUTE_MS),
+    unreadable("firing"),
     "critical The workspace can't be read: cannot list the serving endpoints: it answered 500. The state of its endpoints is not known since 14:02.",
   ],
   [
     "one lost answer is a warning only",
     [agent("qa")],
-    unreadable(15_000),
+    unreadable(null, 15_000),
     "warning The workspace can't be read: cannot list the serving endpoints: it answered 500. The state of its endpoints is not known since 14:07.",
+  ],
+  [
+    "until the alert fires it is said when it will",
+    [agent("qa")],
+    unreadable("pending", 15_000),
+    "warning The workspace can't be read: cannot list the serving endpoints: it answered 500. Not readable for 15 s; alerts after 30 s. The state of its endpoints is not known since 14:07.",
+  ],
+  [
+    "while the alert has not ended, a workspace that answers again is being read again",
+    [agent("qa")],
+    { ...unreadable("firing"), ...ready },
+    "warning The workspace is being read again: The endpoint is ready. It could not be read since 14:02.",
   ],
   [
     "an agent that fails is told first",
     [failing(["20 Timeout self.answer timeout"]), agent("qa")],
-    unreadable(6 * MINUTE_MS),
+    unreadable("firing"),
     "critical order-agent is failing … And the workspace can't be read since 14:02.",
   ],
   [
     "an agent that starts to fail is told, too",
     [agent("qa", { breaches: [breach("error_rate", 8, "pending", nowMs - 2000)] })],
-    unreadable(6 * MINUTE_MS),
+    unreadable("firing"),
     "critical The workspace can't be read … since 14:02. And qa is starting to fail.",
   ],
   [
     "a workspace that answers again is not mentioned",
     [agent("qa"), agent("triage")],
-    { ...ready, sinceMs: nowMs },
+    { ...ready, sinceMs: nowMs, breach: null },
     "healthy Both agents are healthy.",
   ],
 ];
@@ -670,6 +687,37 @@ for (const [name, agents, workspace, expected] of workspaces) {
     const [start = "", end = ""] = expected.split(" … ");
     if (expected.includes(" … ")) assert.ok(said.startsWith(start) && said.endsWith(end), said);
     else assert.equal(said, expected);
+  });
+}
+
+const workspaceAlerts: [string, WorkspaceCheck, string][] = [
+  [
+    "inactive>pending",
+    unreadable("pending", 0),
+    "The workspace can't be read: cannot list the serving endpoints: it answered 500. The state of its endpoints is not known since 14:08.",
+  ],
+  [
+    "pending>firing",
+    unreadable("firing", 60_000),
+    "The workspace can't be read: cannot list the serving endpoints: it answered 500. The state of its endpoints is not known since 14:07.",
+  ],
+  [
+    "firing>resolved",
+    {
+      ...unreadable("firing"),
+      ...health("healthy", "ready", "Answered with 3 serving endpoints."),
+    },
+    "The workspace can be read again: Answered with 3 serving endpoints. It could not be read for 6 min, from 14:02.",
+  ],
+  ["resolved>inactive", { ...unreadable("firing"), ...ready }, "The workspace went on answering."],
+];
+for (const [path, check, expected] of workspaceAlerts) {
+  test(`the alert of a workspace that can't be read, ${path}`, () => {
+    const rule = exampleRules.find(({ kind }) => kind === "workspace_unreadable");
+    const [from, to] = path.split(">").map((word) => kinds.find((kind) => kind === word));
+    assert.ok(rule && from && to);
+    const step = { from, to, breachSinceMs: check.sinceMs };
+    assert.equal(explainWorkspaceAlert(check, { rule, step }, options), expected);
   });
 }
 

@@ -3,6 +3,7 @@
  * wrong, since when, and where it comes from. Pure, and never says more than the
  * numbers carry.
  */
+import { diagnoseWorkspace, type WorkspaceCheck } from "./diagnose-workspace.ts";
 import { explainFailures } from "./explain-failures.ts";
 import { explainLatency } from "./explain-latency.ts";
 import {
@@ -14,14 +15,15 @@ import {
 } from "./format-quantity.ts";
 import { type Freshness, SILENCE_MIN_MS } from "./freshness.ts";
 import { code, plainMessage, plainName } from "./plain-text.ts";
-import type { Health, Reading, Rule } from "./rule.ts";
+import type { EndpointRule, Reading, Rule } from "./rule.ts";
+import { type DiagnoseOptions, formatSentence, joinSentences, type Sentence } from "./sentence.ts";
 import type { Step } from "./step-alerts.ts";
 import type { Window } from "./window.ts";
 
 export type { Window } from "./window.ts";
 
 export type Breach = {
-  readonly rule: Rule;
+  readonly rule: EndpointRule;
   /** What the rule measures now; `null` when there is nothing to measure. */
   readonly value: number | null;
   /** When the breach began. */
@@ -41,25 +43,6 @@ export type AgentReading = {
   readonly release: { readonly name: string; readonly sinceMs: number } | null;
   readonly breaches: readonly Breach[];
 };
-
-export type WorkspaceCheck = Health & { readonly sinceMs: number };
-
-export type Sentence = {
-  readonly status: "healthy" | "warning" | "critical" | "unknown";
-  /** Set in bold. Ends with a full stop only where it is a sentence of its own. */
-  readonly headline: string;
-  /** Empty where the headline says it all. */
-  readonly detail: string;
-};
-
-export type DiagnoseOptions = {
-  /** `14:02`, in the time zone of the reader. */
-  formatTime(ms: number): string;
-  readonly nowMs: number;
-};
-
-/** A workspace that could not be read for less than this may have lost one answer. */
-const BLIND_MIN_MS = 30_000;
 
 /** Agents that are named beside the worst. */
 const ALSO_MAX = 3;
@@ -97,24 +80,16 @@ export function diagnose(
   workspace: WorkspaceCheck | null = null,
 ): Sentence {
   const sentence = diagnoseAll(agents, options);
-  if (workspace?.status !== "unhealthy") return sentence;
-
-  // What was last known of the endpoints may be long over: that comes before any good news.
-  const since = `since ${options.formatTime(workspace.sinceMs)}`;
-  if (sentence.status === "critical") {
-    const also = `And the workspace can't be read ${since}.`;
+  const unread = workspace && diagnoseWorkspace(workspace, options);
+  if (unread === null) return sentence;
+  if (sentence.status === "critical" && workspace?.status === "unhealthy") {
+    const since = options.formatTime(workspace.breach?.sinceMs ?? workspace.sinceMs);
+    const also = `And the workspace can't be read since ${since}.`;
     return { ...sentence, detail: joinSentences(sentence.detail, also) };
   }
+  if (sentence.status === "critical") return sentence;
   const also = sentence.status === "warning" ? `And ${sentence.headline}.` : "";
-  return {
-    status: options.nowMs - workspace.sinceMs < BLIND_MIN_MS ? "warning" : "critical",
-    headline: "The workspace can't be read",
-    detail: joinSentences(
-      plainMessage(workspace.message),
-      `The state of its endpoints is not known ${since}.`,
-      also,
-    ),
-  };
+  return { ...unread, detail: joinSentences(unread.detail, also) };
 }
 
 function diagnoseAll(agents: readonly AgentReading[], options: DiagnoseOptions): Sentence {
@@ -183,7 +158,7 @@ export function diagnoseAgent(agent: AgentReading, options: DiagnoseOptions): Se
  */
 export function explainAlert(
   agent: Omit<AgentReading, "breaches">,
-  alert: { readonly rule: Rule; readonly value: number | null; readonly step: Step },
+  alert: { readonly rule: EndpointRule; readonly value: number | null; readonly step: Step },
   options: DiagnoseOptions,
 ): string {
   const { rule, value, step } = alert;
@@ -204,12 +179,6 @@ export function explainAlert(
   const lasted = formatElapsedMs(options.nowMs - step.breachSinceMs);
   const was = `It was ${been} for ${lasted}, from ${options.formatTime(step.breachSinceMs)}.`;
   return `${name} is no longer ${been}: ${joinSentences(now, was)}`;
-}
-
-/** As one text: `support-agent is slow: p99 is …`, `All 3 agents are healthy. Quietest: …`. */
-export function formatSentence({ headline, detail }: Sentence): string {
-  if (detail === "") return headline.endsWith(".") ? headline : `${headline}.`;
-  return headline.endsWith(".") ? `${headline} ${detail}` : `${headline}: ${detail}`;
 }
 
 /** What is wrong with one agent, the worst first; empty when nothing is. */
@@ -438,10 +407,6 @@ function andMore(others: readonly Finding[]): string {
   const named = others.slice(0, ALSO_MAX).map(({ sentence }) => sentence.headline);
   const rest = others.length > named.length ? ", …" : "";
   return `And ${formatCount(others.length)} more: ${named.join(", ")}${rest || "."}`;
-}
-
-function joinSentences(...sentences: string[]): string {
-  return sentences.filter((sentence) => sentence !== "").join(" ");
 }
 
 function bySeverity(a: Finding, b: Finding): number {

@@ -31,6 +31,7 @@ const health = (status: Health["status"], state = "ready"): Health => ({
 const slow = rule("latency_p99", 1000);
 const failing = rule("error_rate", 5, 20);
 const down = rule("endpoint_not_ready", 0);
+const unreadable = rule("workspace_unreadable", 0);
 
 const rows: [string, Rule, Partial<Reading>, string][] = [
   ["p99 above the limit", slow, { p99Ms: 1001 }, "breached 1001 ms above_limit"],
@@ -89,6 +90,18 @@ const rows: [string, Rule, Partial<Reading>, string][] = [
     { health: health("unknown") },
     "- null state health_unknown inconclusive",
   ],
+  [
+    "the workspace refuses its token",
+    unreadable,
+    { endpoint: null, health: health("unhealthy", "denied") },
+    "breached null state not_ready",
+  ],
+  [
+    "the workspace answers",
+    unreadable,
+    { endpoint: null, health: health("healthy") },
+    "- null state ready",
+  ],
   ["no check", down, { health: null }, "- null state no_data"],
 ];
 
@@ -111,8 +124,10 @@ test("the built-in rules have the documented limits", () => {
     "latency_p99 > 5000 over 300 s, min 10, hold 30 s",
     "error_rate > 5 over 300 s, min 20, hold 30 s",
     "endpoint_not_ready > 0 over 60 s, min 0, hold 30 s",
+    "workspace_unreadable > 0 over 60 s, min 0, hold 30 s",
     "latency_p99 > 1000 over 10 s, min 3, hold 4 s",
     "error_rate > 40 over 15 s, min 4, hold 4 s",
     "endpoint_not_ready > 0 over 15 s, min 0, hold 5 s",
+    "workspace_unreadable > 0 over 15 s, min 0, hold 5 s",
   ]);
 });

@@ -35,6 +35,7 @@ export const unitOf = {
   latency_p99: "ms",
   error_rate: "percent",
   endpoint_not_ready: "state",
+  workspace_unreadable: "state",
 } as const;
 
 export function evaluate(rule: Rule, reading: Reading): Evaluation {
@@ -48,6 +49,7 @@ export function evaluate(rule: Rule, reading: Reading): Evaluation {
         reading.requests === 0 ? null : (reading.failed / reading.requests) * 100,
       );
     case "endpoint_not_ready":
+    case "workspace_unreadable":
       return readiness(reading);
   }
 }

@@ -7,14 +7,9 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { exampleRules } from "./built-in-rules.ts";
-import {
-  type AgentReading,
-  type Breach,
-  diagnose,
-  explainAlert,
-  formatSentence,
-} from "./diagnose.ts";
-import type { Health } from "./rule.ts";
+import { type AgentReading, type Breach, diagnose, explainAlert } from "./diagnose.ts";
+import { type Health, isEndpointRule } from "./rule.ts";
+import { formatSentence } from "./sentence.ts";
 import { type AlertState, stepAlerts } from "./step-alerts.ts";
 import type { Window } from "./window.ts";
 
@@ -120,12 +115,12 @@ test("one bad quarter of an hour", () => {
     }));
     const step = stepAlerts(
       alerts,
-      exampleRules,
+      exampleRules.filter(isEndpointRule),
       () => readings,
       nowMs,
       (rule, reading, value, to) => {
-        const agent = agents.get(reading.endpoint);
-        assert.ok(agent);
+        const agent = agents.get(reading.endpoint ?? "");
+        assert.ok(agent && isEndpointRule(rule));
         return explainAlert(agent, { rule, value, step: to }, options);
       },
     );
@@ -155,7 +150,7 @@ test("one bad quarter of an hour", () => {
 });
 
 function breachesOf(alerts: ReadonlyMap<string, AlertState>, endpoint: string): Breach[] {
-  return exampleRules.flatMap((rule) => {
+  return exampleRules.filter(isEndpointRule).flatMap((rule) => {
     const alert = alerts.get(`${rule.id}|${endpoint}`);
     if (alert?.kind !== "pending" && alert?.kind !== "firing") return [];
     return [{ rule, value: alert.value, sinceMs: alert.sinceMs, state: alert.kind }];

@@ -5,14 +5,15 @@
  */
 import type { HealthStatus } from "../signals/health-result.ts";
 
-export type RuleKind = "latency_p99" | "error_rate" | "endpoint_not_ready";
+export type EndpointRuleKind = "latency_p99" | "error_rate" | "endpoint_not_ready";
+export type RuleKind = EndpointRuleKind | "workspace_unreadable";
 
 export type Rule = {
   readonly id: string;
   readonly kind: RuleKind;
-  /** `null`: every endpoint. */
+  /** `null`: every endpoint. A rule of the workspace has no endpoint. */
   readonly endpoint: string | null;
-  /** ms for latency_p99, percent for error_rate; for endpoint_not_ready it is 0 and unused. */
+  /** ms for latency_p99, percent for error_rate; for the others, which know only yes and no, it is 0. */
   readonly threshold: number;
   readonly windowSeconds: number;
   /** Fewer requests in the window than this never breach. */
@@ -23,9 +24,17 @@ export type Rule = {
   readonly keepFiringSeconds: number;
 };
 
-/** What is known of one endpoint at one moment. */
+/** A rule that watches endpoints. */
+export type EndpointRule = Rule & { readonly kind: EndpointRuleKind };
+
+export function isEndpointRule(rule: Rule): rule is EndpointRule {
+  return rule.kind !== "workspace_unreadable";
+}
+
+/** What is known of one endpoint, or of the workspace, at one moment. */
 export type Reading = {
-  readonly endpoint: string;
+  /** `null`: the workspace that the endpoints are in. */
+  readonly endpoint: string | null;
   /** Over the rule's window. */
   readonly requests: number;
   readonly failed: number;
@@ -34,10 +43,10 @@ export type Reading = {
   readonly health: Health | null;
 };
 
-/** The last result of the endpoint's own check. */
+/** The last result of its own check. */
 export type Health = {
   readonly status: HealthStatus;
-  /** `ready`, `cold`, `updating`, `failed`, `unreachable`. */
+  /** `ready`, `cold`, `updating`, `failed`, `unreachable`, `denied`. */
   readonly state: string;
   /** One sentence with the evidence. */
   readonly message: string;

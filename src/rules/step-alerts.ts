@@ -3,7 +3,7 @@
  * moves on, and each move is returned as an `AlertChange`. Pure: the old alerts
  * stay as they were.
  */
-import type { AlertChange, AlertStateName } from "../signals/alert.ts";
+import { type AlertChange, type AlertStateName, subjectName } from "../signals/alert.ts";
 import { evaluate, isConclusive } from "./evaluate.ts";
 import { type AlertPhase, inactive, nextState } from "./next-state.ts";
 import type { Reading, Rule } from "./rule.ts";
@@ -11,7 +11,8 @@ import type { Reading, Rule } from "./rule.ts";
 /** One alert that is pending, firing or lately resolved. Plain data: as JSON it survives a restart. */
 export type AlertState = AlertPhase & {
   readonly ruleId: string;
-  readonly endpoint: string;
+  /** `null`: it is about the workspace. */
+  readonly endpoint: string | null;
   /** What the rule measured last, in the unit of its threshold; `null` when there was nothing to measure. */
   readonly value: number | null;
   readonly threshold: number;
@@ -44,8 +45,8 @@ export type StepResult = {
  */
 export const ALERTS_MAX = 1000;
 
-export function alertKey(ruleId: string, endpoint: string): string {
-  return `${ruleId}|${endpoint}`;
+export function alertKey(ruleId: string, endpoint: string | null): string {
+  return `${ruleId}|${subjectName(endpoint)}`;
 }
 
 export function stepAlerts(
@@ -110,7 +111,7 @@ export function stepAlerts(
     const times = rule ? waits(rule) : { holdMs: 0, keepFiringMs: 0 };
     const phase = nextState(state, { breached: false, nowMs, ...times });
     const reason = rule
-      ? `${state.endpoint} is no longer seen, so nothing can be measured. Before that: ${state.reason}`
+      ? `${subjectName(state.endpoint)} is no longer seen, so nothing can be measured. Before that: ${state.reason}`
       : `The rule ${state.ruleId} was removed. Before that: ${state.reason}`;
     const { ruleId, endpoint, threshold } = state;
     const isSaid = phase.kind !== state.kind && state.kind !== "resolved";
@@ -130,7 +131,7 @@ function waits(rule: Rule) {
   return { holdMs: rule.holdSeconds * 1000, keepFiringMs: rule.keepFiringSeconds * 1000 };
 }
 
-function newAlert(rule: Rule, endpoint: string, nowMs: number): AlertState {
+function newAlert(rule: Rule, endpoint: string | null, nowMs: number): AlertState {
   const { id: ruleId, threshold } = rule;
   return { ...inactive(nowMs), ruleId, endpoint, value: null, threshold, reason: "" };
 }
@@ -154,5 +155,11 @@ function change(
   now: Omit<AlertState, keyof AlertPhase>,
   timeMs: number,
 ): AlertChange {
-  return { id: `${now.ruleId}:${now.endpoint}:${timeMs}:${to}`, ...now, from, to, timeMs };
+  return {
+    id: `${now.ruleId}:${subjectName(now.endpoint)}:${timeMs}:${to}`,
+    ...now,
+    from,
+    to,
+    timeMs,
+  };
 }

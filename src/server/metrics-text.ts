@@ -2,6 +2,7 @@
 import type { Agent } from "../live/agents.ts";
 import { LATENCY_BOUNDS_MS, type RunTally } from "../live/tally.ts";
 import type { Monitor } from "../monitor.ts";
+import { subjectName } from "../signals/alert.ts";
 import type { Refusals } from "./otlp.ts";
 
 export const METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
@@ -147,7 +148,7 @@ function ownFamilies(monitor: Monitor, refusals: Refusals): Family[] {
       type: "gauge",
       help: "1 while an alert is firing, 0 while it is pending or resolved.",
       values: [...state.alerts.values()].map(({ ruleId, endpoint, kind }) => ({
-        labels: { rule: ruleId, endpoint },
+        labels: { rule: ruleId, endpoint: subjectName(endpoint) },
         value: kind === "firing" ? 1 : 0,
       })),
     },

@@ -85,7 +85,8 @@ export type AgentRow = CostFigures & {
 
 export type AlertRow = {
   ruleId: string;
-  endpoint: string;
+  /** `null`: it is about the workspace. */
+  endpoint: string | null;
   state: "pending" | "firing" | "resolved";
   sinceMs: number;
   value: number | null;
@@ -109,7 +110,8 @@ export type NotificationRow = {
   timeMs: number;
   /** Such as `slack`. */
   channel: string;
-  endpoint: string;
+  /** `null`: it is about the workspace. */
+  endpoint: string | null;
   state: "sent" | "failed" | "waiting";
   attempts: number;
   /** The message as the channel shows it, in Slack's mrkdwn. */

@@ -2,7 +2,7 @@
 import type { Agent, Place } from "../../live/agents.ts";
 import type { Tally } from "../../live/tally.ts";
 import type { Monitor } from "../../monitor.ts";
-import type { AlertStateName } from "../../signals/alert.ts";
+import { type AlertStateName, subjectName } from "../../signals/alert.ts";
 import { type CostSource, costSourceOf, costUsdOf } from "../../signals/cost.ts";
 import type { Percentiles } from "../../signals/distribution.ts";
 import type { Tokens } from "../../signals/request.ts";
@@ -29,6 +29,7 @@ export type Report = {
   }[];
   readonly alerts: readonly {
     readonly rule: string;
+    /** `workspace` for an alert that is about the workspace. */
     readonly endpoint: string;
     readonly from: AlertStateName;
     readonly to: AlertStateName;
@@ -98,7 +99,7 @@ export function report(
     })),
     alerts: state.run.alertChanges.map(({ ruleId, endpoint, from, to, timeMs, value, reason }) => ({
       rule: ruleId,
-      endpoint,
+      endpoint: subjectName(endpoint),
       from,
       to,
       timeMs,

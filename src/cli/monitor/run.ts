@@ -14,7 +14,7 @@ import { Monitor } from "../../monitor.ts";
 import type { Channel } from "../../notify/channel.ts";
 import { readSecret } from "../../notify/read-secret.ts";
 import { createSlackChannel } from "../../notify/slack/slack-channel.ts";
-import { defaultRules, exampleRules } from "../../rules/built-in-rules.ts";
+import { defaultRules, exampleRules, receiverRules } from "../../rules/built-in-rules.ts";
 import { type MonitorServer, startServer } from "../../server/server.ts";
 import { type EndpointSource, startEndpointSource } from "../../sources/endpoint-source.ts";
 import { type MlflowSource, startMlflowSource } from "../../sources/mlflow-source.ts";
@@ -30,6 +30,12 @@ const polling = {
   local: { intervalMs: 2_000, metricsIntervalMs: 10_000 },
 } as const;
 const MLFLOW_INTERVAL_MS = 15_000;
+
+const rulesFor = {
+  local: exampleRules,
+  workspace: defaultRules,
+  receiver: receiverRules,
+} as const;
 
 /** A wait after which a person wants to know what is being waited for. */
 const NOTICEABLE_MS = 1_000;
@@ -78,10 +84,11 @@ export async function run(options: MonitorCommandOptions): Promise<Run> {
         dataDirectory: options.dataDirectory ?? defaultDataDirectory(watched),
         clock,
         random: Math.random,
-        rules: watched.kind === "local" ? exampleRules : defaultRules,
+        rules: rulesFor[watched.kind],
         channel,
         priceBook,
-        pageUrl: (endpoint) => `${page}/#/agents/${encodeURIComponent(endpoint)}`,
+        pageUrl: (endpoint) =>
+          endpoint === null ? `${page}/` : `${page}/#/agents/${encodeURIComponent(endpoint)}`,
         formatTime,
         onNotice: say,
       }),

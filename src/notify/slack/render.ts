@@ -61,7 +61,7 @@ function parts(message: Message) {
     title: `${shape} ${word}: *${cut(headline.replaceAll("\n", " "), HEADLINE_MAX_CHARS)}*`,
     detail: cut(escapeMrkdwn(message.detail), BLOCK_TEXT_MAX_CHARS),
     facts: [
-      `Agent ${asCode(message.endpoint)}`,
+      message.endpoint === null ? "Workspace" : `Agent ${asCode(message.endpoint)}`,
       `Rule ${asCode(message.ruleId)}`,
       linkTo(message.pageUrl),
     ],

@@ -23,7 +23,6 @@ export function overview(monitor: Monitor, surroundings: Surroundings, range: Ra
   const { state } = monitor;
   const agents = [...state.agents.all()].sort((a, b) => a.endpoint.localeCompare(b.endpoint));
   const readings = agents.map((agent) => monitor.readingOf(agent));
-  const workspace = state.components.get("workspace") ?? null;
   // A receiver may have a data directory from when a workspace was watched.
   const isWatched = surroundings.source.kind !== "receiver";
   return {
@@ -32,7 +31,11 @@ export function overview(monitor: Monitor, surroundings: Surroundings, range: Ra
     rangeSeconds: range.seconds,
     sliceSeconds: range.stepMs / 1000,
     source: surroundings.source,
-    sentence: diagnose(readings, monitor.diagnoseOptions, isWatched ? workspace : null),
+    sentence: diagnose(
+      readings,
+      monitor.diagnoseOptions,
+      isWatched ? monitor.workspaceCheck : null,
+    ),
     agents: agents.map((agent) => agentRow(monitor, agent, range)),
     alerts: alertRows(monitor, null),
     changes: changeRows(state.changes, null),

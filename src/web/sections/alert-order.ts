@@ -28,7 +28,7 @@ export function alertsToShow(alerts: readonly AlertRow[]): AlertRow[] {
  * about the same agent. Figures are left out of the comparison: they move between the two.
  */
 export function isSaid({ endpoint, reason }: AlertRow, sentence: Sentence): boolean {
-  if (sentence.headline.startsWith(`${endpoint} `)) return true;
+  if (endpoint !== null && sentence.headline.startsWith(`${endpoint} `)) return true;
   const said = withoutFigures(`${sentence.headline} ${sentence.detail}`);
   const parts = reason.split(/(?<=[.:;])\s+/).map(withoutFigures);
   return parts.every((part) => said.includes(part));

@@ -44,7 +44,9 @@ export function Alerts({ alerts, sentence, nowMs, range, showAgent }: Props) {
             >
               <State status={STATUS[alert.state]} word={alert.state} />
               <span class="alert-what">
-                {showAgent && <a href={agentHref(alert.endpoint, range)}>{alert.endpoint}</a>}{" "}
+                {showAgent && alert.endpoint !== null && (
+                  <a href={agentHref(alert.endpoint, range)}>{alert.endpoint}</a>
+                )}{" "}
                 <span class="alert-rule">{ruleName(alert.ruleId)}</span>
               </span>
               <span class="alert-measure">{measureOf(alert)}</span>
@@ -52,7 +54,11 @@ export function Alerts({ alerts, sentence, nowMs, range, showAgent }: Props) {
               {sentence && (alert.state === "resolved" || !isSaid(alert, sentence)) && (
                 <span class="alert-reason" title={alert.reason}>
                   <SentenceText
-                    text={showAgent ? withoutAgent(alert.reason, alert.endpoint) : alert.reason}
+                    text={
+                      showAgent && alert.endpoint !== null
+                        ? withoutAgent(alert.reason, alert.endpoint)
+                        : alert.reason
+                    }
                   />
                 </span>
               )}
@@ -69,6 +75,7 @@ const RULE_NAMES: Readonly<Record<string, string>> = {
   latency_p99: "p99 latency",
   error_rate: "error rate",
   endpoint_not_ready: "readiness",
+  workspace_unreadable: "workspace",
 };
 
 function ruleName(ruleId: string): string {

@@ -1,0 +1,162 @@
+/**
+ * A workspace that can't be read any more, because its token ran out, is told to
+ * people like any other trouble: everywhere that an alert shows, and when it is over.
+ */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { report } from "../src/cli/monitor/report.ts";
+import { createTestClock } from "../src/databricks/test-clock.ts";
+import type { Monitor } from "../src/monitor.ts";
+import type { Message } from "../src/notify/message.ts";
+import { previewSlack } from "../src/notify/slack/render.ts";
+import { defaultRules, receiverRules } from "../src/rules/built-in-rules.ts";
+import { formatSentence } from "../src/rules/sentence.ts";
+import { agentView } from "../src/server/api/agent-view.ts";
+import { overview } from "../src/server/api/overview.ts";
+import { rangeOf } from "../src/server/api/range.ts";
+import { metricsText } from "../src/server/metrics-text.ts";
+import type { HealthResult } from "../src/signals/health-result.ts";
+import { startMonitor } from "./start-monitor.ts";
+
+const startMs = Date.UTC(2026, 0, 1, 14, 2);
+const formatTime = (ms: number) => new Date(ms).toISOString().slice(11, 16);
+
+const result = (endpoint: string | null, part: Partial<HealthResult>): HealthResult => ({
+  component: endpoint === null ? "workspace" : `endpoint/${endpoint}`,
+  endpoint,
+  status: "healthy",
+  state: "ready",
+  message: "Answered with 1 serving endpoint.",
+  latencyMs: null,
+  timeMs: startMs,
+  ...part,
+});
+const denied: Partial<HealthResult> = {
+  status: "unhealthy",
+  state: "denied",
+  message: "cannot list the serving endpoints: the token is not valid",
+};
+
+test("a token that ran out is told, and that it works again", async () => {
+  const clock = createTestClock({ startMs });
+  const told: Message[] = [];
+  const { monitor, close } = await startMonitor({
+    clock,
+    formatTime,
+    rules: defaultRules,
+    channel: {
+      kind: "slack",
+      preview: previewSlack,
+      async send(message) {
+        told.push(message);
+        return { kind: "sent" };
+      },
+    },
+    pageUrl: (endpoint) => `http://127.0.0.1/#/${endpoint ?? ""}`,
+  });
+  try {
+    // An endpoint may be called as the workspace is: its own views show none of this.
+    await see(monitor, [result(null, {}), result("workspace", {})]);
+    await see(monitor, [result(null, denied)]);
+    await untilAlert(monitor, "pending", () => clock.advance(1000));
+    assert.equal(told.length, 0);
+    assert.equal(sentenceOf(monitor).status, "warning");
+
+    await untilAlert(monitor, "firing", () => clock.advance(10_000));
+    const firing = sentenceOf(monitor);
+    assert.equal(firing.status, "critical");
+    assert.match(
+      formatSentence(firing),
+      /^The workspace can't be read: .* not known since 14:02\.$/,
+    );
+    assert.match(
+      metricsText(monitor, new Map()),
+      /^dspy_alert_firing\{rule="workspace_unreadable",endpoint="workspace"\} 1$/m,
+    );
+    const { alerts } = overviewOf(monitor);
+    assert.deepEqual(
+      alerts.map(({ ruleId, endpoint, state, unit }) => ({ ruleId, endpoint, state, unit })),
+      [{ ruleId: "workspace_unreadable", endpoint: null, state: "firing", unit: "state" }],
+    );
+
+    await see(monitor, [result(null, {})]);
+    await untilAlert(monitor, "resolved", () => clock.advance(10_000));
+    assert.equal(sentenceOf(monitor).status, "healthy");
+    assert.match(metricsText(monitor, new Map()), /rule="workspace_unreadable".*\} 0$/m);
+
+    await until(() => told.length === 2);
+    assert.deepEqual(
+      told.map(({ state, endpoint, headline, pageUrl }) => [state, endpoint, headline, pageUrl]),
+      [
+        ["firing", null, "The workspace can't be read", "http://127.0.0.1/#/"],
+        ["resolved", null, "The workspace can be read again", "http://127.0.0.1/#/"],
+      ],
+    );
+    assert.match(told.map(previewSlack).join("\n"), /Workspace · Rule `workspace_unreadable`/);
+
+    const { alerts: reported } = report(monitor, { page: "", telemetry: "live" });
+    assert.deepEqual(
+      reported.map(({ rule, endpoint, from, to }) => `${rule} ${endpoint}: ${from} > ${to}`),
+      [
+        "workspace_unreadable workspace: inactive > pending",
+        "workspace_unreadable workspace: pending > firing",
+        "workspace_unreadable workspace: firing > resolved",
+      ],
+    );
+
+    const agent = monitor.state.agents.get("workspace");
+    const range = rangeOf("5m", monitor.now());
+    assert.ok(agent && range);
+    const view = agentView(monitor, surroundings, agent, range);
+    assert.deepEqual([view.alerts, view.notifications], [[], []]);
+    assert.ok(view.changes.every(({ kind }) => kind !== "alert"));
+    assert.deepEqual(monitor.breachesOf("workspace"), []);
+  } finally {
+    await close();
+  }
+});
+
+test("a receiver says nothing of a workspace that it watched in former days", async () => {
+  const clock = createTestClock({ startMs });
+  const { monitor, close } = await startMonitor({ clock, rules: receiverRules });
+  try {
+    await see(monitor, [result(null, denied)]);
+    await clock.advance(60_000);
+    assert.equal(monitor.state.alerts.size, 0);
+  } finally {
+    await close();
+  }
+});
+
+const surroundings = {
+  source: { kind: "workspace", host: "https://qa.example", telemetry: "live" },
+  sources: () => [],
+} as const;
+
+function overviewOf(monitor: Monitor) {
+  const range = rangeOf("5m", monitor.now());
+  assert.ok(range);
+  return overview(monitor, surroundings, range);
+}
+
+const sentenceOf = (monitor: Monitor) => overviewOf(monitor).sentence;
+
+function see(monitor: Monitor, health: readonly HealthResult[]): Promise<void> {
+  return monitor.observe({ samples: [], health, dropped: new Map() });
+}
+
+/** Lets time pass until the alert about the workspace is in that state. */
+async function untilAlert(monitor: Monitor, state: string, pass: () => Promise<void>) {
+  const isThere = () => monitor.state.alerts.get("workspace_unreadable|workspace")?.kind === state;
+  for (let round = 0; round < 20 && !isThere(); round++) {
+    await pass();
+    // The journal is another thread: its answer comes in a turn of its own.
+    await see(monitor, [result(null, { component: `round/${state}/${round}` })]);
+  }
+  assert.ok(isThere(), `the alert never was ${state}`);
+}
+
+async function until(isReached: () => boolean): Promise<void> {
+  while (!isReached()) await nextTurn();
+}
