@@ -50,6 +50,7 @@ before(async () => {
   places.set("CLOSED_PORT", await closedPort());
   places.set("REFUSING_PORT", portOf(await serve(refuse)));
   places.set("FORBIDDING_PORT", portOf(await serve(forbid)));
+  places.set("TELLING_PORT", portOf(await serve(tellToken)));
   places.set("PAGE_PORT", portOf(await serve(showPage)));
   places.set("MLFLOW_PORT", portOf(await serve(answerAsMlflow)));
   places.set("PID", String(process.pid));
@@ -75,7 +76,9 @@ for (const file of caseFiles.sort()) {
     const { exit, stdout, stderr } = await run(command, env);
     for (const said of [stdout, stderr]) {
       assert.doesNotMatch(said, /^ +at .*:\d+|node_modules|This is a bug/m);
-      assert.ok(!said.includes(SECRET), `a secret is shown: ${said}`);
+      for (const secret of [SECRET, OTHER_SECRET]) {
+        assert.ok(!said.includes(secret), `a secret is shown: ${said}`);
+      }
     }
     const head = [...env.map(([name, value]) => `${name}=${value}`), `$ ${command}`];
     const now = `${about}\n\n${head.join("\n")}\nexit ${exit}\nstdout:\n${quoted(stdout)}stderr:\n${quoted(stderr)}`;
@@ -86,6 +89,8 @@ for (const file of caseFiles.sort()) {
 
 /** Stands for every token and webhook in the cases. */
 const SECRET = "dapi0123456789abcdef";
+/** One that the monitor was never given, so that it can be known by its form only. */
+const OTHER_SECRET = `dapi${"89abcdef".repeat(4)}`;
 
 type Case = {
   readonly about: string;
@@ -202,6 +207,13 @@ const answerAsMlflow: RequestListener = (request, response) => {
       ? [200, { experiment: { experiment_id: "1", name: "support" } }]
       : [404, { error_code: "RESOURCE_DOES_NOT_EXIST", message }];
   response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+};
+
+/** As a gateway answers that puts into its message what it was sent, or a token of its own. */
+const tellToken: RequestListener = (_, response) => {
+  const message = `User of ${OTHER_SECRET} is not on the list.`;
+  const body = { error_code: "PERMISSION_DENIED", message };
+  response.writeHead(403, { "content-type": "application/json" }).end(JSON.stringify(body));
 };
 
 /** As a sign-in page, or anything that is no workspace, answers. */

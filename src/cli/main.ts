@@ -1,10 +1,15 @@
 /** The command `dspy-databricks`: parses, calls, prints, and owns the exit codes. */
 import { Command, CommanderError } from "commander";
 import { MonitorError } from "../monitor-error.ts";
+import { foreignLine } from "../signals/foreign-line.ts";
+import { scrub } from "../signals/scrub.ts";
 import { EXIT, exitCodeOf } from "./exit-code.ts";
 import { monitorCommand } from "./monitor/command.ts";
 import { speakAlike } from "./speak-alike.ts";
 import { version } from "./version.ts";
+
+/** Longest message of a call that failed: what was called, and what was answered. */
+const DATABRICKS_MESSAGE_MAX_CHARS = 1_000;
 
 const program = speakAlike(new Command("dspy-databricks"), "dspy-databricks")
   .description(
@@ -25,14 +30,21 @@ try {
   process.exitCode = report(error);
 }
 
+/** What Databricks answered stands in it word for word, and may repeat anybody's token. */
+function messageOf({ code, message }: MonitorError): string {
+  return code.startsWith("DATABRICKS_")
+    ? foreignLine(message, { maxChars: DATABRICKS_MESSAGE_MAX_CHARS })
+    : message;
+}
+
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   if (error instanceof MonitorError) {
-    process.stderr.write(`${error.code}: ${error.message}\n  Hint: ${error.hint}\n`);
+    process.stderr.write(`${error.code}: ${messageOf(error)}\n  Hint: ${error.hint}\n`);
     return exitCodeOf(error);
   }
   process.stderr.write(
-    `This is a bug of dspy-databricks: ${error instanceof Error ? error.stack : error}\n`,
+    `This is a bug of dspy-databricks: ${scrub(String(error instanceof Error ? error.stack : error))}\n`,
   );
   return EXIT.failed;
 }
