@@ -90,6 +90,17 @@ function agent(endpoint: string, part: Partial<AgentReading> = {}): AgentReading
   };
 }
 
+/** One that nobody has called since the monitor watches it. */
+function uncalled(endpoint: string, part: Partial<AgentReading> = {}): AgentReading {
+  const now = windowOf({ requests: 0 });
+  return agent(endpoint, {
+    now,
+    lastRequestMs: null,
+    freshness: { kind: "no_traffic", sinceMs: null },
+    ...part,
+  });
+}
+
 const before = windowOf({
   meanMs: 600,
   p99Ms: 800,
@@ -431,7 +442,22 @@ const rows: readonly (readonly [string, readonly AgentReading[], string])[] = [
   [
     "all fine, one was never called",
     [agent("a"), agent("b", { health: cold, now: windowOf({ requests: 0 }), lastRequestMs: null })],
-    "healthy | Both agents are healthy. Quietest: `b`, no request so far (scaled to zero).",
+    "healthy | 1 of 2 agents is healthy. Ready, without a request so far: `b`.",
+  ],
+  [
+    "checks passed and nothing was called yet: nobody knows whether they answer well",
+    [uncalled("a"), uncalled("b"), uncalled("triage", { health: cold })],
+    "healthy | All 3 agents are ready. No request so far.",
+  ],
+  [
+    "of agents that were never called, one is not known",
+    [uncalled("a"), uncalled("b", { health: null })],
+    "unknown | 1 of 2 agents is ready. Not known: `b`, without a request or a health check so far.",
+  ],
+  [
+    "one is called, one is ready, one is not known",
+    [agent("a"), uncalled("b"), uncalled("qa", { health: null })],
+    "unknown | 1 of 3 agents is healthy. Not known: `qa`, without a request or a health check so far. Ready, without a request so far: `b`.",
   ],
   [
     "one agent",
@@ -441,7 +467,7 @@ const rows: readonly (readonly [string, readonly AgentReading[], string])[] = [
   [
     "one agent, no telemetry but its check",
     [agent("support-agent", { now: windowOf({ requests: 0 }), lastRequestMs: null })],
-    "healthy | support-agent is healthy. No request so far.",
+    "healthy | support-agent is ready. No request so far.",
   ],
   // Silent
   [
@@ -474,7 +500,7 @@ const rows: readonly (readonly [string, readonly AgentReading[], string])[] = [
         },
       }),
     ],
-    "healthy | qa is healthy. The workspace counted 1 request in the minute from 14:05; the agent sends no traces.",
+    "healthy | qa is ready. The workspace counted 1 request in the minute from 14:05; the agent sends no traces.",
   ],
   [
     "silent, and the workspace may not be read",

@@ -58,6 +58,7 @@ const severities = [
   "recovering",
   "degraded",
   "unknown",
+  "ready",
   "healthy",
 ] as const;
 
@@ -118,27 +119,55 @@ function diagnoseAll(agents: readonly AgentReading[], options: DiagnoseOptions):
     return { ...sentence, detail: joinSentences(sentence.detail, more) };
   }
 
-  const unknown = ranked.filter(({ worst }) => worst.severity === "unknown");
+  const found = (severity: Finding["severity"]) =>
+    ranked.filter(({ worst }) => worst.severity === severity).map(({ agent }) => agent);
+  const unknown = found("unknown");
+  const ready = found("ready");
+  const healthy = found("healthy");
+  const word = healthy.length > 0 ? "healthy" : "ready";
+  const count = healthy.length > 0 ? healthy.length : ready.length;
+  const uncalled =
+    word === "ready" || ready.length === 0
+      ? ""
+      : `Ready, without a request so far: ${namesOf(ready)}.`;
   if (unknown.length > 0) {
-    const names = unknown.slice(0, ALSO_MAX).map(({ agent }) => code(agent.endpoint));
-    const more = unknown.length > names.length ? ` and ${unknown.length - names.length} more` : "";
-    const healthy = agents.length - unknown.length;
     // A request of an hour ago is not nothing: only then it is said that there never was one.
-    const isNew = unknown.every(({ agent }) => agent.lastRequestMs === null);
+    const isNew = unknown.every(({ lastRequestMs }) => lastRequestMs === null);
+    const lack = `without a request or a health check ${isNew ? "so far" : "of late"}`;
     return {
       status: "unknown",
       headline:
-        healthy === 0
+        count === 0
           ? `Nothing is known of ${formatCount(agents.length)} agents ${isNew ? "yet" : "now"}.`
-          : `${healthy} of ${agents.length} agents ${healthy === 1 ? "is" : "are"} healthy.`,
-      detail: `Not known: ${names.join(", ")}${more}, without a request or a health check ${isNew ? "so far" : "of late"}.`,
+          : partOf(agents, { count, word }),
+      detail: joinSentences(`Not known: ${namesOf(unknown)}, ${lack}.`, uncalled),
     };
   }
   return {
     status: "healthy",
-    headline: `${agents.length === 2 ? "Both" : `All ${formatCount(agents.length)}`} agents are healthy.`,
-    detail: quietest(agents, options),
+    headline:
+      count < agents.length
+        ? partOf(agents, { count, word })
+        : `${agents.length === 2 ? "Both" : `All ${formatCount(agents.length)}`} agents are ${word}.`,
+    // That the checks pass says nothing of what a request would get.
+    detail:
+      word === "ready" ? "No request so far." : joinSentences(uncalled, quietest(healthy, options)),
   };
+}
+
+/** `2 of 3 agents are healthy.` */
+function partOf(
+  agents: readonly AgentReading[],
+  { count, word }: { readonly count: number; readonly word: string },
+): string {
+  return `${formatCount(count)} of ${formatCount(agents.length)} agents ${count === 1 ? "is" : "are"} ${word}.`;
+}
+
+/** The first of them by name, and how many more. */
+function namesOf(agents: readonly AgentReading[]): string {
+  const names = agents.slice(0, ALSO_MAX).map(({ endpoint }) => code(endpoint));
+  const more = agents.length > names.length ? ` and ${agents.length - names.length} more` : "";
+  return `${names.join(", ")}${more}`;
 }
 
 /** One sentence for one agent. */
@@ -337,6 +366,10 @@ function fine(agent: AgentReading, options: DiagnoseOptions): Finding {
     );
   }
   const detail = hasRequests ? figures(now) : silence(agent, options);
+  if (lastRequestMs === null && !hasRequests) {
+    // Its check passes; whether it answers well, no request has shown.
+    return finding("ready", "healthy", `${name} is ready.`, detail, options.nowMs);
+  }
   return finding("healthy", "healthy", `${name} is healthy.`, detail, options.nowMs);
 }
 
