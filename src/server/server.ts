@@ -16,7 +16,8 @@ import { overview, type Surroundings } from "./api/overview.ts";
 import { type Range, rangeOf, ranges } from "./api/range.ts";
 import { releasesAnswer } from "./api/releases.ts";
 import { guard } from "./guard.ts";
-import { METRICS_CONTENT_TYPE, metricsText } from "./metrics-text.ts";
+import { createMetricsPage } from "./metrics-page.ts";
+import { METRICS_CONTENT_TYPE } from "./metrics-text.ts";
 import { type Refusals, receiveOtlp } from "./otlp.ts";
 
 /** OTLP's own port, so that exporters find the monitor by themselves. */
@@ -83,6 +84,7 @@ export function createApp(
   serving: { readonly port: number; readonly stopping: boolean },
 ): Hono<{ Bindings: HttpBindings }> {
   const refusals: Refusals = new Map();
+  const metrics = createMetricsPage(monitor, refusals);
   const app = new Hono<{ Bindings: HttpBindings }>();
   app.use(guard(() => serving.port));
 
@@ -93,7 +95,7 @@ export function createApp(
     return problem === null ? context.text("ready\n") : context.text(`${problem}\n`, 503);
   });
   app.get("/metrics", (context) =>
-    context.body(metricsText(monitor, refusals), 200, { "content-type": METRICS_CONTENT_TYPE }),
+    context.body(metrics(), 200, { "content-type": METRICS_CONTENT_TYPE }),
   );
   app.post(
     "/v1/traces",

@@ -1,0 +1,105 @@
+/** `/metrics` with few agents and with very many. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { assembleTrace } from "../ingest/otlp/assemble-trace.ts";
+import { type Branch, spansOf } from "../ingest/otlp/test-spans.ts";
+import { ALL_PLACES_MAX } from "../live/agents.ts";
+import { MonitorState } from "../monitor-state.ts";
+import type { ClosedTrace } from "../signals/closed-trace.ts";
+import { createMetricsPage, SNAPSHOT_MAX_AGE_MS } from "./metrics-page.ts";
+import { MODULE_HISTOGRAMS_MAX } from "./metrics-text.ts";
+
+/** Largest answer, in characters, with as many agents and modules as are kept apart. */
+const TEXT_MAX_CHARS = 2 * 1024 * 1024;
+
+function monitorWith({ agents, modules }: { agents: number; modules: number }) {
+  const clock = { nowMs: 1_800_000_000_000 };
+  const state = new MonitorState();
+  const call = (agent: number) =>
+    state.agents.add(traceOf(agent, modules, clock.nowMs), clock.nowMs);
+  for (let agent = 0; agent < agents; agent++) call(agent);
+  const monitor = { state, alertsDropped: 0, now: () => clock.nowMs };
+  return { clock, state, call, metrics: createMetricsPage(monitor, new Map()) };
+}
+
+const nameOf = (agent: number) => `agent-of-a-team-${agent}`;
+
+/** One request, whose modules take 20 ms each. */
+function traceOf(agent: number, modules: number, nowMs: number): ClosedTrace {
+  const inside = Array.from({ length: modules }, (_, index) => ({
+    path: `self.step_${index}.predict`,
+    startMs: nowMs - 20,
+    endMs: nowMs,
+  }));
+  const request: Branch = { path: "self", startMs: nowMs - 700, endMs: nowMs, inside };
+  const spans = spansOf(request).map((span) => ({ ...span, endpoint: nameOf(agent) }));
+  return assembleTrace(spans);
+}
+
+const sampleOf = (text: string, name: string) =>
+  Number(new RegExp(`^${name.replaceAll(/[{}]/g, "\\$&")} (.*)$`, "m").exec(text)?.[1]);
+const seriesOf = (text: string, start: string) =>
+  text.split("\n").filter((line) => line.startsWith(start));
+
+test("few agents: every scrape is of now", () => {
+  const { metrics, call } = monitorWith({ agents: 3, modules: 2 });
+  assert.equal(sampleOf(metrics(), `dspy_request_total{endpoint="${nameOf(0)}"}`), 1);
+  call(0);
+  assert.equal(sampleOf(metrics(), `dspy_request_total{endpoint="${nameOf(0)}"}`), 2);
+});
+
+test("a module's histogram has its labels in each line, and counts up to each bound", () => {
+  const { metrics } = monitorWith({ agents: 1, modules: 1 });
+  const labels = `endpoint="${nameOf(0)}",path="self.step_0.predict",kind="module"`;
+  const series = seriesOf(metrics(), "dspy_module_latency_seconds");
+  const lines = series.filter((line) => line.includes("step_0"));
+  assert.deepEqual(lines.slice(0, 3).concat(lines.slice(-3)), [
+    `dspy_module_latency_seconds_bucket{${labels},le="0.005"} 0`,
+    `dspy_module_latency_seconds_bucket{${labels},le="0.01"} 0`,
+    `dspy_module_latency_seconds_bucket{${labels},le="0.025"} 1`,
+    `dspy_module_latency_seconds_bucket{${labels},le="+Inf"} 1`,
+    `dspy_module_latency_seconds_sum{${labels}} 0.02`,
+    `dspy_module_latency_seconds_count{${labels}} 1`,
+  ]);
+});
+
+test("very many agents: scrapes in a row are one snapshot, seconds old at most", () => {
+  const { metrics, call, clock } = monitorWith({ agents: 200, modules: 20 });
+  const first = metrics();
+  call(0);
+  clock.nowMs += SNAPSHOT_MAX_AGE_MS - 1;
+  assert.equal(metrics(), first);
+  clock.nowMs += 1;
+  assert.equal(sampleOf(metrics(), `dspy_request_total{endpoint="${nameOf(0)}"}`), 2);
+});
+
+test("a clock that is set back does not make a snapshot stand for long", () => {
+  const { metrics, call, clock } = monitorWith({ agents: 200, modules: 20 });
+  metrics();
+  call(0);
+  clock.nowMs -= 60_000;
+  assert.equal(sampleOf(metrics(), `dspy_request_total{endpoint="${nameOf(0)}"}`), 2);
+});
+
+test("very many modules: all are counted, some have a histogram, and it says how many have none", () => {
+  const { metrics } = monitorWith({ agents: 200, modules: 20 });
+  const text = metrics();
+  const modules = seriesOf(text, "dspy_module_calls_total").length;
+  assert.ok(modules >= ALL_PLACES_MAX);
+  assert.equal(seriesOf(text, "dspy_module_latency_seconds_count").length, MODULE_HISTOGRAMS_MAX);
+  assert.equal(sampleOf(text, "dspy_module_histograms_left_out"), modules - MODULE_HISTOGRAMS_MAX);
+  assert.ok(text.length < TEXT_MAX_CHARS, `${text.length} characters`);
+});
+
+test("a module that has a histogram keeps it when an agent before it brings more", () => {
+  const { metrics, clock, state } = monitorWith({ agents: 20, modules: 10 });
+  const before = seriesOf(metrics(), "dspy_module_latency_seconds_count");
+  assert.equal(before.length, MODULE_HISTOGRAMS_MAX);
+  state.agents.add(traceOf(0, 15, clock.nowMs), clock.nowMs);
+  clock.nowMs += SNAPSHOT_MAX_AGE_MS;
+  const withoutValue = (line: string) => line.replace(/ \d+$/, "");
+  assert.deepEqual(
+    seriesOf(metrics(), "dspy_module_latency_seconds_count").map(withoutValue),
+    before.map(withoutValue),
+  );
+});

@@ -1,0 +1,33 @@
+/**
+ * What `/metrics` answers. A monitor of many agents has an answer of more than a
+ * megabyte: that one is made anew every few seconds only, however often it is asked
+ * for, so that scrapes hold up nothing else. A small one is always of now.
+ */
+import type { Monitor } from "../monitor.ts";
+import { type ModulesWithHistogram, type Monitored, metricsText } from "./metrics-text.ts";
+import type { Refusals } from "./otlp.ts";
+
+/** How old a large answer may be, in milliseconds. Prometheus asks every 15 s or more. */
+export const SNAPSHOT_MAX_AGE_MS = 5_000;
+/** An answer up to this is made within a few milliseconds. */
+export const SMALL_MAX_CHARS = 256 * 1024;
+
+/** @returns what to call for each scrape. */
+export function createMetricsPage(
+  monitor: Monitored & Pick<Monitor, "now">,
+  refusals: Refusals,
+): () => string {
+  const withHistogram: ModulesWithHistogram = new Set();
+  let large: { readonly text: string; readonly madeMs: number } | null = null;
+
+  return () => {
+    const nowMs = monitor.now();
+    const ageMs = large ? nowMs - large.madeMs : Number.NaN;
+    // A clock that was set back makes the age negative: then it is made anew.
+    if (large && ageMs >= 0 && ageMs < SNAPSHOT_MAX_AGE_MS) return large.text;
+
+    const text = metricsText(monitor, refusals, withHistogram);
+    large = text.length > SMALL_MAX_CHARS ? { text, madeMs: nowMs } : null;
+    return text;
+  };
+}
