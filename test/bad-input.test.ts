@@ -370,8 +370,6 @@ for (const [method, path, status, message] of [
   ["GET", "/nothing", 404, /nothing answers GET \/nothing/],
   ["GET", "/../../etc/passwd", 404, /nothing answers/],
   ["GET", "/assets/..%2f..%2fpackage.json", 404, /nothing answers|not found/],
-  ["GET", "/v1/traces", 404, /nothing answers GET/],
-  ["PUT", "/v1/traces", 404, /nothing answers PUT/],
   ["POST", "/v1/logs", 404, /nothing answers POST/],
   ["POST", "/api/overview", 404, /nothing answers POST/],
   ["DELETE", "/", 404, /nothing answers DELETE/],
@@ -388,6 +386,18 @@ for (const [method, path, status, message] of [
     assert.match(errorOf(answer), message);
     await goesOn();
   });
+}
+
+for (const method of ["GET", "HEAD", "PUT", "DELETE", "OPTIONS"]) {
+  for (const path of ["/v1/traces", "/v1/metrics"]) {
+    test(`${method} ${path}: 405, and that it takes POST`, async () => {
+      const answer = await call({ method, path, body: null });
+      assert.equal(answer.status, 405);
+      assert.equal(answer.headers.allow, "POST");
+      if (method !== "HEAD") assert.match(errorOf(answer), /takes POST, not/);
+      await goesOn();
+    });
+  }
 }
 
 test("every good batch counted once, and nothing else", async () => {

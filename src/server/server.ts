@@ -106,6 +106,14 @@ export function createApp(
     receiveOtlp(refusals, (body, encoding) => monitor.takeMetrics(body, encoding)),
   );
 
+  // Whoever opens the address in a browser is told that it is right, and what it is for.
+  for (const path of ["/v1/traces", "/v1/metrics"]) {
+    app.all(path, (context) => {
+      const message = `${path} takes POST, not ${context.req.method}: OTLP over HTTP`;
+      return context.json({ error: { message } }, 405, { allow: "POST" });
+    });
+  }
+
   app.get("/api/overview", (context) =>
     withRange(context, monitor, (range) => context.json(overview(monitor, surroundings, range))),
   );

@@ -1,37 +1,25 @@
-/** The final report for people: one table of agents, one of errors, then alerts. */
+/** The final report for people: one table of agents, one of their modules, one of errors, then alerts. */
 import { formatDurationMs } from "../../rules/format-quantity.ts";
-import type { AgentReport, Report } from "./report.ts";
+import type { AgentReport, Figures, Report } from "./report.ts";
+
+/** Modules that are shown; `--output json` has all. */
+export const MODULES_MAX = 50;
 
 export function reportText(report: Report): string {
   const sections = [
     report.agents.length === 0 ? "No agent sent telemetry.\n" : "",
     table(
-      [
-        "AGENT",
-        "REQUESTS",
-        "FAILED",
-        "P50",
-        "P95",
-        "P99",
-        "TOKENS IN",
-        "OUT",
-        "COST",
-        "CACHE HITS",
-      ],
-      report.agents.map(({ endpoint, requests, failed, latencyMs, tokens, costUsd, cacheHits }) => [
-        endpoint,
-        String(requests),
-        String(failed),
-        ...(["p50", "p95", "p99"] as const).map((p) =>
-          latencyMs ? formatDurationMs(latencyMs[p]) : "–",
-        ),
-        tokens ? String(tokens.input) : "–",
-        tokens ? String(tokens.output) : "–",
-        costUsd === null ? "–" : `$${costUsd.toPrecision(3)}`,
-        cacheHits === null ? "–" : String(cacheHits),
+      ["AGENT", "REQUESTS", "FAILED", ...figureNames, "CACHE HITS"],
+      report.agents.map((agent) => [
+        agent.endpoint,
+        String(agent.requests),
+        String(agent.failed),
+        ...figureCells(agent),
+        agent.cacheHits === null ? "–" : String(agent.cacheHits),
       ]),
     ),
     report.agents.map(costText).join(""),
+    modulesText(report),
     table(
       ["ERROR", "CLASS", "IN", "AGENT", "COUNT", "HANDLED"],
       report.errorGroups.map(({ type, errorClass, path, endpoint, count, handled }) => [
@@ -47,6 +35,40 @@ export function reportText(report: Report): string {
     `${notificationsText(report)} ${droppedText(report)}\n`,
   ];
   return sections.filter((section) => section !== "").join("\n");
+}
+
+const figureNames = ["P50", "P95", "P99", "TOKENS IN", "OUT", "COST"];
+
+function figureCells({ latencyMs, tokens, costUsd }: Figures): string[] {
+  return [
+    ...(["p50", "p95", "p99"] as const).map((p) =>
+      latencyMs ? formatDurationMs(latencyMs[p]) : "–",
+    ),
+    tokens ? String(tokens.input) : "–",
+    tokens ? String(tokens.output) : "–",
+    costUsd === null ? "–" : `$${costUsd.toPrecision(3)}`,
+  ];
+}
+
+function modulesText({ agents }: Report): string {
+  const modules = agents.flatMap(({ endpoint, modules }) =>
+    modules.map((module) => ({ endpoint, module })),
+  );
+  const shown = table(
+    ["MODULE", "KIND", "AGENT", "CALLS", "FAILED", ...figureNames],
+    modules
+      .slice(0, MODULES_MAX)
+      .map(({ endpoint, module }) => [
+        module.path,
+        module.kind,
+        endpoint,
+        String(module.calls),
+        String(module.errors),
+        ...figureCells(module),
+      ]),
+  );
+  const more = modules.length - MODULES_MAX;
+  return more > 0 ? `${shown}and ${more} more modules, which --output json lists\n` : shown;
 }
 
 function notificationsText({ notifications }: Report): string {

@@ -42,7 +42,7 @@ export type Report = {
   readonly dropped: Readonly<Record<string, number>>;
 };
 
-type Figures = {
+export type Figures = {
   readonly latencyMs: Percentiles | null;
   readonly tokens: Tokens | null;
   /** Of the calls whose cost is known: all but `unpricedCalls`. */
@@ -60,13 +60,15 @@ export type AgentReport = Figures & {
   readonly requests: number;
   readonly failed: number;
   readonly errorRatePercent: number | null;
-  readonly modules: readonly (Figures & {
-    readonly path: string;
-    readonly pathSource: "attribute" | "span";
-    readonly kind: Place["kind"];
-    readonly calls: number;
-    readonly errors: number;
-  })[];
+  readonly modules: readonly ModuleReport[];
+};
+
+export type ModuleReport = Figures & {
+  readonly path: string;
+  readonly pathSource: "attribute" | "span";
+  readonly kind: Place["kind"];
+  readonly calls: number;
+  readonly errors: number;
 };
 
 export function report(
