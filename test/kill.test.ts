@@ -23,6 +23,7 @@ import {
   scrapedFigures,
   scrapedPart,
   scrapedValue,
+  shownBesideAlerts,
   shownFigures,
   shownState,
 } from "./kill/figures.ts";
@@ -83,13 +84,11 @@ test("killed 25 times under load, it counts every batch exactly once", async (t)
   t.diagnostic(`sent again: ${unanswered} without an answer, ${repeated} although acknowledged`);
 
   await t.test("killed while idle, it shows the same as before", async () => {
-    // A long window is measured every few seconds only, so what an alert says of it may lag behind.
-    const measured = ["value", "reason"];
-    const before = await shownState(url, measured);
+    const before = await shownBesideAlerts(url);
     await last.kill();
     const next = startMonitorProcess({ dataDirectory });
     const nextUrl = await next.ready;
-    assert.deepEqual(await shownState(nextUrl, measured), before);
+    assert.deepEqual(await shownBesideAlerts(nextUrl), before);
 
     // /metrics counts from the start of the process; the page shows all.
     const more = startLoad({ recordings: readRecordings(), random });
