@@ -9,11 +9,9 @@ import { createDatabricksClient } from "../databricks/client.ts";
 import { Secret } from "../databricks/secret.ts";
 import { createTestClock } from "../databricks/test-clock.ts";
 import { MonitorError } from "../monitor-error.ts";
-import {
-  type EndpointBatch,
-  startEndpointSource,
-  WATCHED_ENDPOINTS_MAX,
-} from "./endpoint-source.ts";
+import type { EndpointBatch } from "./endpoint-calls.ts";
+import { startEndpointSource } from "./endpoint-source.ts";
+import { WATCHED_ENDPOINTS_MAX } from "./endpoint-states.ts";
 
 const START_MS = Date.UTC(2026, 0, 1, 12);
 const MINUTE_MS = 60_000;
