@@ -26,6 +26,8 @@ type Endpoint = {
   metrics?: string | number;
   /** A status that refuses what the list leaves out. */
   detail?: number;
+  /** How long it takes to tell what the list leaves out. */
+  detailTakesMs?: number;
 };
 
 type Options = {
@@ -72,6 +74,10 @@ function watch(endpoints: Record<string, Endpoint>, options: Options = {}) {
       seen.push(`${method} ${path}`);
       concurrent.most = Math.max(concurrent.most, ++concurrent.now);
       await nextTurn();
+      const takesMs = endpoints[path.split("/")[4] ?? ""]?.detailTakesMs ?? 0;
+      if (takesMs > 0 && !path.endsWith("/metrics")) {
+        await new Promise<void>((resolve) => clock.after(takesMs, resolve));
+      }
       concurrent.now--;
       const result = answer(path);
       if (result instanceof Error) throw result;
@@ -184,9 +190,11 @@ test("an idle endpoint is seen to be cold, and asked about it every five minutes
   assert.ok((await after(0)).includes("12:00 endpoint/a healthy/ready"));
   assert.deepEqual(await after(1), [
     "12:01 endpoint/a healthy/cold",
+    "12:01 endpoint/a healthy/ready",
     "12:01 workspace healthy/ready",
   ]);
-  await after(9);
+  // From here on it is cold, also while it is asked again.
+  assert.ok(!(await after(9)).some((line) => line.endsWith("endpoint/a healthy/ready")));
   assert.equal(seen.filter((call) => call.endsWith("/a")).length, 2);
 
   cold.metrics = "request_count_total 1";
@@ -204,9 +212,14 @@ test("an endpoint that is not ready says why, and is asked each time", async () 
   const a: Endpoint = { ready: "NOT_READY", deployment: ["DEPLOYMENT_FAILED", "Out of memory"] };
   const { source, after } = watch({ a }, { onBatch: async (batch) => void batches.push(batch) });
   await after(0);
-  assert.equal(
-    batches[0]?.health[1]?.message,
-    'Not ready to serve: a-1 (ml.agents.a version 1) is DEPLOYMENT_FAILED, "Out of memory".',
+  // The list says at once that it is not ready; why comes as soon as it is known.
+  const told = batches.flatMap(({ health }) => health).filter(({ endpoint }) => endpoint === "a");
+  assert.deepEqual(
+    told.map(({ message }) => message),
+    [
+      "Not ready to serve.",
+      'Not ready to serve: a-1 (ml.agents.a version 1) is DEPLOYMENT_FAILED, "Out of memory".',
+    ],
   );
   await source.close();
 });
@@ -216,12 +229,67 @@ test("an endpoint that can't be asked why it is not ready hides the reason of no
   const notReady: Endpoint = { ready: "NOT_READY", deployment: ["DEPLOYMENT_FAILED", "No memory"] };
   const broken = Array.from({ length: 9 }, (_, i) => [`z${i}`, { ...notReady, detail: 500 }]);
   const { source, after } = watch(
-    { ...Object.fromEntries(broken), a: notReady },
+    { ...Object.fromEntries(broken), zz: notReady },
     { onBatch: async (batch) => void batches.push(batch) },
   );
   await after(1);
   const messages = batches.flatMap(({ health }) => health).map(({ message }) => message);
-  assert.equal(messages.filter((message) => message.includes("No memory")).length, 1);
+  assert.ok(messages.some((message) => message.includes("No memory")));
+  await source.close();
+});
+
+test("endpoints that are slow to say why delay no state", async () => {
+  const slow: Endpoint = {
+    ready: "NOT_READY",
+    deployment: ["DEPLOYMENT_FAILED", "Out of memory"],
+    detailTakesMs: 25_000,
+  };
+  const named = (name: string) => [name, slow] as const;
+  const endpoints = Object.fromEntries(Array.from({ length: 40 }, (_, i) => named(`s${100 + i}`)));
+  const reasons: string[] = [];
+  const { source, after, clock, concurrent } = watch(
+    { ...endpoints, a: {} },
+    {
+      async onBatch({ health }) {
+        reasons.push(...health.map(({ message }) => message).filter((m) => m.includes("memory")));
+      },
+    },
+  );
+  const first = await after(0);
+  assert.equal(first.filter((line) => line.startsWith("12:00 endpoint/")).length, 41);
+  await clock.advance(26_000);
+  assert.equal(reasons.length, 4, "each reason comes as it is known");
+  const polls = (await after(4)).filter((line) => line.endsWith("workspace healthy/ready"));
+  assert.equal(polls.length, 4, "one list a minute");
+  assert.ok(concurrent.most <= 9, "a list, four reasons and four metrics");
+  await source.close();
+});
+
+test("a reason that comes late is not told of an endpoint that is ready by now", async () => {
+  const notReady: Endpoint = {
+    ready: "NOT_READY",
+    deployment: ["DEPLOYMENT_FAILED", "Out of memory"],
+    detailTakesMs: 25_000,
+  };
+  const others = Array.from({ length: 9 }, (_, i) => [`a${i}`, notReady] as const);
+  const last = { ...notReady };
+  const told: string[] = [];
+  const { source, clock } = watch(
+    { ...Object.fromEntries(others), z: last },
+    {
+      async onBatch({ health }) {
+        const [z] = health.filter(({ endpoint }) => endpoint === "z");
+        if (z) told.push(`${z.status}${z.message.includes("memory") ? ", with its reason" : ""}`);
+      },
+    },
+  );
+  // It is asked in the third round, from 12:00:50 on; the list of 12:01 has it ready.
+  await clock.advance(59_000);
+  last.ready = "READY";
+  await clock.advance(5_000);
+  last.ready = "NOT_READY";
+  await clock.advance(40_000);
+  assert.deepEqual(told, ["unhealthy", "healthy"]);
   await source.close();
 });
 

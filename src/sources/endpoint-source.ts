@@ -100,6 +100,7 @@ export function startEndpointSource(options: EndpointSourceOptions): EndpointSou
     async close() {
       isClosed = true;
       await Promise.all([statesLoop.close(), metricsLoop?.close()]);
+      await states.close();
       await lastDelivery;
     },
   };
