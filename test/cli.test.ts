@@ -32,6 +32,7 @@ import { text } from "node:stream/consumers";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { type Journal, openJournal } from "../src/store/journal.ts";
+import { quickStart } from "./quick-start.ts";
 
 const bin = fileURLToPath(new URL("../bin/dspy-databricks.js", import.meta.url));
 const casesDirectory = new URL("./cli/", import.meta.url);
@@ -123,6 +124,7 @@ async function run(command: string, env: Case["env"]) {
     timeout: RUN_MAX_MS,
     env: {
       PATH: process.env.PATH,
+      ...quickStart,
       HOME: join(directory, "home"),
       ...Object.fromEntries(env.map(([name, value]) => [name, filled(value)])),
     },

@@ -12,7 +12,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { after, type TestContext, test } from "node:test";
+import { after, suite, type TestContext, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { CLOSE_AFTER_MS } from "../src/ingest/otlp/open-traces.ts";
@@ -56,51 +56,113 @@ const kills: readonly Kill[] = [
   { at: "close", times: 1 },
 ];
 
-test("killed 25 times under load, it counts every batch exactly once", async (t) => {
-  const random = randomFrom(seed);
-  t.diagnostic(`KILL_SEED=${seed}`);
-  const dataDirectory = temporaryDirectory(t);
-  const load = startLoad({ recordings: readRecordings(), random });
-  t.after(() => load.abandon());
+// They wait more than they work, each for processes of its own.
+suite("a monitor that is killed", { concurrency: true }, () => {
+  test("killed 25 times under load, it counts every batch exactly once", async (t) => {
+    const random = randomFrom(seed);
+    t.diagnostic(`KILL_SEED=${seed}`);
+    const dataDirectory = temporaryDirectory(t);
+    const load = startLoad({ recordings: readRecordings(), random });
+    t.after(() => load.abandon());
 
-  let killed = 0;
-  for (const { at, times } of kills) {
-    for (let time = 0; time < times; time++) {
-      await startAndKill(at, { dataDirectory, load, random });
-      killed++;
+    let killed = 0;
+    for (const { at, times } of kills) {
+      for (let time = 0; time < times; time++) {
+        await startAndKill(at, { dataDirectory, load, random });
+        killed++;
+      }
     }
-  }
-  assert.equal(killed, 25);
+    assert.equal(killed, 25);
 
-  const last = startMonitorProcess({ dataDirectory });
-  const url = await last.ready;
-  load.target = url;
-  await load.stop();
-  await untilClosed(url);
-  assert.deepEqual(await shownFigures(url), expectedFigures(load.copies));
-  assert.deepEqual(await droppedReasons(url), ["duplicate_span"]);
-  const { acknowledged, unanswered, repeated } = load.counts;
-  t.diagnostic(`${killed} kills; ${load.copies.length} recordings, ${acknowledged} acknowledged`);
-  t.diagnostic(`sent again: ${unanswered} without an answer, ${repeated} although acknowledged`);
+    const last = startMonitorProcess({ dataDirectory });
+    const url = await last.ready;
+    load.target = url;
+    await load.stop();
+    await untilClosed(url);
+    assert.deepEqual(await shownFigures(url), expectedFigures(load.copies));
+    assert.deepEqual(await droppedReasons(url), ["duplicate_span"]);
+    const { acknowledged, unanswered, repeated } = load.counts;
+    t.diagnostic(`${killed} kills; ${load.copies.length} recordings, ${acknowledged} acknowledged`);
+    t.diagnostic(`sent again: ${unanswered} without an answer, ${repeated} although acknowledged`);
 
-  await t.test("killed while idle, it shows the same as before", async () => {
-    const before = await shownBesideAlerts(url);
-    await last.kill();
+    await t.test("killed while idle, it shows the same as before", async () => {
+      const before = await shownBesideAlerts(url);
+      await last.kill();
+      const next = startMonitorProcess({ dataDirectory });
+      const nextUrl = await next.ready;
+      assert.deepEqual(await shownBesideAlerts(nextUrl), before);
+
+      // /metrics counts from the start of the process; the page shows all.
+      const more = startLoad({ recordings: readRecordings(), random });
+      more.target = nextUrl;
+      await pause(300);
+      await more.stop();
+      await untilClosed(nextUrl);
+      const recent = expectedFigures(more.copies);
+      assert.deepEqual(await scrapedFigures(nextUrl), scrapedPart(recent));
+      assert.deepEqual(
+        await shownFigures(nextUrl),
+        expectedFigures([...load.copies, ...more.copies]),
+      );
+      await next.kill();
+    });
+  });
+
+  test("a trace of two parts is one request, however long the monitor was down between", async (t) => {
+    const dataDirectory = temporaryDirectory(t);
+    const torn = readRecordings().find(({ name }) => name.includes("split-react"));
+    assert.ok(torn);
+    const copy = torn.copy("support-agent");
+    const [inner, root] = copy.batches;
+    assert.ok(inner && root);
+
+    const first = startMonitorProcess({ dataDirectory });
+    await post(await first.ready, root);
+    await first.kill();
+    await pause(CLOSE_AFTER_MS);
     const next = startMonitorProcess({ dataDirectory });
-    const nextUrl = await next.ready;
-    assert.deepEqual(await shownBesideAlerts(nextUrl), before);
+    const url = await next.ready;
+    await pause(500); // a sender that was refused comes back a little later
+    await post(url, inner);
+    await untilClosed(url);
+    assert.deepEqual(await shownFigures(url), expectedFigures([copy]));
+    await next.kill();
+  });
 
-    // /metrics counts from the start of the process; the page shows all.
-    const more = startLoad({ recordings: readRecordings(), random });
-    more.target = nextUrl;
-    await pause(300);
-    await more.stop();
-    await untilClosed(nextUrl);
-    const recent = expectedFigures(more.copies);
-    assert.deepEqual(await scrapedFigures(nextUrl), scrapedPart(recent));
+  test("alerts are told once, and one that could not be told is told after the restart", async (t) => {
+    const dataDirectory = temporaryDirectory(t);
+    const slack = await startSlack(t);
+    const start = () =>
+      startMonitorProcess({
+        dataDirectory,
+        command: [fileURLToPath(new URL("./kill/alerting-monitor.ts", import.meta.url))],
+        env: { DATA_DIRECTORY: dataDirectory, WEBHOOK_URL: slack.url },
+      });
+    const failing = readRecordings().filter(({ name }) => name.startsWith("callback-err"));
+    const fail = async (url: string, agent: Agent) => {
+      for (const recording of failing) {
+        for (const batch of recording.copy(agent).batches) await post(url, batch);
+      }
+    };
+
+    const first = start();
+    const url = await first.ready;
+    await fail(url, "support-agent");
+    await untilNotified(url, ["sent"]);
+    slack.isDown = true;
+    await fail(url, "billing-agent");
+    await untilNotified(url, ["sent", "waiting"]);
+    const before = await shownState(url);
+    await first.kill();
+
+    const next = start();
+    const nextUrl = await next.ready;
+    assert.deepEqual(await shownState(nextUrl), before);
+    slack.isDown = false;
+    await untilNotified(nextUrl, ["sent", "sent"]);
     assert.deepEqual(
-      await shownFigures(nextUrl),
-      expectedFigures([...load.copies, ...more.copies]),
+      slack.taken.map((text) => /\w+-agent/.exec(text)?.[0]),
+      ["support-agent", "billing-agent"],
     );
     await next.kill();
   });
@@ -126,65 +188,6 @@ async function startAndKill(
     load.target = null;
   }
 }
-
-test("a trace of two parts is one request, however long the monitor was down between", async (t) => {
-  const dataDirectory = temporaryDirectory(t);
-  const torn = readRecordings().find(({ name }) => name.includes("split-react"));
-  assert.ok(torn);
-  const copy = torn.copy("support-agent");
-  const [inner, root] = copy.batches;
-  assert.ok(inner && root);
-
-  const first = startMonitorProcess({ dataDirectory });
-  await post(await first.ready, root);
-  await first.kill();
-  await pause(CLOSE_AFTER_MS);
-  const next = startMonitorProcess({ dataDirectory });
-  const url = await next.ready;
-  await pause(500); // a sender that was refused comes back a little later
-  await post(url, inner);
-  await untilClosed(url);
-  assert.deepEqual(await shownFigures(url), expectedFigures([copy]));
-  await next.kill();
-});
-
-test("alerts are told once, and one that could not be told is told after the restart", async (t) => {
-  const dataDirectory = temporaryDirectory(t);
-  const slack = await startSlack(t);
-  const start = () =>
-    startMonitorProcess({
-      dataDirectory,
-      command: [fileURLToPath(new URL("./kill/alerting-monitor.ts", import.meta.url))],
-      env: { DATA_DIRECTORY: dataDirectory, WEBHOOK_URL: slack.url },
-    });
-  const failing = readRecordings().filter(({ name }) => name.startsWith("callback-err"));
-  const fail = async (url: string, agent: Agent) => {
-    for (const recording of failing) {
-      for (const batch of recording.copy(agent).batches) await post(url, batch);
-    }
-  };
-
-  const first = start();
-  const url = await first.ready;
-  await fail(url, "support-agent");
-  await untilNotified(url, ["sent"]);
-  slack.isDown = true;
-  await fail(url, "billing-agent");
-  await untilNotified(url, ["sent", "waiting"]);
-  const before = await shownState(url);
-  await first.kill();
-
-  const next = start();
-  const nextUrl = await next.ready;
-  assert.deepEqual(await shownState(nextUrl), before);
-  slack.isDown = false;
-  await untilNotified(nextUrl, ["sent", "sent"]);
-  assert.deepEqual(
-    slack.taken.map((text) => /\w+-agent/.exec(text)?.[0]),
-    ["support-agent", "billing-agent"],
-  );
-  await next.kill();
-});
 
 /** Waits until the notifications, oldest first, are in these states. */
 async function untilNotified(url: string, states: readonly string[]): Promise<void> {

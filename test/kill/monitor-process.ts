@@ -1,6 +1,7 @@
 /** A monitor in a process of its own, to be killed. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { quickStart } from "../quick-start.ts";
 
 /** Time that a start, a moment or an end may take, in milliseconds. */
 const DEADLINE_MS = 30_000;
@@ -33,7 +34,12 @@ export function startMonitorProcess({
     [...(killPoint === undefined ? [] : ["--import", preload]), ...command],
     {
       stdio: ["ignore", "ignore", "pipe"],
-      env: { PATH: process.env.PATH, ...env, ...(killPoint && { KILL_POINT: killPoint }) },
+      env: {
+        PATH: process.env.PATH,
+        ...quickStart,
+        ...env,
+        ...(killPoint && { KILL_POINT: killPoint }),
+      },
     },
   );
   running.add(child);

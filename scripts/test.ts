@@ -1,0 +1,36 @@
+/**
+ * `npm test`: every test file, as many at a time as there are cores, and with what Node
+ * made of the sources kept for the next process. Node alone leaves one core idle, and
+ * each of the 200 processes of a run strips the types of the same sources again.
+ *
+ *     npm test                             all
+ *     npm test -- src/rules/*.test.ts      some; also any option of `node --test`
+ */
+import { spawnSync } from "node:child_process";
+import { availableParallelism } from "node:os";
+import { fileURLToPath } from "node:url";
+
+/** A test that hangs fails after this long, in milliseconds. */
+const TEST_MAX_MS = 120_000;
+const ALL = ["src/**/*.test.ts", "test/*.test.ts"];
+
+const given = process.argv.slice(2);
+const files = given.some((argument) => !argument.startsWith("-")) ? [] : ALL;
+const { status } = spawnSync(
+  process.execPath,
+  [
+    "--test",
+    `--test-timeout=${TEST_MAX_MS}`,
+    `--test-concurrency=${availableParallelism()}`,
+    ...given,
+    ...files,
+  ],
+  {
+    stdio: "inherit",
+    env: {
+      NODE_COMPILE_CACHE: fileURLToPath(new URL("../node_modules/.cache/compile", import.meta.url)),
+      ...process.env,
+    },
+  },
+);
+process.exitCode = status ?? 1;
