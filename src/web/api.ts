@@ -122,12 +122,19 @@ export type NotificationRow = {
 
 export type ErrorGroupRow = {
   group: string;
+  /** The agent in which it happened most. */
   endpoint: string;
+  /** Other agents with the same error, which the counts include; at most five are named. */
+  alsoIn: string[];
+  /** How many agents it is. */
+  agents: number;
   errorClass: string;
   type: string;
   /** Where it happened, such as `self.generate.predict`. */
   path: string;
   message: string;
+  /** The message in one line, cut so that it differs from those of the other rows. */
+  line: string;
   count: number;
   /** Failures that the request survived. */
   handled: number;

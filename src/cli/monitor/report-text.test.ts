@@ -79,6 +79,26 @@ test("of very many modules the first are shown, and how many there are more", ()
   assert.match(text, /\nand 7 more modules, which --output json lists\n\n/);
 });
 
+test("errors of one kind in one place are told apart by their messages", () => {
+  const start = "litellm.RateLimitError: OpenAIException - Rate limit reached for";
+  const error = (message: string) => ({
+    endpoint: "qa",
+    errorClass: "lm_provider",
+    type: "RateLimitError",
+    path: "self.answer",
+    message,
+    count: 2,
+    handled: 0,
+  });
+  const errorGroups = [error(`${start} gpt-4o`), error(`${start} ${"x".repeat(200)}`)];
+  const lines = reportText({ ...empty, errorGroups }).split("\n");
+  const cells = lines.filter((line) => line.startsWith("RateLimitError"));
+  assert.deepEqual(
+    cells.map((line) => line.split("  ").at(-1)),
+    ["litellm.RateLimitError: … gpt-4o", `litellm.RateLimitError: … ${"x".repeat(53)}…`],
+  );
+});
+
 for (const [notifications, said] of [
   [0, "No notification was sent."],
   [1, "1 notification sent."],

@@ -1,11 +1,16 @@
 /** The final report for people: one table of agents, one of their modules, one of errors, then alerts. */
 import { formatDurationMs } from "../../rules/format-quantity.ts";
+import { tellApart } from "../../signals/tell-apart.ts";
 import type { AgentReport, Figures, Report } from "./report.ts";
 
 /** Modules that are shown; `--output json` has all. */
 export const MODULES_MAX = 50;
 
+/** Characters of a message; the rest stands in `--output json`. */
+const MESSAGE_MAX_CHARS = 80;
+
 export function reportText(report: Report): string {
+  const lines = tellApart(report.errorGroups.map(({ message }) => message));
   const sections = [
     report.agents.length === 0 ? "No agent sent telemetry.\n" : "",
     table(
@@ -21,20 +26,25 @@ export function reportText(report: Report): string {
     report.agents.map(costText).join(""),
     modulesText(report),
     table(
-      ["ERROR", "CLASS", "IN", "AGENT", "COUNT", "HANDLED"],
-      report.errorGroups.map(({ type, errorClass, path, endpoint, count, handled }) => [
+      ["ERROR", "CLASS", "IN", "AGENT", "COUNT", "HANDLED", "MESSAGE"],
+      report.errorGroups.map(({ type, errorClass, path, endpoint, count, handled }, index) => [
         type,
         errorClass,
         path,
         endpoint,
         String(count),
         String(handled),
+        messageCell(lines[index] ?? ""),
       ]),
     ),
     report.alerts.map(({ from, to, reason }) => `${from} → ${to}: ${reason}\n`).join(""),
     `${notificationsText(report)} ${droppedText(report)}\n`,
   ];
   return sections.filter((section) => section !== "").join("\n");
+}
+
+function messageCell(line: string): string {
+  return line.length > MESSAGE_MAX_CHARS ? `${line.slice(0, MESSAGE_MAX_CHARS - 1)}…` : line;
 }
 
 const figureNames = ["P50", "P95", "P99", "TOKENS IN", "OUT", "COST"];

@@ -8,6 +8,9 @@ import { unitOf } from "../../rules/evaluate.ts";
 import type { AlertState } from "../../rules/step-alerts.ts";
 import { type Cost, costSourceOf, costUsdOf } from "../../signals/cost.ts";
 import type { Distribution } from "../../signals/distribution.ts";
+import type { ErrorEvent } from "../../signals/error-event.ts";
+import { fingerprint } from "../../signals/fingerprint.ts";
+import { tellApart } from "../../signals/tell-apart.ts";
 import type {
   AgentRow,
   AlertRow,
@@ -23,6 +26,8 @@ import type { Range } from "./range.ts";
 
 /** Rows of one kind that an answer holds at most. */
 export const ROWS_MAX = 50;
+/** Agents that an error is said to be in, beside the one where it is most frequent. */
+const ALSO_IN_MAX = 5;
 
 export function agentRow(monitor: Monitor, agent: Agent, range: Range): AgentRow {
   const { fromMs, toMs, nowMs, chartFromMs, stepMs, steps } = range;
@@ -154,31 +159,61 @@ export function notificationRows(
     }));
 }
 
+/** The same error of several agents is one row: what is wrong is said once. */
 export function errorGroupRows(agents: readonly Agent[], range: Range): ErrorGroupRow[] {
-  return agents
+  const groups = agents
     .flatMap((agent) => [...agent.groups.values()])
-    .map((group) => errorGroupRow(group, range))
-    .filter(({ count }) => count > 0)
+    .map((group): CountedGroup => {
+      const { count, handled } = group.slices.over(range.fromMs, range.toMs, range.nowMs);
+      return { group, count, handled };
+    })
+    .filter(({ count }) => count > 0);
+  const byCause = Map.groupBy(groups, ({ group }) => causeOf(group.last));
+  const rows = [...byCause.values()]
+    .map((same) => errorGroupRow(same, range))
     .sort((a, b) => b.count - b.handled - (a.count - a.handled) || b.count - a.count)
     .slice(0, ROWS_MAX);
+  const lines = tellApart(rows.map(({ message }) => message));
+  return rows.map((row, index) => ({ ...row, line: lines[index] ?? row.message }));
 }
 
-function errorGroupRow(group: ErrorGroup, range: Range): ErrorGroupRow {
-  const { fromMs, toMs, nowMs, chartFromMs, stepMs, steps } = range;
-  const { count, handled } = group.slices.over(fromMs, toMs, nowMs);
-  const { endpoint, errorClass, type, path, message } = group.last;
+/** The group of an error if all agents were one. */
+function causeOf(error: ErrorEvent): string {
+  return fingerprint({ ...error, endpoint: "" });
+}
+
+type CountedGroup = {
+  readonly group: ErrorGroup;
+  readonly count: number;
+  readonly handled: number;
+};
+
+function errorGroupRow(
+  same: readonly CountedGroup[],
+  { chartFromMs, stepMs, steps, nowMs }: Range,
+): Omit<ErrorGroupRow, "line"> {
+  const sorted = same.toSorted((a, b) => b.count - a.count);
+  const [most] = sorted;
+  if (!most) throw new Error("a row is made of one group at least");
+  const { endpoint, errorClass, type, path, message } = most.group.last;
+  const trends = sorted.map(({ group }) =>
+    group.slices.series(chartFromMs, stepMs, steps, nowMs).map((slice) => slice?.count ?? 0),
+  );
+  const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0);
   return {
-    group: group.group,
+    group: most.group.group,
     endpoint,
+    alsoIn: sorted.slice(1, 1 + ALSO_IN_MAX).map(({ group }) => group.last.endpoint),
+    agents: sorted.length,
     errorClass,
     type,
     path,
     message,
-    count,
-    handled,
-    firstMs: group.firstMs,
-    lastMs: group.lastMs,
-    trend: group.slices.series(chartFromMs, stepMs, steps, nowMs).map((slice) => slice?.count ?? 0),
+    count: sum(sorted.map(({ count }) => count)),
+    handled: sum(sorted.map(({ handled }) => handled)),
+    firstMs: Math.min(...sorted.map(({ group }) => group.firstMs)),
+    lastMs: Math.max(...sorted.map(({ group }) => group.lastMs)),
+    trend: Array.from({ length: steps }, (_, step) => sum(trends.map((trend) => trend[step] ?? 0))),
   };
 }
 

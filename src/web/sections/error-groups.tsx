@@ -29,9 +29,15 @@ export function ErrorGroupList({ groups, nowMs, range, showAgent }: Props) {
               {formatCount(group.count)}×
             </span>
           </div>
-          {group.message && <Message text={group.message} />}
+          {group.message && <Message line={group.line} text={group.message} />}
           <p class="error-where">
-            {showAgent && <a href={agentHref(group.endpoint, range)}>{group.endpoint}</a>}
+            {showAgent &&
+              [group.endpoint, ...group.alsoIn].map((endpoint) => (
+                <a key={endpoint} href={agentHref(endpoint, range)}>
+                  {endpoint}
+                </a>
+              ))}
+            {moreAgents(group) > 0 && <span>and {formatCount(moreAgents(group))} more agents</span>}
             <code>{group.path}</code>
             <span>
               last <Age timeMs={group.lastMs} nowMs={nowMs} />, first{" "}
@@ -48,10 +54,10 @@ export function ErrorGroupList({ groups, nowMs, range, showAgent }: Props) {
 }
 
 /** One line, which opens: a message may be a whole traceback. */
-function Message({ text }: { text: string }) {
+function Message({ line, text }: { line: string; text: string }) {
   return (
     <details class="error-message">
-      <summary>{text}</summary>
+      <summary>{line}</summary>
       <pre>{text}</pre>
     </details>
   );
@@ -61,6 +67,10 @@ function Message({ text }: { text: string }) {
 function survivedWords({ count, handled }: ErrorGroupRow): string {
   if (handled < count) return `${formatCount(handled)} of ${formatCount(count)} recovered`;
   return count === 1 ? "recovered" : "all recovered";
+}
+
+function moreAgents({ agents, alsoIn }: ErrorGroupRow): number {
+  return agents - 1 - alsoIn.length;
 }
 
 function countTitle({ count, handled }: ErrorGroupRow): string {
