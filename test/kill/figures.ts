@@ -234,7 +234,8 @@ function sorted<T extends Partial<Figures>>(byAgent: Record<string, T>): Record<
   const byKey = <V>(record: Record<string, V> | undefined): Record<string, V> =>
     Object.fromEntries(Object.entries(record ?? {}).sort(([a], [b]) => (a < b ? -1 : 1)));
   for (const figures of Object.values(byAgent)) {
-    if (figures.costUsd !== undefined) figures.costUsd = Math.round(figures.costUsd * 1e6) / 1e6;
+    // Costs are whole multiples of a hundred-millionth, added up in another order: nothing lies half-way.
+    if (figures.costUsd !== undefined) figures.costUsd = Math.round(figures.costUsd * 1e10) / 1e10;
     if (figures.calls) figures.calls = byKey(figures.calls);
     if (figures.errors) figures.errors = byKey(figures.errors);
   }
