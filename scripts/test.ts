@@ -1,7 +1,7 @@
 /**
  * `npm test`: every test file, as many at a time as there are cores, and with what Node
  * made of the sources kept for the next process. Node alone leaves one core idle, and
- * each of the 200 processes of a run strips the types of the same sources again.
+ * each process of a run strips the types of the same sources again.
  *
  *     npm test                             all
  *     npm test -- src/rules/*.test.ts      some; also any option of `node --test`
