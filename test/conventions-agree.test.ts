@@ -219,7 +219,7 @@ const rows: Readonly<Record<string, Row>> = {
 const provenElsewhere: Readonly<Record<string, string>> = {
   "release of the program, hash of each predictor": "test/peers/python-callback.test.ts",
   "… else from the [price book](cost.md)": "src/ingest/otlp/assemble-cost.test.ts",
-  "a time-out of the model told from a model that is away": "test/peers/python-callback.test.ts",
+  "a time-out of the model told from a model that is away": "test/peers/conventions.test.ts",
   "an agent that used up its steps and answered all the same": "test/peers/python-callback.test.ts",
 };
 

@@ -38,7 +38,7 @@ for (const doc of globSync(["*.md", "docs/**/*.md", "fixtures/telemetry/*.md", "
         assert.ok(tests.includes(`testExamples("${doc}"`), `no test runs the examples of ${doc}`);
         return;
       }
-      // The call that everything in test/peers/python-callback.py begins with.
+      // The call that everything in test/peers/live-program.py begins with.
       if (language === "python" && block.includes("instrument()")) return;
       assert.ok(language === "sh", `say in test/docs.test.ts how to run ${language}`);
       for (const command of block.trim().split(/\n| && /)) runsCommand(command);

@@ -17,22 +17,22 @@ const packageTests = ["hatchling==1.33.0", "pytest==9.2.0", "ruff==0.17.6"];
 const environments: Readonly<Record<string, readonly string[]>> = {
   python: ["databricks-sdk==0.156.0", ...openTelemetry],
   // Apart, since it brings a hundred packages and versions of its own.
-  mlflow: ["mlflow==3.17.2"],
+  mlflow: ["mlflow==3.17.2", "dspy==3.4.1", ...openTelemetry],
+  openinference: [
+    "dspy==3.4.1",
+    "openinference-instrumentation-dspy==0.1.48",
+    "openinference-instrumentation-litellm==0.1.51",
+    ...openTelemetry,
+  ],
   dspy: ["dspy==3.4.1", ...openTelemetry, ...packageTests],
   "dspy-previous": ["dspy==3.3.1", ...openTelemetry, ...packageTests],
 };
 
-/** Needed by no test: what `python/bench_overhead.py` measures our callback against. */
-const onlyByName: Readonly<Record<string, readonly string[]>> = {
-  openinference: ["dspy==3.4.1", "openinference-instrumentation-dspy==0.1.48", ...openTelemetry],
-};
-
 const chosen = process.argv.slice(2);
-const all = { ...environments, ...onlyByName };
-const unknown = chosen.filter((name) => !(name in all));
+const unknown = chosen.filter((name) => !(name in environments));
 if (unknown.length > 0) throw new Error(`no such environment: ${unknown.join(", ")}`);
 
-for (const [name, requirements] of Object.entries(chosen.length > 0 ? all : environments)) {
+for (const [name, requirements] of Object.entries(environments)) {
   if (chosen.length > 0 && !chosen.includes(name)) continue;
   const environment = new URL(`../../.peers/${name}/`, import.meta.url).pathname;
   const ready = `${environment}ready-${requirements.join("-")}`;
