@@ -1,15 +1,23 @@
 /**
  * Every recorded body decodes, and whatever is done to one ends in spans within
- * their limits or in a `MonitorError`, soon. Inputs follow from a number each:
- * a failure names it, and `FUZZ_SEED=<number> FUZZ_RUNS=1` repeats just that one.
+ * their limits and traces of them, or in a `MonitorError`: soon, and without leaving
+ * anything in memory. Inputs follow from a number each: a failure names it, and
+ * `FUZZ_SEED=<number> FUZZ_RUNS=1` repeats just that one. A long run, of a quarter of an hour:
+ *
+ *     FUZZ_RUNS=10000000 node src/ingest/otlp/decode-fuzz.test.ts
  */
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { gunzipSync } from "node:zlib";
 import { MonitorError } from "../../monitor-error.ts";
+import type { ClosedTrace } from "../../signals/closed-trace.ts";
+import { isWanted, toAgentSpan } from "./agent-span.ts";
 import { decodeTracesJson } from "./decode-json.ts";
 import { decodeTracesProtobuf } from "./decode-protobuf.ts";
+import { OpenTraces } from "./open-traces.ts";
 import {
   ATTRIBUTE_LIMIT,
   type DecodedTraces,
@@ -18,9 +26,11 @@ import {
   TIME_END_MS,
 } from "./otlp-span.ts";
 
-const RUNS = Number(process.env.FUZZ_RUNS ?? 20_000);
+const RUNS = Number(process.env.FUZZ_RUNS ?? 100_000);
 const FIRST_SEED = Number(process.env.FUZZ_SEED ?? 1);
 const INPUT_MAX_MS = 100;
+/** What all inputs after the first tenth may add to what is in use, in bytes. */
+const GROWTH_MAX_BYTES = 4 * 1024 * 1024;
 /** Mutations that insert stop growing a body here, so that the limit above stays meaningful. */
 const INPUT_MAX_BYTES = 128 * 1024;
 
@@ -56,7 +66,9 @@ test("every recorded body decodes completely", () => {
 
 test(`${RUNS} damaged bodies decode or are refused`, () => {
   const outcomes = { decoded: 0, refused: 0 };
+  let usedBytes = 0;
   for (let seed = FIRST_SEED; seed < FIRST_SEED + RUNS; seed++) {
+    if (seed === FIRST_SEED + Math.floor(RUNS / 10)) usedBytes = usedMemoryBytes();
     const run = damagedInput(randomFrom(seed));
     let tookMs = Number.POSITIVE_INFINITY;
     // Measured again when slow: another process may have had the processor.
@@ -64,9 +76,11 @@ test(`${RUNS} damaged bodies decode or are refused`, () => {
       const start = performance.now();
       try {
         const decoded = run();
+        const closed = tracesOf(decoded);
         tookMs = performance.now() - start;
         if (attempt === 0) outcomes.decoded += 1;
         assertWithinLimits(decoded);
+        assertFigures(closed);
       } catch (error) {
         tookMs = Math.min(tookMs, performance.now() - start);
         if (!(error instanceof MonitorError) || error.code !== "TELEMETRY_INVALID") {
@@ -79,6 +93,8 @@ test(`${RUNS} damaged bodies decode or are refused`, () => {
     }
     assert.ok(tookMs <= INPUT_MAX_MS, `input ${seed} took ${tookMs} ms`);
   }
+  const grownBytes = usedMemoryBytes() - usedBytes;
+  if (RUNS >= 1000) assert.ok(grownBytes < GROWTH_MAX_BYTES, `${grownBytes} bytes more in use`);
   // Otherwise the damage is too slight, or so heavy that nothing behind the first byte is tried.
   if (RUNS >= 1000) {
     assert.ok(
@@ -107,6 +123,35 @@ function assertWithinLimits({ spans, dropped }: DecodedTraces): void {
   for (const count of dropped.values()) assert.ok(Number.isInteger(count) && count > 0);
 }
 
+/** As the monitor goes on with them, whatever their parents and times are. */
+function tracesOf({ spans }: DecodedTraces): readonly ClosedTrace[] {
+  const traces = new OpenTraces();
+  traces.add(spans.map(toAgentSpan), 0);
+  return traces.close(traces.all());
+}
+
+function assertFigures(traces: readonly ClosedTrace[]): void {
+  const isAmount = (amount: number) => Number.isFinite(amount) && amount >= 0;
+  for (const { requests, moduleCalls } of traces) {
+    for (const { latencyMs, tokens } of [...requests, ...moduleCalls]) {
+      assert.ok(isAmount(latencyMs));
+      assert.ok(tokens === null || (isAmount(tokens.input) && isAmount(tokens.output)));
+    }
+    for (const { selfMs, latencyMs } of moduleCalls) {
+      assert.ok(isAmount(selfMs) && selfMs <= latencyMs);
+    }
+  }
+}
+
+setFlagsFromString("--expose-gc");
+const collectGarbage: () => void = runInNewContext("gc");
+
+function usedMemoryBytes(): number {
+  collectGarbage();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}
+
 /** A whole number from 0 up to, not including, `end`. */
 type Random = (end: number) => number;
 
@@ -128,7 +173,7 @@ function pick<T>(random: Random, items: readonly T[]): T {
 }
 
 function damagedInput(random: Random): () => DecodedTraces {
-  const options = { isWanted: random(2) === 0 ? EVERY_KEY : SOME_KEYS };
+  const options = { isWanted: pick(random, [EVERY_KEY, SOME_KEYS, isWanted]) };
   switch (random(8)) {
     case 0: {
       const text = damagedText(random);
