@@ -76,8 +76,17 @@ type Node = {
   readonly children: Node[];
   /** Attempts of a model call: the model calls right inside it. */
   readonly attempts: Node[];
+  /** Of a model call. An attempt that names no model is one of the model that was called. */
+  readonly model: ModelName;
   parent: Node | null;
+  /** The deepest call that its failure comes from, once `causeOf` has looked. */
+  cause: Node | null;
 };
+
+function nodeOf(span: AgentSpan): Node {
+  const nothingInside = { children: [], attempts: [], parent: null, cause: null };
+  return { span, name: span.name, model: span, ...nothingInside };
+}
 
 function growTree(spans: readonly AgentSpan[]): { tops: Node[]; orphanTops: Node[] } {
   const ordered = [...spans].sort(
@@ -85,7 +94,7 @@ function growTree(spans: readonly AgentSpan[]): { tops: Node[]; orphanTops: Node
   );
   const nodes = new Map<string, Node>();
   for (const span of ordered) {
-    nodes.set(span.spanId, { span, name: span.name, children: [], attempts: [], parent: null });
+    nodes.set(span.spanId, nodeOf(span));
   }
   const tops: Node[] = [];
   for (const node of nodes.values()) {
@@ -127,7 +136,7 @@ function breakCircles(nodes: ReadonlyMap<string, Node>, tops: Node[]): void {
 }
 
 function fold(top: Node): Node {
-  const folded: Node = { ...top, children: [], attempts: [] };
+  const folded = nodeOf(top.span);
   // An explicit stack: traces may be deeper than the call stack.
   const work: { readonly from: Node; readonly to: Node }[] = [{ from: top, to: folded }];
   for (let step = work.pop(); step; step = work.pop()) {
@@ -143,8 +152,9 @@ function fold(top: Node): Node {
         work.push({ from: child, to: step.to });
         continue;
       }
-      const copy: Node = { ...child, children: [], attempts: [], parent: step.to };
       const isAttempt = child.span.kind === "lm" && step.to.span.kind === "lm";
+      const model = isAttempt && child.span.model === null ? step.to.model : child.span;
+      const copy: Node = { ...nodeOf(child.span), model, parent: step.to };
       (isAttempt ? step.to.attempts : step.to.children).push(copy);
       work.push({ from: child, to: copy });
     }
@@ -325,8 +335,20 @@ function callOf({
 }
 
 /** Attempts, such as LiteLLM's, tell the usage only where the call around them does not. */
-function tokensOf({ span, attempts }: Node): Tokens | null {
-  return span.tokens ?? sumTokens(attempts.map(tokensOf));
+function tokensOf(call: Node): Tokens | null {
+  return attemptsFirst<Tokens | null>(call, ({ span }, ofAttempts) => {
+    return span.tokens ?? sumTokens(ofAttempts);
+  });
+}
+
+/** Works something out of a model call and what came out for its attempts. They may be nested deeper than the call stack. */
+function attemptsFirst<T>(top: Node, workOut: (call: Node, ofAttempts: readonly T[]) => T): T {
+  const calls = [top];
+  for (const call of calls) calls.push(...call.attempts);
+  const found = new Map<Node, T>();
+  const of = (call: Node): T => found.get(call) as T; // callers come before their attempts
+  for (const call of calls.reverse()) found.set(call, workOut(call, call.attempts.map(of)));
+  return of(top);
 }
 
 /** Latency without the union of the children's intervals: children may overlap. */
@@ -347,21 +369,15 @@ function selfMsOf({ span, children }: Node): number {
 // ─── What it cost ───────────────────────────────────────────────────────────
 
 /** What telemetry tells wins over the price book, and what the call tells over its attempts. */
-function costOf(node: Node, book: PriceBook): Cost {
-  const { span, attempts } = node;
-  if (span.costUsd !== null) {
-    return { ...unknownCost, toldUsd: span.costUsd, savedUsd: span.savedCostUsd };
-  }
-  const ofAttempts = sumCosts(attempts.map((attempt) => costOf(attempt, book)));
-  if (span.tokens === null || ofAttempts.toldUsd !== null) return ofAttempts;
-  return pricedCost(modelOf(node), span.tokens, { timeMs: span.endMs, book });
-}
-
-/** An attempt that names no model is one of the model that was called. */
-function modelOf({ span, parent }: Node): ModelName {
-  return span.model === null && span.kind === "lm" && parent?.span.kind === "lm"
-    ? modelOf(parent)
-    : span;
+function costOf(call: Node, book: PriceBook): Cost {
+  return attemptsFirst<Cost>(call, ({ span, model }, costsOfAttempts) => {
+    if (span.costUsd !== null) {
+      return { ...unknownCost, toldUsd: span.costUsd, savedUsd: span.savedCostUsd };
+    }
+    const ofAttempts = sumCosts(costsOfAttempts);
+    if (span.tokens === null || ofAttempts.toldUsd !== null) return ofAttempts;
+    return pricedCost(model, span.tokens, { timeMs: span.endMs, book });
+  });
 }
 
 function pricedCost(
@@ -448,8 +464,10 @@ function inside({ children, attempts }: Node): Node[] {
 /** The call inside a failed call that made it fail; `null` when the failure is its own. */
 function reasonWithin(node: Node): Node | null {
   const calls = inside(node);
+  const wentOnMs = lastSuccessMs(calls);
+  // What its caller went on from to another call, with success, is not why it failed.
   const failed = calls
-    .filter((call) => call.span.failed && !wasSurvived(call, calls))
+    .filter(({ span }) => span.failed && span.endMs > wentOnMs)
     .sort((a, b) => a.span.endMs - b.span.endMs);
   const { span } = node;
   const sameMessage = failed.findLast(
@@ -461,11 +479,13 @@ function reasonWithin(node: Node): Node | null {
   return sameMessage ?? sameType ?? other ?? null;
 }
 
-/** Whether the caller went on to another call with success: then this failure is not why it failed. */
-function wasSurvived(failed: Node, calls: readonly Node[]): boolean {
-  return calls.some(
-    ({ span }) => !span.failed && span.kind !== "adapter" && span.startMs >= failed.span.endMs,
-  );
+/** When the last call began that succeeded. */
+function lastSuccessMs(calls: readonly Node[]): number {
+  let lastMs = Number.NEGATIVE_INFINITY;
+  for (const { span } of calls) {
+    if (!span.failed && span.kind !== "adapter") lastMs = Math.max(lastMs, span.startMs);
+  }
+  return lastMs;
 }
 
 /** DSPy wraps a provider's `RateLimitError` as `LMRateLimitError`: the same failure. */
@@ -474,11 +494,21 @@ function bareType({ errorType }: AgentSpan): string {
 }
 
 function classOf(node: Node): ErrorClass {
+  return errorClassOf(causeOf(node).span);
+}
+
+/** Remembered by all calls on the way: each of them may be asked. */
+function causeOf(node: Node): Node {
+  const way: Node[] = [];
   let cause = node;
-  for (let next: Node | null = node; next; next = next.span.failed ? reasonWithin(next) : null) {
+  for (let next: Node | null = node; next && !cause.cause; ) {
     cause = next;
+    way.push(cause);
+    next = cause.span.failed ? reasonWithin(cause) : null;
   }
-  return errorClassOf(cause.span);
+  const deepest = cause.cause ?? cause;
+  for (const call of way) call.cause = deepest;
+  return deepest;
 }
 
 function errorEventOf({ node, handled }: Failure, program: string): ErrorEvent {
