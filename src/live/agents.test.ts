@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { usedMemoryBytes } from "../../test/used-memory.ts";
 import { assembleTrace } from "../ingest/otlp/assemble-trace.ts";
 import { type Branch, failure, spansOf } from "../ingest/otlp/test-spans.ts";
 import { Agents, PLACES_MAX } from "./agents.ts";
@@ -135,6 +136,46 @@ test("the places of an agent are bounded", () => {
   const agent = agentAfter(...many);
   assert.equal(agent.placesInOrder.length, PLACES_MAX + 1);
   assert.equal(agent.places.get("module other")?.run.calls, 50);
+});
+
+test("a million distinct paths take the room of two hundred, and each call counts", () => {
+  const [module] = spansOf({ startMs: nowMs - 10, endMs: nowMs });
+  assert.ok(module);
+  const agents = new Agents();
+  const callsPerTrace = 10_000;
+  let usedBytes = 0;
+  for (let trace = 0; trace < 100; trace++) {
+    if (trace === 10) usedBytes = usedMemoryBytes();
+    const spans = Array.from({ length: callsPerTrace }, (_, index) => ({
+      ...module,
+      traceId: trace.toString(16).padStart(32, "a"),
+      spanId: (index + 1).toString(16).padStart(16, "0"),
+      parentSpanId: index === 0 ? null : "0000000000000001",
+      path: `self.m${trace * callsPerTrace + index}`,
+    }));
+    agents.add(assembleTrace(spans), nowMs);
+  }
+  const agent = agents.get("support-rag");
+  assert.equal(agent?.placesInOrder.length, PLACES_MAX + 1);
+  assert.equal(agent?.places.get("module other")?.run.calls, 1_000_000 - PLACES_MAX);
+  assert.equal(agent?.run.calls, 100);
+  const grownBytes = usedMemoryBytes() - usedBytes;
+  assert.ok(grownBytes < 16 * 1024 * 1024, `${grownBytes} bytes more in use`);
+});
+
+test("a trace of ten thousand requests is counted at once", () => {
+  const [root] = spansOf({ startMs: nowMs - 10, endMs: nowMs });
+  assert.ok(root);
+  const roots = Array.from({ length: 10_000 }, (_, index) => {
+    return { ...root, spanId: (index + 1).toString(16).padStart(16, "0") };
+  });
+  const trace = assembleTrace(roots);
+  const started = performance.now();
+  const agents = new Agents();
+  agents.add(trace, nowMs);
+  const tookMs = performance.now() - started;
+  assert.equal(agents.get("support-rag")?.run.calls, 10_000);
+  assert.ok(tookMs < 500, `${tookMs} ms`);
 });
 
 test("telemetry of yesterday counts in the run and in no window", () => {

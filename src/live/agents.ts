@@ -203,7 +203,11 @@ export class Agents {
     const agent = this.#agentOf(trace.endpoint);
     agent.lastSeenMs = nowMs;
     agent.conventions.add(trace.convention);
-    for (const request of trace.requests) addRequest(agent, request, trace, nowMs);
+    const found = {
+      cause: trace.errors.find(({ handled }) => !handled),
+      slowest: slowestPath(trace.moduleCalls),
+    };
+    for (const request of trace.requests) addRequest(agent, request, found, nowMs);
     const begun = addReleases(agent, trace);
     addCalls(agent, trace.moduleCalls, nowMs);
     for (const error of trace.errors) addError(agent, error, nowMs);
@@ -248,7 +252,10 @@ function count(counted: Counted, timeMs: number, nowMs: number, change: (tally: 
   if (timeMs <= nowMs + CLOCK_AHEAD_MAX_MS) counted.slices.add(timeMs, nowMs, change);
 }
 
-function addRequest(agent: Agent, request: Request, trace: ClosedTrace, nowMs: number): void {
+/** What its trace tells of a request beside itself. */
+type Found = { readonly cause: ErrorEvent | undefined; readonly slowest: string | null };
+
+function addRequest(agent: Agent, request: Request, found: Found, nowMs: number): void {
   agent.modelVersion = request.modelVersion ?? agent.modelVersion;
   // A clock that is ahead does not make a request of tomorrow.
   agent.lastRequestMs = Math.max(agent.lastRequestMs ?? 0, Math.min(request.timeMs, nowMs));
@@ -261,11 +268,11 @@ function addRequest(agent: Agent, request: Request, trace: ClosedTrace, nowMs: n
       tally.addFailed(request.errorClass, 1);
     }
   });
-  const cause = request.errorClass ? trace.errors.find(({ handled }) => !handled) : undefined;
+  const cause = request.errorClass ? found.cause : undefined;
   agent.recent.push({
     request,
     errorType: cause?.type ?? null,
-    path: cause?.path ?? slowestPath(trace.moduleCalls),
+    path: cause?.path ?? found.slowest,
   });
   if (agent.recent.length > RECENT_MAX) agent.recent.shift();
 }

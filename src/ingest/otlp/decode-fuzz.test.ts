@@ -9,9 +9,8 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { gunzipSync } from "node:zlib";
+import { usedMemoryBytes } from "../../../test/used-memory.ts";
 import { MonitorError } from "../../monitor-error.ts";
 import type { ClosedTrace } from "../../signals/closed-trace.ts";
 import { isWanted, toAgentSpan } from "./agent-span.ts";
@@ -141,15 +140,6 @@ function assertFigures(traces: readonly ClosedTrace[]): void {
       assert.ok(isAmount(selfMs) && selfMs <= latencyMs);
     }
   }
-}
-
-setFlagsFromString("--expose-gc");
-const collectGarbage: () => void = runInNewContext("gc");
-
-function usedMemoryBytes(): number {
-  collectGarbage();
-  const { heapUsed, external } = process.memoryUsage();
-  return heapUsed + external;
 }
 
 /** A whole number from 0 up to, not including, `end`. */
