@@ -5,6 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import diagnostics from "node:diagnostics_channel";
 import { mkdtempSync, readdirSync, rmSync, statfsSync, statSync, writeFileSync } from "node:fs";
 import {
@@ -293,6 +294,130 @@ test("an attribute of 10 MB is not kept", async () => {
   );
   assert.ok(keptBytes < 5 * MIB, `the data directory holds ${keptBytes} bytes`);
   await goesOn();
+});
+
+/** A body whose parts would be kept, were there not so many of them. */
+function flood(
+  name: string,
+  body: () => { type: string; bytes: Uint8Array },
+  reason: string | null,
+) {
+  test(`${name}: taken, and ${reason === null ? "read past" : `cut as ${reason}`}`, async () => {
+    const before = reason === null ? 0 : await counted("dropped", reason);
+    const { type, bytes: sent } = body();
+    const { answer, grownBytes } = await withMemory(() => post(sent, { "content-type": type }));
+    assert.equal(answer.status, 200, answer.body.toString());
+    assert.ok(answer.elapsedMs < 2_000, `answered after ${answer.elapsedMs} ms`);
+    assert.ok(grownBytes < 128 * MIB, `memory grew by ${grownBytes / MIB} MiB`);
+    if (reason !== null) assert.ok((await counted("dropped", reason)) > before);
+    await goesOn();
+  });
+}
+
+const FLOOD = 100_000;
+const many = <T>(one: (index: number) => T) =>
+  Array.from({ length: FLOOD }, (_, index) => one(index));
+const json = (fields: Record<string, unknown>) => ({ type: JSON_TYPE, bytes: spanJson(fields) });
+const protobuf = (attributes: readonly Uint8Array[]) => ({
+  type: PROTOBUF,
+  bytes: spanBody({ attributes, spanId: "flood" }),
+});
+const textOf = (stringValue: string) => ({ stringValue });
+
+flood(
+  "100,000 attributes of one span",
+  () => protobuf(many((n) => stringAttribute(`k${n}`, "v"))),
+  null,
+);
+flood(
+  "100,000 attributes of one span, in JSON",
+  () => json({ attributes: many((n) => ({ key: `k${n}`, value: textOf("v") })) }),
+  null,
+);
+flood(
+  "one attribute 100,000 times",
+  () => protobuf(many((n) => stringAttribute("dspy.module.path", `self.m${n}`))),
+  null,
+);
+flood(
+  "an attribute with 100,000 values",
+  () => {
+    const values = many((n) => ({ key: `input_tokens${n}`, value: textOf("1") }));
+    return json({
+      attributes: [{ key: "mlflow.chat.tokenUsage", value: { kvlistValue: { values } } }],
+    });
+  },
+  "value_limit",
+);
+flood(
+  "100,000 exceptions of one span",
+  () => {
+    const attributes = [{ key: "exception.type", value: textOf("ValueError") }];
+    return json({ events: many(() => ({ name: "exception", attributes })) });
+  },
+  "exception_limit",
+);
+flood("100,000 links of one span", () => json({ links: many(() => ({ traceId: CANARY })) }), null);
+
+/** Ten thousand spans of a trace, failed model calls all, each with a parent that is told by its place. */
+function traceOf(parentOf: (place: number) => number | null): Uint8Array {
+  const length = 10_000;
+  const traceId = randomBytes(16).toString("hex");
+  const idOf = (place: number) => place.toString(16).padStart(16, "c");
+  const spans = Array.from({ length }, (_, place) => {
+    const parent = parentOf(place);
+    return {
+      traceId,
+      spanId: idOf(place),
+      parentSpanId: parent === null ? "" : idOf(parent),
+      name: "LM.__call__",
+      startTimeUnixNano: String(nowNs),
+      endTimeUnixNano: String(nowNs + 1_000_000n),
+      attributes: [{ key: "openinference.span.kind", value: textOf("LLM") }],
+      status: { code: 2 },
+    };
+  });
+  return bytes(
+    JSON.stringify({
+      resourceSpans: [
+        {
+          resource: { attributes: [{ key: "service.name", value: textOf("odd-agent") }] },
+          scopeSpans: [{ spans }],
+        },
+      ],
+    }),
+  );
+}
+
+test("odd trees of ten thousand spans stop neither the monitor nor its next start", async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), "odd-trees-"));
+  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  const odd = await start(directory);
+  for (const parentOf of [
+    (place: number) => (place === 0 ? null : place - 1), // each inside the one before
+    (place: number) => (place + 1) % 10_000, // a circle
+    (place: number) => place ^ 1, // circles of two
+    (place: number) => place, // each its own parent
+  ]) {
+    const body = traceOf(parentOf);
+    const headers = { "content-type": JSON_TYPE };
+    const answer = await call({
+      to: odd.server,
+      method: "POST",
+      path: "/v1/traces",
+      headers,
+      body,
+    });
+    assert.equal(answer.status, 200, answer.body.toString());
+  }
+  await odd.server.close();
+  await odd.monitor.close();
+  assert.equal(odd.monitor.state.tracesClosed, 4);
+  const next = await start(directory);
+  assert.equal(next.monitor.state.tracesClosed, 4);
+  assert.equal((await call({ to: next.server, path: "/api/agents/odd-agent" })).status, 200);
+  await next.server.close();
+  await next.monitor.close();
 });
 
 test("a connection that breaks in the middle of a body leaves nothing behind", async () => {
