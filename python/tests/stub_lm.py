@@ -1,6 +1,6 @@
 """A model on loopback that speaks OpenAI's chat completions, and keeps a ledger of what it sent.
 
-Words in the prompt make it misbehave: `#429 #401 #500 #context #notjson #hang #unparsable
+Words in the prompt make it misbehave: `#429 #429-once #401 #500 #context #notjson #hang #unparsable
 #unparsable-once #drop`. Tokens are characters divided by four; a quarter of the input comes from
 its prompt cache.
 """
@@ -82,8 +82,9 @@ class StubLm:
         with self._lock:
             self.ledger.requests += 1
             self.ledger.prompts.append("\n".join(texts))
+            is_new = self.ledger.prompts.count(self.ledger.prompts[-1]) == 1
         for word, (status, error) in REFUSALS.items():
-            if word in prompt:
+            if word in prompt and (is_new or "#429-once" not in prompt):
                 with self._lock:
                     self.ledger.refused += 1
                 _send(http, status, json.dumps({"error": error}).encode())

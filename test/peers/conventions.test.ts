@@ -24,6 +24,8 @@ type Told = {
   readonly tokens: (request: Outside) => boolean;
   readonly tellsTokensOfCalls?: true;
   readonly tellsPromptCache?: true;
+  /** That a model call went well at its second attempt. */
+  readonly tellsRetries?: true;
   /** The step that ends a `dspy.ReAct` is a tool call of its own. */
   readonly tellsFinish?: true;
   /** Names of classes are lost. */
@@ -45,6 +47,7 @@ const conventions: readonly Told[] = [
     tokens: ({ name }) => !name.startsWith("stream"),
     tellsTokensOfCalls: true,
     tellsPromptCache: true,
+    tellsRetries: true,
   },
   { convention: "mlflow", environment: "mlflow", named: "mlflow", tokens: succeeded },
   {
@@ -67,7 +70,16 @@ for (const told of conventions) {
     assert.equal(requests.filter(({ incomplete }) => incomplete).length, 0);
 
     // Failures, by class, as the callers got them; and what the agent survived.
-    const survived = { "~ tool": 1, "~ adapter_parse": 1 };
+    const retries = outside.filter(({ name }) => name === "retried");
+    assert.deepEqual(
+      retries.map(({ modelCalls, answered }) => [modelCalls, answered]),
+      [[1, 2]],
+    );
+    const survived = {
+      "~ tool": 1,
+      "~ adapter_parse": 1,
+      ...(told.tellsRetries && { "~ lm_provider": 1 }),
+    };
     assert.ok(failed.length >= 9);
     assert.deepEqual(errorsOf(agent), { ...failuresOf(outside), ...survived });
     const classes = requests

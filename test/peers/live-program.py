@@ -127,6 +127,7 @@ if CONVENTION == "openinference-litellm":
     settings["engine"] = "litellm"  # otherwise DSPy calls the model by itself
 lm = dspy.LM("openai/gpt-4o-mini", api_base=stub.url, **settings)
 away = dspy.LM("openai/gpt-4o-mini", api_base="http://127.0.0.1:9/v1", **settings)
+patient = dspy.LM("openai/gpt-4o-mini", api_base=stub.url, **{**settings, "num_retries": 2})
 dspy.configure(lm=lm, rm=search, callbacks=[*dspy.settings.callbacks, Counter()])
 
 rag, batch = Rag(), Batch()
@@ -139,8 +140,8 @@ async def stream(question):
     return [item async for item in streamed(question=question)]
 
 
-def without_model(question):
-    with dspy.context(lm=away):
+def with_lm(other, question):
+    with dspy.context(lm=other):
         return rag(question=question)
 
 
@@ -155,11 +156,12 @@ requests = [
     ("endless", lambda: agent(question="#endless")),
     ("fallback", lambda: rag(question="#unparsable-once")),
     ("429", lambda: rag(question="#429")),
+    ("retried", lambda: with_lm(patient, "#429-once")),
     ("401", lambda: rag(question="#401")),
     ("500", lambda: rag(question="#500")),
     ("context", lambda: rag(question="#context")),
     ("not-json", lambda: rag(question="#notjson")),
-    ("away", lambda: without_model("no model")),
+    ("away", lambda: with_lm(away, "no model")),
     ("timeout", lambda: rag(question="#hang")),
     ("unparsable", lambda: rag(question="#unparsable")),
     ("stream-dropped", lambda: asyncio.run(stream("#drop"))),

@@ -14,7 +14,7 @@ export type Outside = {
   readonly error: string | null;
   /** Calls begun. */
   readonly modelCalls: number;
-  /** Those of them that reached the model. */
+  /** What reached the model: retries too. */
   readonly answered: number;
   /** Of answers whose usage was delivered. */
   readonly inputTokens: number;
@@ -62,7 +62,7 @@ export function sum(
 
 /** Model calls that DSPy's cache answered: begun, and never seen by a model that was there. */
 export function cacheHitsOf(outside: readonly Outside[]): number {
-  const reachable = outside.filter(({ name }) => name !== "away");
+  const reachable = outside.filter(({ name }) => name !== "away" && name !== "retried");
   return sum(reachable, "modelCalls") - sum(reachable, "answered");
 }
 
