@@ -137,8 +137,8 @@ test("a profile given on the command line wins over the environment as a whole",
 test("a profile may be named by the environment, in another file", () =>
   check(
     {
-      env: { DATABRICKS_CONFIG_PROFILE: "app", DATABRICKS_CONFIG_FILE: "~/work/cfg" },
-      files: { "/home/ada/work/cfg": FILE },
+      env: { DATABRICKS_CONFIG_PROFILE: "app", DATABRICKS_CONFIG_FILE: "~/databricks/cfg" },
+      files: { "/home/ada/databricks/cfg": FILE },
     },
     "https://app.cloud.databricks.com · profile app · 1234-id:dose-secret-of-app",
   ));
