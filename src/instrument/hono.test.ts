@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
 import { getRequestListener } from "@hono/node-server";
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { stream, streamSSE } from "hono/streaming";
 import type { CallMetrics } from "./call-metrics.ts";
@@ -149,4 +149,22 @@ test("what is thrown and is no Error counts as 500 and is thrown on", async () =
     (thrown) => thrown === "broken",
   );
   assert.equal(said(await metrics.request()), "GET /throws-text 500 handler_error");
+});
+
+test("a service with a copy of Hono of its own is counted too", async () => {
+  // What another copy, or an older version, has of a request: no symbol of ours.
+  const request = {
+    method: "GET",
+    raw: new Request("http://localhost/agents/17"),
+    matchedRoutes: [
+      { method: "ALL", path: "/*" },
+      { method: "GET", path: "/agents/:name" },
+    ],
+    header: () => undefined,
+  };
+  const metrics = createTestMetrics();
+  const context = { req: request, res: new Response(null, { status: 204 }), env: {} };
+  // The part of a context that is used here.
+  await honoMetrics({ metrics })(context as unknown as Context, async () => {});
+  assert.equal(metrics.requests.map(said).join(), "GET /agents/:name 204 completed");
 });

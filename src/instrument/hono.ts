@@ -4,7 +4,6 @@
  * elsewhere (`app.request`, Bun, Workers) to the end of its body.
  */
 import type { Context, MiddlewareHandler } from "hono";
-import { matchedRoutes } from "hono/route";
 import { observeBody } from "./observed-body.ts";
 import {
   createServedRecorder,
@@ -59,9 +58,13 @@ function finishWithBody(served: ServedRequest, context: Context): void {
   context.res = new Response(passing, context.res);
 }
 
-/** The pattern of the route that answered, or would have: middleware stands before it. */
+/**
+ * The pattern of the route that answered, or would have: middleware stands before it.
+ * The request itself is asked, not `hono/route`: that one knows only the requests of its
+ * own copy of Hono, and a service may have installed another.
+ */
 function routeOf(context: Context): string {
-  const routes = matchedRoutes(context);
+  const routes = context.req.matchedRoutes;
   const route = routes.findLast(({ method }) => method !== "ALL") ?? routes.at(-1);
   return route === undefined || /^\/?\*$/.test(route.path) ? UNMATCHED_ROUTE : route.path;
 }
