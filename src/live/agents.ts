@@ -281,14 +281,19 @@ function addReleases(
   { releases }: Agent,
   { requests, moduleCalls }: ClosedTrace,
 ): readonly ReleaseSeen[] {
-  const before = releases.all();
-  for (const request of requests) releases.of(request)?.add(request);
+  const wasThereOne = releases.size > 0;
+  const begun: ReleaseSeen[] = [];
+  for (const request of requests) {
+    const release = releases.of(request);
+    if (wasThereOne && release?.requests === 0) begun.push(release);
+    release?.add(request);
+  }
   const [first] = requests;
   const release = first && releases.of(first);
   for (const { path, predictorHash } of release ? moduleCalls : []) {
     if (predictorHash !== null) release?.addPredictor(path, predictorHash);
   }
-  return before.length === 0 ? [] : releases.all().filter((seen) => !before.includes(seen));
+  return begun;
 }
 
 function slowestPath(calls: readonly ModuleCall[]): string | null {

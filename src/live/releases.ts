@@ -130,6 +130,10 @@ export class Releases {
     return seen;
   }
 
+  get size(): number {
+    return this.#byKey.size;
+  }
+
   /** In the order in which their first requests came. */
   all(): readonly ReleaseSeen[] {
     return [...this.#byKey.values()].sort((a, b) => a.firstMs - b.firstMs);
