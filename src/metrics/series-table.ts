@@ -6,8 +6,8 @@
  * built anew with a hash that looks at more, in the end at all, with a seed of its own.
  *
  * What is compared lies side by side in one array: at 1 000 series with 5 labels a
- * look-up takes 30 ns, where an object per entry takes 90, and a `Map` keyed by the
- * joined text 400.
+ * look-up took 40 ns, where an object per entry took 90, and a `Map` keyed by the joined
+ * text 400. (All before labels were enumerated once only, which is faster still.)
  */
 
 /** Longest probe, and more than its share that all entries together may need, before the hash looks at more. */

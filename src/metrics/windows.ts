@@ -1,8 +1,8 @@
 /**
  * How many samples fell into which log bucket, by slice of time: what percentiles of a
  * window come from when its raw samples are no longer held. Slices of one second for
- * two minutes, then coarser, so a window's start is rounded to at most 1 in 60 or so of
- * its length, and asking costs the same whatever the traffic.
+ * two minutes, then coarser, so the start of a longer window is rounded to at most an
+ * eighth of its length, and asking costs the same whatever the traffic.
  *
  * A slice is a plain list of (key, count); a key is a series' number and a bucket.
  */
