@@ -32,6 +32,30 @@ function ownBytes(): { readonly heap: number; readonly buffers: number } {
   return { heap: heapUsed, buffers: arrayBuffers };
 }
 
+test("a hundred collectors that record a little take less than a mebibyte each, and no time", () => {
+  const before = { ...ownBytes(), resident: process.memoryUsage.rss() };
+  const startMs = process.cpuUsage().user / 1_000;
+  const collectors = Array.from({ length: 100 }, () => {
+    const metrics = new MetricsCollector();
+    metrics.recordRequest("qa-agent", { latencyMs: 150, statusCode: 200 });
+    metrics.recordRequest("triage", { latencyMs: 90, statusCode: 200 });
+    assert.equal(metrics.getMetricSummary("latency_ms", { windowSeconds: 60 })?.count, 2);
+    return metrics;
+  });
+  const tookMs = process.cpuUsage().user / 1_000 - startMs;
+  const after = { ...ownBytes(), resident: process.memoryUsage.rss() };
+  for (const metrics of collectors) {
+    assert.ok(metrics.shareHandle().buffer.byteLength <= 2 ** 20);
+    metrics.close();
+  }
+  const mibEach = (bytes: number) => bytes / collectors.length / 2 ** 20;
+  const buffers = mibEach(after.buffers - before.buffers);
+  assert.ok(buffers < 0.75, `${buffers} MiB of buffers each`);
+  const resident = mibEach(after.resident - before.resident);
+  assert.ok(resident < 1, `${resident} MiB of the machine's memory each`);
+  assert.ok(tookMs < 2_000, `${tookMs} ms of processor time`);
+});
+
 test(`24 hours at ${REQUESTS_PER_SECOND} requests a second with changing labels stay under the bound`, () => {
   const limits = { maxHistorySize: 10_000, maxSeries: 20_000 };
   const before = ownBytes();

@@ -22,18 +22,23 @@ const LEVELS = [
 
 /** Of 8 bytes, per level: above, the oldest slices are let go, and windows reach less far back. */
 const ENTRIES_PER_LEVEL_MAX = 262_144;
-/** Different keys of the open slice; at half of the slots it is closed early. */
-const OPEN_SLOTS_BITS = 16;
-const OPEN_SLOTS = 2 ** OPEN_SLOTS_BITS;
+/** Slots of the open slice: four times as many whenever half are taken, and at the most it is closed early. */
+const OPEN_SLOTS_BITS_MIN = 6;
+const OPEN_SLOTS_BITS_STEP = 2;
+const OPEN_SLOTS_BITS_MAX = 16;
+const OPEN_SLOTS_MAX = 2 ** OPEN_SLOTS_BITS_MAX;
 
 /** Series numbered below count in a table of their own, without hashing: 3 times faster. */
-const DENSE_SERIES = 128;
+const DENSE_SERIES_MAX = 128;
+/** 32 KiB each, so there is room for few at first, and four times as many whenever it is needed. */
+const DENSE_SERIES_MIN = 16;
+const DENSE_SERIES_FACTOR = 4;
 
 /** Most that one `Windows` takes: slices, open slices, and what is being dropped. */
 export const WINDOWS_BYTES_MAX =
-  LEVELS.length * (ENTRIES_PER_LEVEL_MAX + OPEN_SLOTS / 2) * 8 +
-  LEVELS.length * OPEN_SLOTS * 10 +
-  DENSE_SERIES * LOG_BUCKETS * 8;
+  LEVELS.length * (ENTRIES_PER_LEVEL_MAX + OPEN_SLOTS_MAX / 2) * 8 +
+  LEVELS.length * OPEN_SLOTS_MAX * 10 +
+  DENSE_SERIES_MAX * LOG_BUCKETS * 8;
 
 /** Where latencies lie, and in which words the collector noted the series of their rows. */
 export type RingView = {
@@ -56,9 +61,10 @@ type Range = { readonly startMs: number; readonly endMs: number };
 class Level {
   readonly sliceMs: number;
   readonly keptMs: number;
-  readonly #keys = new Uint32Array(OPEN_SLOTS);
-  readonly #counts = new Uint32Array(OPEN_SLOTS);
-  readonly #used = new Uint32Array(OPEN_SLOTS / 2);
+  #slotsBits = OPEN_SLOTS_BITS_MIN;
+  #keys = new Uint32Array(2 ** OPEN_SLOTS_BITS_MIN);
+  #counts = new Uint32Array(2 ** OPEN_SLOTS_BITS_MIN);
+  #used = new Uint32Array(2 ** OPEN_SLOTS_BITS_MIN / 2);
   #usedCount = 0;
   #slices: Slice[] = [];
   #entries = 0;
@@ -72,13 +78,14 @@ class Level {
   }
 
   get isFull(): boolean {
-    return this.#usedCount === this.#used.length;
+    return this.#usedCount === OPEN_SLOTS_MAX / 2;
   }
 
   add(key: number, count: number): void {
     const counts = this.#counts;
     const keys = this.#keys;
-    let slot = Math.imul(key, 0x9e3779b1) >>> (32 - OPEN_SLOTS_BITS);
+    const mask = counts.length - 1;
+    let slot = Math.imul(key, 0x9e3779b1) >>> (32 - this.#slotsBits);
     for (;;) {
       const before = counts[slot] ?? 0;
       if (before === 0) break;
@@ -86,11 +93,22 @@ class Level {
         counts[slot] = before + count;
         return;
       }
-      slot = (slot + 1) & (OPEN_SLOTS - 1);
+      slot = (slot + 1) & mask;
     }
     keys[slot] = key;
     counts[slot] = count;
     this.#used[this.#usedCount++] = slot;
+    if (this.#usedCount === this.#used.length && !this.isFull) this.#grow();
+  }
+
+  #grow(): void {
+    const [keys, counts, used] = [this.#keys, this.#counts, this.#used];
+    this.#slotsBits += OPEN_SLOTS_BITS_STEP;
+    this.#keys = new Uint32Array(2 ** this.#slotsBits);
+    this.#counts = new Uint32Array(2 ** this.#slotsBits);
+    this.#used = new Uint32Array(2 ** this.#slotsBits / 2);
+    this.#usedCount = 0;
+    for (const slot of used) this.add(keys[slot] ?? 0, counts[slot] ?? 0);
   }
 
   /** Ends the open slice and returns what was in it. */
@@ -155,8 +173,10 @@ class Level {
 }
 
 export class Windows {
-  readonly #dense: Uint32Array;
-  readonly #denseUsed: Uint32Array;
+  /** How many series the dense table has room for. */
+  #denseSeries = 0;
+  #dense = new Uint32Array(0);
+  #denseUsed = new Uint32Array(0);
   #denseCount = 0;
   readonly #levels = LEVELS.map((level) => new Level(level));
   readonly #finest: Level;
@@ -164,8 +184,6 @@ export class Windows {
 
   /** @param onSlice told of each finest slice when it ends. */
   constructor(onSlice?: (entries: Uint32Array, timeMs: number) => void) {
-    this.#dense = new Uint32Array(DENSE_SERIES * LOG_BUCKETS);
-    this.#denseUsed = new Uint32Array(DENSE_SERIES * LOG_BUCKETS);
     const [finest] = this.#levels;
     if (!finest) throw new Error("Windows without levels.");
     this.#finest = finest;
@@ -188,15 +206,22 @@ export class Windows {
     }
     const firstMs = doubles[timesAt + from] ?? 0;
     if (firstMs >= this.#finest.openEndMs) this.#advance(firstMs);
-    const dense = this.#dense;
-    const used = this.#denseUsed;
+    let denseSeries = this.#denseSeries;
+    let dense = this.#dense;
+    let used = this.#denseUsed;
     let usedCount = this.#denseCount;
     for (let place = from; place < to; place++) {
       const series = (rowWords[seriesWordOf(words[rowsAt + place] ?? 0)] ?? 0) - 1;
       if (series < 0) continue;
       const bucket = logBucketOfWord(words[(valuesAt + place) * 2 + 1] ?? 0);
       const key = (series << BUCKET_BITS) | bucket;
-      if (series < DENSE_SERIES) {
+      if (series >= denseSeries && series < DENSE_SERIES_MAX) {
+        this.#makeRoomFor(series);
+        denseSeries = this.#denseSeries;
+        dense = this.#dense;
+        used = this.#denseUsed;
+      }
+      if (series < denseSeries) {
         const before = dense[key] ?? 0;
         dense[key] = before + 1;
         if (before === 0) used[usedCount++] = key;
@@ -216,6 +241,17 @@ export class Windows {
     if (timeMs >= this.#finest.openEndMs) this.#advance(timeMs);
     if (this.#finest.isFull) this.#close(0);
     this.#finest.add(key, count);
+  }
+
+  #makeRoomFor(series: number): void {
+    const [dense, used] = [this.#dense, this.#denseUsed];
+    let room = Math.max(DENSE_SERIES_MIN, this.#denseSeries);
+    while (room <= series) room *= DENSE_SERIES_FACTOR;
+    this.#denseSeries = Math.min(DENSE_SERIES_MAX, room);
+    this.#dense = new Uint32Array(this.#denseSeries * LOG_BUCKETS);
+    this.#denseUsed = new Uint32Array(this.#denseSeries * LOG_BUCKETS);
+    this.#dense.set(dense);
+    this.#denseUsed.set(used);
   }
 
   /** Puts what was counted densely into the open slice. */
