@@ -3,15 +3,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { assembleTrace } from "./ingest/otlp/assemble-trace.ts";
 import { type Branch, failure, spansOf } from "./ingest/otlp/test-spans.ts";
-import {
-  AGENTS_MAX,
-  ALL_GROUPS_MAX,
-  ALL_MODELS_MAX,
-  ALL_PLACES_MAX,
-  GROUPS_MAX,
-  MODELS_MAX,
-  PLACES_MAX,
-} from "./live/agents.ts";
+import { AGENTS_MAX } from "./live/agents.ts";
+import { ALL_GROUPS_MAX, GROUPS_MAX } from "./live/error-groups.ts";
+import { ALL_MODELS_MAX, MODELS_MAX } from "./live/models.ts";
+import { ALL_PLACES_MAX, PLACES_MAX } from "./live/places.ts";
 import { MonitorState } from "./monitor-state.ts";
 import type { HealthResult } from "./signals/health-result.ts";
 

@@ -1,7 +1,9 @@
 /** What a monitor makes of recorded OTLP bodies, in the words of `captures.expected.ts`. */
 import assert from "node:assert/strict";
 import { systemClock } from "../src/clock.ts";
-import type { Agent, ErrorGroup, Place } from "../src/live/agents.ts";
+import type { Agent } from "../src/live/agents.ts";
+import type { ErrorGroup } from "../src/live/error-groups.ts";
+import type { Place } from "../src/live/places.ts";
 import type { Monitor } from "../src/monitor.ts";
 import type { ExpectedTotals } from "./captures.expected.ts";
 import { sendCapture, startMonitor } from "./start-monitor.ts";
@@ -49,7 +51,7 @@ export function totals({ state }: Monitor): ExpectedTotals {
 }
 
 function callsOf(agents: readonly Agent[], kind: Place["kind"]): Record<string, number> {
-  const places = agents.flatMap(({ placesInOrder }) => placesInOrder);
+  const places = agents.flatMap(({ places }) => places.inOrder);
   return Object.fromEntries(
     places.filter((place) => place.kind === kind).map(({ path, run }) => [path, run.calls]),
   );

@@ -178,7 +178,7 @@ const rows: Readonly<Record<string, Row>> = {
   "module path (`self.rag.generate`)": {
     told: ({ agent }) =>
       all(
-        agent.placesInOrder.filter(({ kind }) => kind === "module"),
+        agent.places.inOrder.filter(({ kind }) => kind === "module"),
         ({ path, pathSource }) => pathSource === "attribute" && /^self\b/.test(path),
       ),
   },

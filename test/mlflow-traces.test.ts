@@ -72,7 +72,7 @@ async function seen(ways: readonly Way[]): Promise<Totals> {
     requests: agent?.run.calls ?? 0,
     tokens: agent?.run.tokens ?? null,
     modules: Object.fromEntries(
-      agent?.placesInOrder.map(({ path, run }) => [path, run.calls]) ?? [],
+      agent?.places.inOrder.map(({ path, run }) => [path, run.calls]) ?? [],
     ),
     reasons: [...dropped.keys()],
   };

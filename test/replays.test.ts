@@ -141,10 +141,10 @@ function figuresOf({ endpoint, conventions, run, places, models, groups, recent 
     endpoint,
     conventions: [...conventions].sort(),
     run: tallyOf(run),
-    places: sorted([...places].map(([key, place]) => [key, tallyOf(place.run)])),
-    models: sorted([...models].map(([key, model]) => [key, tallyOf(model.run)])),
+    places: sorted(places.inOrder.map(({ kind, path, run }) => [`${kind} ${path}`, tallyOf(run)])),
+    models: sorted([...models.entries()].map(([key, model]) => [key, tallyOf(model.run)])),
     groups: sorted(
-      [...groups].map(
+      [...groups.entries()].map(
         ([
           key,
           {

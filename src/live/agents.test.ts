@@ -3,7 +3,8 @@ import { test } from "node:test";
 import { usedMemoryBytes } from "../../test/used-memory.ts";
 import { assembleTrace } from "../ingest/otlp/assemble-trace.ts";
 import { type Branch, failure, spansOf } from "../ingest/otlp/test-spans.ts";
-import { Agents, PLACES_MAX } from "./agents.ts";
+import { Agents } from "./agents.ts";
+import { PLACES_MAX } from "./places.ts";
 
 const nowMs = 1_800_000_000_000;
 
@@ -36,7 +37,7 @@ const told: Branch = {
 };
 
 function modules(...trees: Branch[]) {
-  return agentAfter(...trees).placesInOrder.map(
+  return agentAfter(...trees).places.inOrder.map(
     ({ path, depth, run: { calls, tokens } }) =>
       `${"  ".repeat(depth)}${path} ×${calls} ${tokens ? `${tokens.input}/${tokens.output}` : "?"}`,
   );
@@ -89,7 +90,7 @@ test("a place stands inside its caller, also where a name recurs", () => {
 
 test("own time of all places is the time of the requests", () => {
   const agent = agentAfter(told, told);
-  const ownMs = agent.placesInOrder.reduce((sum, { run }) => sum + run.ownMs, 0);
+  const ownMs = agent.places.inOrder.reduce((sum, { run }) => sum + run.ownMs, 0);
   assert.equal(ownMs, agent.run.latencyMs.sum);
 });
 
@@ -98,8 +99,8 @@ test("beside calls whose cost nobody tells, a cache hit does not make the cost 0
   const unpriced = { ...lm, costUsd: null };
   const inside = (...calls: Branch[]): Branch => ({ path: "self", inside: calls });
   const costs = (...trees: Branch[]) => {
-    const { run, models, placesInOrder } = agentAfter(...trees);
-    const tallies = [run, models.get("gpt")?.run, placesInOrder[0]?.run];
+    const { run, models, places } = agentAfter(...trees);
+    const tallies = [run, models.get("gpt")?.run, places.inOrder[0]?.run];
     return tallies.map((tally) => tally?.costUsd);
   };
   assert.deepEqual(costs(inside(hit), inside(unpriced)), [null, null, null]);
@@ -134,8 +135,8 @@ test("the places of an agent are bounded", () => {
     (_, index): Branch => ({ path: `self.m${index}` }),
   );
   const agent = agentAfter(...many);
-  assert.equal(agent.placesInOrder.length, PLACES_MAX + 1);
-  assert.equal(agent.places.get("module other")?.run.calls, 50);
+  assert.equal(agent.places.inOrder.length, PLACES_MAX + 1);
+  assert.equal(agent.places.find("other")?.run.calls, 50);
 });
 
 test("a million distinct paths take the room of two hundred, and each call counts", () => {
@@ -156,8 +157,8 @@ test("a million distinct paths take the room of two hundred, and each call count
     agents.add(assembleTrace(spans), nowMs);
   }
   const agent = agents.get("support-rag");
-  assert.equal(agent?.placesInOrder.length, PLACES_MAX + 1);
-  assert.equal(agent?.places.get("module other")?.run.calls, 1_000_000 - PLACES_MAX);
+  assert.equal(agent?.places.inOrder.length, PLACES_MAX + 1);
+  assert.equal(agent?.places.find("other")?.run.calls, 1_000_000 - PLACES_MAX);
   assert.equal(agent?.run.calls, 100);
   const grownBytes = usedMemoryBytes() - usedBytes;
   assert.ok(grownBytes < 16 * 1024 * 1024, `${grownBytes} bytes more in use`);

@@ -141,7 +141,7 @@ test("tokens and cost are of the requests that tell them", () => {
 });
 
 test("all agents share the room, and an agent that goes gives its own back", () => {
-  const room = { releases: 3 };
+  const room = { left: 3 };
   const [one, other] = [new Releases(room), new Releases(room)];
   for (const release of ["a", "b"]) one.of({ release, modelVersion: null })?.add(request(1));
   other.of({ release: "c", modelVersion: null })?.add(request(1));

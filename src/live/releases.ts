@@ -4,8 +4,10 @@
  * every request has the same chance, no number is drawn, and the order in which requests
  * come does not matter.
  */
+import type { ClosedTrace } from "../signals/closed-trace.ts";
 import { costUsdOf } from "../signals/cost.ts";
 import type { Request } from "../signals/request.ts";
+import type { Room } from "./kept.ts";
 
 /** Releases of one agent that are kept; the one not seen for longest makes room. */
 export const RELEASES_MAX = 10;
@@ -104,15 +106,12 @@ export type SeenRequest = Pick<
   "eventId" | "timeMs" | "release" | "modelVersion" | "latencyMs" | "tokens" | "cost" | "errorClass"
 >;
 
-/** How many more releases all agents together may keep. */
-export type ReleaseRoom = { releases: number };
-
 /** The releases of one agent. */
 export class Releases {
-  readonly #room: ReleaseRoom;
+  readonly #room: Room;
   readonly #byKey = new Map<string, ReleaseSeen>();
 
-  constructor(room: ReleaseRoom = { releases: ALL_RELEASES_MAX }) {
+  constructor(room: Room = { left: ALL_RELEASES_MAX }) {
     this.#room = room;
   }
 
@@ -122,11 +121,11 @@ export class Releases {
     const key = JSON.stringify([release, modelVersion]);
     const known = this.#byKey.get(key);
     if (known) return known;
-    if (this.#byKey.size >= RELEASES_MAX || this.#room.releases <= 0) this.#forgetOne();
-    if (this.#room.releases <= 0) return null;
+    if (this.#byKey.size >= RELEASES_MAX || this.#room.left <= 0) this.#forgetOne();
+    if (this.#room.left <= 0) return null;
     const seen = new ReleaseSeen({ release, modelVersion });
     this.#byKey.set(key, seen);
-    this.#room.releases--;
+    this.#room.left--;
     return seen;
   }
 
@@ -141,7 +140,7 @@ export class Releases {
 
   /** Gives its room back. */
   clear(): void {
-    this.#room.releases += this.#byKey.size;
+    this.#room.left += this.#byKey.size;
     this.#byKey.clear();
   }
 
@@ -149,8 +148,28 @@ export class Releases {
     const [oldest] = [...this.#byKey].sort(([, a], [, b]) => a.lastMs - b.lastMs);
     if (!oldest) return;
     this.#byKey.delete(oldest[0]);
-    this.#room.releases++;
+    this.#room.left++;
   }
+}
+
+/** Returns those that this trace is the first of, where there was one before. */
+export function addReleases(
+  releases: Releases,
+  { requests, moduleCalls }: ClosedTrace,
+): readonly ReleaseSeen[] {
+  const wasThereOne = releases.size > 0;
+  const begun: ReleaseSeen[] = [];
+  for (const request of requests) {
+    const release = releases.of(request);
+    if (wasThereOne && release?.requests === 0) begun.push(release);
+    release?.add(request);
+  }
+  const [first] = requests;
+  const release = first && releases.of(first);
+  for (const { path, predictorHash } of release ? moduleCalls : []) {
+    if (predictorHash !== null) release?.addPredictor(path, predictorHash);
+  }
+  return begun;
 }
 
 /** Of any text, spread evenly over 32 bits (FNV-1a, then MurmurHash3's last step). */

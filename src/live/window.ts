@@ -1,5 +1,6 @@
 /** The figures of one agent over a stretch of time, in the shape that a diagnosis reads. */
-import { type Agent, alignmentMs } from "./agents.ts";
+import type { Agent } from "./agents.ts";
+import { alignmentMs } from "./counted.ts";
 
 export type AgentWindow = {
   readonly requests: number;
@@ -45,7 +46,7 @@ export function windowOf(
     p95Ms: percentiles?.p95 ?? null,
     p99Ms: percentiles?.p99 ?? null,
     meanMs: requests.latencyMs.mean(),
-    modules: agent.placesInOrder
+    modules: agent.places.inOrder
       .map(({ path, slices }) => {
         const { calls, ownMs, lmMs } = slices.over(fromMs, toMs, nowMs);
         return { path, calls, selfMs: ownMs, lmMs };

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { assembleTrace } from "../ingest/otlp/assemble-trace.ts";
 import { type Branch, spansOf } from "../ingest/otlp/test-spans.ts";
-import { ALL_PLACES_MAX } from "../live/agents.ts";
+import { ALL_PLACES_MAX } from "../live/places.ts";
 import { MonitorState } from "../monitor-state.ts";
 import type { ClosedTrace } from "../signals/closed-trace.ts";
 import { createMetricsPage, SNAPSHOT_MAX_AGE_MS } from "./metrics-page.ts";

@@ -1,5 +1,6 @@
 /** The monitor's own `/metrics` in Prometheus text 0.0.4: what it saw of the agents, and how it fares itself. */
-import type { Agent, Place } from "../live/agents.ts";
+import type { Agent } from "../live/agents.ts";
+import type { Place } from "../live/places.ts";
 import { LATENCY_BOUNDS_MS, type RunTally } from "../live/tally.ts";
 import type { Monitor } from "../monitor.ts";
 import { subjectName } from "../signals/alert.ts";
@@ -57,7 +58,7 @@ function agentFamilies(monitor: Monitored, withHistogram: ModulesWithHistogram):
   const agents = monitor.state.agents.all();
   const perAgent = (read: (agent: Agent) => readonly Value[]) => agents.flatMap(read);
   const places = agents.flatMap((agent) =>
-    agent.placesInOrder.map((place) => ({
+    agent.places.inOrder.map((place) => ({
       place,
       run: place.run,
       labels: { endpoint: agent.endpoint, path: place.path, kind: place.kind },

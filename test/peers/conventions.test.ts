@@ -116,15 +116,15 @@ for (const told of conventions) {
     for (const { cache, cacheHits, firstTokenMs, release } of requests) {
       assert.deepEqual([cache, cacheHits, firstTokenMs, release], ["unknown", null, null, null]);
     }
-    assert.ok(agent.placesInOrder.every(({ pathSource }) => pathSource === "span"));
+    assert.ok(agent.places.inOrder.every(({ pathSource }) => pathSource === "span"));
   });
 }
 
 const NAME = /^(?:execute_tool )?(?:Tool\.)?(\w+?)(?:\(\w+\))?(?:\.(?:a?forward|__call__))?$/;
 
 /** A retriever is a module to DSPy. */
-function callsByName({ placesInOrder }: Agent, told: Told): Record<string, number> {
-  const calls = placesInOrder.map(({ kind, path, run }): [string, number] => {
+function callsByName({ places }: Agent, told: Told): Record<string, number> {
+  const calls = places.inOrder.map(({ kind, path, run }): [string, number] => {
     return [`${kind === "tool" ? "tool" : "module"} ${path.replace(NAME, "$1")}`, run.calls];
   });
   return countsOf(calls, told);

@@ -116,6 +116,6 @@ test("it is clean by its own linter", async () => {
 
 function callsByPath({ places }: Agent): Record<string, number> {
   return Object.fromEntries(
-    [...places.values()].map(({ kind, path, run }) => [`${kind} ${path}`, run.calls]),
+    places.inOrder.map(({ kind, path, run }) => [`${kind} ${path}`, run.calls]),
   );
 }

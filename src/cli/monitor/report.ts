@@ -1,5 +1,6 @@
 /** What `dspy-databricks monitor --for …` says at its end, over everything received during the run. */
-import type { Agent, Place } from "../../live/agents.ts";
+import type { Agent } from "../../live/agents.ts";
+import type { Place } from "../../live/places.ts";
 import type { Tally } from "../../live/tally.ts";
 import type { Monitor } from "../../monitor.ts";
 import { type AlertStateName, subjectName } from "../../signals/alert.ts";
@@ -113,7 +114,7 @@ export function report(
   };
 }
 
-function agentReport({ endpoint, run, placesInOrder, models }: Agent): AgentReport {
+function agentReport({ endpoint, run, places, models }: Agent): AgentReport {
   return {
     endpoint,
     requests: run.calls,
@@ -123,7 +124,7 @@ function agentReport({ endpoint, run, placesInOrder, models }: Agent): AgentRepo
     unpricedModels: [...models.values()]
       .filter((model) => model.run.cost.unpricedCalls > 0)
       .map(({ model }) => model),
-    modules: placesInOrder
+    modules: places.inOrder
       .filter((place) => place.run.calls > 0)
       .map(({ path, pathSource, kind, run: { calls, failed }, run }) => ({
         path,

@@ -1,5 +1,8 @@
 /** The answer of `GET /api/agents/{endpoint}`. */
-import type { Agent, Model, Place, RecentRequest } from "../../live/agents.ts";
+import type { Agent } from "../../live/agents.ts";
+import type { Model } from "../../live/models.ts";
+import type { Place } from "../../live/places.ts";
+import type { RecentRequest } from "../../live/requests.ts";
 import type { Tally } from "../../live/tally.ts";
 import type { Monitor } from "../../monitor.ts";
 import { diagnoseAgent } from "../../rules/diagnose.ts";
@@ -126,7 +129,7 @@ function figures({ slices }: Place | Model, { fromMs, toMs, nowMs }: Range) {
 }
 
 function moduleRows(agent: Agent, range: Range): ModuleRow[] {
-  const rows = agent.placesInOrder
+  const rows = agent.places.inOrder
     .map((place) => ({ place, ...figures(place, range) }))
     .filter(({ calls }) => calls > 0);
   const allMs = rows.reduce((sum, { ownMs }) => sum + ownMs, 0);

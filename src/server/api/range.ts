@@ -1,5 +1,5 @@
 /** The stretch of time that a view shows, and the steps of its charts. */
-import { alignmentMs } from "../../live/agents.ts";
+import { alignmentMs } from "../../live/counted.ts";
 
 export type Range = {
   readonly seconds: number;

@@ -1,7 +1,8 @@
 /** Rows of the JSON API that both views show, read from the monitor's state. */
 
 import type { Change, Component, KeptNotification } from "../../journal-entry.ts";
-import type { Agent, ErrorGroup } from "../../live/agents.ts";
+import type { Agent } from "../../live/agents.ts";
+import type { ErrorGroup } from "../../live/error-groups.ts";
 import type { Tally } from "../../live/tally.ts";
 import type { Monitor } from "../../monitor.ts";
 import { unitOf } from "../../rules/evaluate.ts";

@@ -1,0 +1,50 @@
+/** How calls are counted: in the run of the monitor, and in slices of time for the windows. */
+import type { ModuleCall } from "../signals/request.ts";
+import { FINE_RETAINED_MS, type Sliced, type Slicing } from "./sliced.ts";
+import { type RunTally, Tally } from "./tally.ts";
+
+/** A request that ends later than this after its arrival has a wrong clock: it is in no window. */
+export const CLOCK_AHEAD_MAX_MS = 60_000;
+
+export const agentSlicing: Slicing = { fineSliceMs: 1_000, coarseSliceMs: 60_000 };
+/** There are many more places than agents, so their slices are longer. */
+export const placeSlicing: Slicing = { fineSliceMs: 5_000, coarseSliceMs: 300_000 };
+
+/**
+ * Stretches of time that begin and end at whole multiples of this hold the same
+ * calls for an agent and for its places.
+ */
+export function alignmentMs(fromMs: number, nowMs: number): number {
+  return nowMs - fromMs <= FINE_RETAINED_MS ? placeSlicing.fineSliceMs : placeSlicing.coarseSliceMs;
+}
+
+/** Latencies that one slice keeps one by one; there are very many slices. */
+const SLICE_SAMPLES_MAX = 32;
+
+export function newTally(use: "sum" | "slice"): Tally {
+  return use === "sum" ? new Tally() : new Tally(SLICE_SAMPLES_MAX);
+}
+
+export type Counted = {
+  readonly slices: Sliced<Tally>;
+  /** Since this run of the monitor began, whatever the time of the call. */
+  run: RunTally;
+  /** When a call was last taken; `null` before the first. */
+  lastSeenMs: number | null;
+};
+
+export function count(
+  counted: Counted,
+  timeMs: number,
+  nowMs: number,
+  change: (tally: Tally) => void,
+): void {
+  counted.lastSeenMs = nowMs;
+  change(counted.run);
+  if (timeMs <= nowMs + CLOCK_AHEAD_MAX_MS) counted.slices.add(timeMs, nowMs, change);
+}
+
+/** What a model call adds to the sums of where it was made. */
+export function useOf({ tokens, cost, cache }: ModuleCall) {
+  return { tokens, cost, cacheHits: cache === "unknown" ? null : cache === "hit" ? 1 : 0 };
+}

@@ -1,0 +1,62 @@
+/** The requests of an agent: counted, and the last of them one by one. */
+import type { ClosedTrace } from "../signals/closed-trace.ts";
+import type { ModuleCall, Request } from "../signals/request.ts";
+import { type Counted, count } from "./counted.ts";
+
+/** Requests of one agent that are kept one by one. */
+export const RECENT_MAX = 1_000;
+
+export type RecentRequest = {
+  readonly request: Request;
+  readonly errorType: string | null;
+  /** Where it failed, or where most of its time went. */
+  readonly path: string | null;
+};
+
+type Requested = Counted & {
+  modelVersion: string | null;
+  lastRequestMs: number | null;
+  /** Oldest first. */
+  readonly recent: RecentRequest[];
+};
+
+export function addRequests(
+  agent: Requested,
+  { requests, moduleCalls, errors }: ClosedTrace,
+  nowMs: number,
+): void {
+  const cause = errors.find(({ handled }) => !handled);
+  const slowest = slowestPath(moduleCalls);
+  for (const request of requests) {
+    addRequest(agent, request, nowMs);
+    const failure = request.errorClass ? cause : undefined;
+    const errorType = failure?.type ?? null;
+    agent.recent.push({ request, errorType, path: failure?.path ?? slowest });
+    if (agent.recent.length > RECENT_MAX) agent.recent.shift();
+  }
+}
+
+function addRequest(agent: Requested, request: Request, nowMs: number): void {
+  agent.modelVersion = request.modelVersion ?? agent.modelVersion;
+  // A clock that is ahead does not make a request of tomorrow.
+  agent.lastRequestMs = Math.max(agent.lastRequestMs ?? 0, Math.min(request.timeMs, nowMs));
+  count(agent, request.timeMs, nowMs, (tally) => {
+    tally.addLatency(request.latencyMs);
+    tally.addCacheLatency(request.cache, request.latencyMs);
+    tally.addUse(request);
+    if (request.errorClass) {
+      tally.failed++;
+      tally.addFailed(request.errorClass, 1);
+    }
+  });
+}
+
+function slowestPath(calls: readonly ModuleCall[]): string | null {
+  const ownMs = new Map<string, number>();
+  for (const { path, selfMs } of calls) ownMs.set(path, (ownMs.get(path) ?? 0) + selfMs);
+  let slowest: string | null = null;
+  for (const [path, ms] of ownMs) {
+    if (slowest === null || ms > (ownMs.get(slowest) ?? 0)) slowest = path;
+  }
+  return slowest;
+}
