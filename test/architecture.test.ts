@@ -9,6 +9,8 @@ import { test } from "node:test";
 
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   signals: [],
+  config: ["signals"],
+  "deployment.ts": ["config"],
   databricks: [],
   "databricks.ts": ["databricks"],
   ingest: ["signals"],
@@ -60,6 +62,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   "local-workspace": [],
   cli: [
     "signals",
+    "config",
     "databricks",
     "live",
     "rules",

@@ -5,6 +5,8 @@ import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from "node:fs
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
+import { parse } from "yaml";
+import { readAgentConfig } from "../src/config/agent-config.ts";
 
 const scripts: Record<string, string> = JSON.parse(readFileSync("package.json", "utf8")).scripts;
 
@@ -38,12 +40,22 @@ for (const doc of globSync(["*.md", "docs/**/*.md", "fixtures/telemetry/*.md", "
         assert.ok(tests.includes(`testExamples("${doc}"`), `no test runs the examples of ${doc}`);
         return;
       }
+      if (language === "yaml") {
+        for (const environment of [undefined, ...environmentsOf(block)]) {
+          readAgentConfig(block, { file: doc, environment });
+        }
+        return;
+      }
       // The call that everything in test/peers/live-program.py begins with.
       if (language === "python" && block.includes("instrument()")) return;
       assert.ok(language === "sh", `say in test/docs.test.ts how to run ${language}`);
       for (const command of block.trim().split(/\n| && /)) runsCommand(command);
     });
   }
+}
+
+function environmentsOf(agentYaml: string): string[] {
+  return Object.keys(parse(agentYaml).agent.environments ?? {});
 }
 
 function runsCommand(command: string): void {

@@ -39,7 +39,14 @@ before(() => {
   directory = mkdtempSync(join(tmpdir(), "package-"));
   const built = join(directory, "built");
   run(process.execPath, [compiler, "-p", "tsconfig.build.json", "--outDir", join(built, "dist")]);
-  for (const name of ["package.json", "README.md", "CHANGELOG.md", "LICENSE", "bin"]) {
+  for (const name of [
+    "package.json",
+    "README.md",
+    "CHANGELOG.md",
+    "LICENSE",
+    "bin",
+    "docs/agent.schema.json",
+  ]) {
     cpSync(join(root, name), join(built, name), { recursive: true });
   }
   const answer = run("npm", ["pack", "--json", "--ignore-scripts"], built);
@@ -68,6 +75,7 @@ test("holds what is run and its types, and nothing that is only for us", () => {
     (path) =>
       !/^dist\/.+\.(js|d\.ts)$/.test(path) &&
       !["CHANGELOG.md", "LICENSE", "README.md", "package.json"].includes(path) &&
+      path !== "docs/agent.schema.json" &&
       path !== "bin/dspy-databricks.js",
   );
   assert.deepEqual(outside, []);
@@ -91,7 +99,7 @@ test("every export leads to a file that is in it", () => {
 test("plain JavaScript imports it, by these names", () => {
   writeFileSync(
     join(consumer, "names.js"),
-    `for (const entry of ["monitoring", "databricks"]) {
+    `for (const entry of ["monitoring", "databricks", "deployment"]) {
        const names = Object.keys(await import(\`dspy-databricks-agents/\${entry}\`));
        console.log(entry, names.toSorted().join(" "));
      }`,
@@ -121,6 +129,9 @@ test("plain JavaScript imports it, by these names", () => {
     "nodeHttpMetrics",
     "databricks",
     "DatabricksClient",
+    "deployment",
+    "MonitorError",
+    "loadAgentConfig",
   ]);
 });
 
@@ -187,6 +198,7 @@ for (const [name, options] of Object.entries({
 
 const program = `
 import { DatabricksClient } from "dspy-databricks-agents/databricks";
+import { type AgentConfig, loadAgentConfig } from "dspy-databricks-agents/deployment";
 import {
   type Check, type ComponentHealth, type DashboardData, DashboardIntegration, type ErrorGroup,
   type ErrorPattern, ErrorSeverity, type ErrorSummary, ErrorTracker, type GrafanaDashboard,
@@ -222,10 +234,13 @@ const dashboard = new DashboardIntegration(health, metrics, errors, { client });
 const data: DashboardData = await dashboard.getDashboardData({ timeRangeMinutes: 30 });
 const grafana: GrafanaDashboard = dashboard.generateGrafanaDashboard();
 const ask: typeof fetch = monitorFetch({ metrics, errors });
+const config: AgentConfig = await loadAgentConfig("agent.yaml", { environment: "prod" });
+const endpoint: string = config.deployment.servingEndpoint;
+const p99: number | undefined = config.monitoring.alerts?.thresholds.latencyP99ThresholdMs;
 if (new Error() instanceof MonitorError) throw new Error();
 // @ts-expect-error: there is no such status.
 const wrong: DashboardData["overallStatus"] = "broken";
-export { ask, critical, data, first, grafana, groups, response, summary, wrong };
+export { ask, critical, endpoint, p99, data, first, grafana, groups, response, summary, wrong };
 `;
 
 function run(command: string, args: readonly string[], directory = root): string {

@@ -2,6 +2,8 @@
  * The price book of `--price-book FILE`: JSON of a person's hand, checked down to the
  * field. Its models come into the built-in book, each in place of the built-in one.
  */
+
+import { nearest } from "../../config/nearest.ts";
 import { MonitorError } from "../../monitor-error.ts";
 import {
   type ModelPrices,
@@ -11,7 +13,6 @@ import {
 } from "../../signals/price-book.ts";
 import { builtInPriceBook } from "../../signals/prices.ts";
 import { jsonErrorPlace } from "../json-error-place.ts";
-import { nearest } from "../nearest.ts";
 
 /** Longest file that is read, in characters. */
 export const PRICE_BOOK_LENGTH_MAX = 1_048_576;
