@@ -6,103 +6,31 @@ import assert from "node:assert/strict";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
-import { inspect } from "node:util";
 import { apiPath } from "./api-path.ts";
 import { createDatabricksClient, type DatabricksClient } from "./client.ts";
 import type { SignIn } from "./credentials.ts";
 import { DatabricksError } from "./databricks-error.ts";
 import { Secret } from "./secret.ts";
 import { getServingEndpoint } from "./serving-endpoints.ts";
-import { createTestClock, type TestClock } from "./test-clock.ts";
+import {
+  answer,
+  cut,
+  failure,
+  ok,
+  reset,
+  type Seen,
+  type Setting,
+  TIMEOUT_MS,
+  TOKEN,
+  token,
+  withServer,
+} from "./test-answering-server.ts";
+import { createTestClock } from "./test-clock.ts";
 import { ANSWER_MAX_BYTES } from "./transport.ts";
-
-const TOKEN = "dapi-4f6a1b2c3d-canary";
-const token: SignIn = { kind: "token", token: new Secret(TOKEN) };
-/** Longer than every wait between attempts, so that the clock can tell them apart. */
-const TIMEOUT_MS = 1_000_000;
-
-type Seen = { method: string; url: string; authorization: string | undefined; body: string };
-
-type Setting = {
-  readonly client: DatabricksClient;
-  readonly clock: TestClock;
-  readonly seen: Seen[];
-  readonly host: string;
-};
-
-/** The n-th request gets the n-th answer, and the last one from then on. */
-async function withServer(
-  answers: readonly RequestListener[],
-  use: (setting: Setting) => Promise<void>,
-  {
-    signIn = token,
-    totalTimeoutMs = 2 * TIMEOUT_MS,
-    skipsUpToMs = TIMEOUT_MS - 1,
-  }: { signIn?: SignIn | null; totalTimeoutMs?: number; skipsUpToMs?: number } = {},
-) {
-  const seen: Seen[] = [];
-  const server = createServer((request, response) => {
-    const { method = "", url = "", headers } = request;
-    const call: Seen = { method, url, authorization: headers.authorization, body: "" };
-    const answer = answers[Math.min(seen.push(call), answers.length) - 1];
-    request.on("data", (chunk) => {
-      call.body += chunk;
-    });
-    answer?.(request, response);
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  const clock = createTestClock({ skipsUpToMs });
-  const host = `http://127.0.0.1:${port}`;
-  const client = createDatabricksClient({
-    credentials: { host, signIn, source: "environment" },
-    fetch,
-    clock,
-    random: () => 0.5,
-    timeoutMs: TIMEOUT_MS,
-    totalTimeoutMs,
-  });
-  try {
-    await use({ client, clock, seen, host });
-  } finally {
-    server.closeAllConnections();
-    server.close();
-  }
-}
 
 const path = apiPath`/api/2.0/serving-endpoints`;
 const purpose = "list the serving endpoints";
 const list = (client: DatabricksClient) => client.getJson(path, { purpose });
-
-function answer(
-  status: number,
-  body: unknown,
-  headers: Record<string, string> = {},
-): RequestListener {
-  return (_request, response) => {
-    const type = typeof body === "string" ? "text/html" : "application/json";
-    response.writeHead(status, { "content-type": type, ...headers });
-    response.end(typeof body === "string" ? body : JSON.stringify(body));
-  };
-}
-const ok = answer(200, { endpoints: [] });
-const reset: RequestListener = (request) => request.socket.resetAndDestroy();
-const cut: RequestListener = (_request, response) => {
-  response.writeHead(200, { "content-length": "100" });
-  response.write('{"endpoints": [', () => response.destroy());
-};
-
-/** The error as people see it, with the port taken out, after a look for secrets in all of it. */
-async function failure(promise: Promise<unknown>, { host }: Setting): Promise<string> {
-  const error: unknown = await promise.then(
-    () => assert.fail("should have failed"),
-    (reason: unknown) => reason,
-  );
-  assert.ok(error instanceof DatabricksError, inspect(error));
-  const everything = `${inspect(error, { depth: 20, showHidden: true })}${JSON.stringify(error)}${error.stack}`;
-  assert.doesNotMatch(everything, /canary/);
-  return `${error.code}: ${error.message}\n  Hint: ${error.hint}`.replaceAll(host, "https://dbc");
-}
 
 async function fails(answers: readonly RequestListener[], expected: string, calls = 1) {
   await withServer(answers, async (setting) => {

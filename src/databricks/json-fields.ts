@@ -19,3 +19,37 @@ export function integerOf(value: unknown): number | null {
   const number = typeof value === "string" && /^-?\d{1,15}$/.test(value) ? Number(value) : value;
   return typeof number === "number" && Number.isSafeInteger(number) ? number : null;
 }
+
+/** The digits of an id, which may have more than a number holds. */
+export function idOf(value: unknown): string | null {
+  if (typeof value === "bigint" || Number.isSafeInteger(value)) return String(value);
+  return typeof value === "string" && /^\d{1,20}$/.test(value) ? value : null;
+}
+
+/** Not every fraction is one: `NaN` and infinity are not known. */
+export function numberOf(value: unknown): number | null {
+  return typeof value === "number" && Number.isFinite(value) ? value : null;
+}
+
+/** What is neither is not known. */
+export function flagOf(value: unknown): boolean | null {
+  return typeof value === "boolean" ? value : null;
+}
+
+/** Protobuf's JSON leaves an empty list out, and an entry that is no object tells nothing. */
+export function recordsOf(value: unknown): readonly JsonRecord[] {
+  return Array.isArray(value) ? value.map(recordOf).filter((entry) => entry !== null) : [];
+}
+
+export function textsOf(value: unknown): readonly string[] {
+  return Array.isArray(value) ? value.filter((entry) => typeof entry === "string") : [];
+}
+
+/** Names and texts; other values are left out. */
+export function textMapOf(value: unknown): ReadonlyMap<string, string> {
+  return new Map(
+    Object.entries(recordOf(value) ?? {}).filter(
+      (entry): entry is [string, string] => typeof entry[1] === "string",
+    ),
+  );
+}

@@ -8,7 +8,6 @@ import { type ErrorCode, MonitorError } from "../monitor-error.ts";
 import { createDatabricksClient, type DatabricksClient } from "./client.ts";
 import { isLoopback } from "./credentials.ts";
 import { DatabricksError } from "./databricks-error.ts";
-import type { JsonAnswer } from "./read-answer.ts";
 import { Secret } from "./secret.ts";
 import type { Fetch } from "./transport.ts";
 
@@ -27,26 +26,13 @@ export function createMlflowClient(options: MlflowClientOptions): DatabricksClie
   const { fetch, clock, random } = options;
   const host = addressOf(options);
   const signIn = options.token ? { kind: "token" as const, token: secretOf(options.token) } : null;
-  const client = createDatabricksClient({
+  return createDatabricksClient({
     credentials: { host, signIn, source: "MLFLOW_TRACKING_TOKEN" },
     fetch,
     clock,
     random,
+    inOtherWords: (error) => inMlflowsTerms(error, host),
   });
-  const told = <T>(answer: Promise<T>): Promise<T> =>
-    answer.catch((error) => {
-      throw error instanceof DatabricksError ? inMlflowsTerms(error, host) : error;
-    });
-  const answered = ({ json, unusable }: JsonAnswer): JsonAnswer => ({
-    json,
-    unusable: (what) => inMlflowsTerms(unusable(what), host),
-  });
-  return {
-    ...client,
-    getJson: async (path, call) => answered(await told(client.getJson(path, call))),
-    getText: (path, call) => told(client.getText(path, call)),
-    postJson: async (path, body, call) => answered(await told(client.postJson(path, body, call))),
-  };
 }
 
 function addressOf({ url: text, token }: MlflowClientOptions): string {

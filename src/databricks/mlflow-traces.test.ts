@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { MonitorError } from "../monitor-error.ts";
+import { createExternalLinks } from "./external-links.ts";
 import { createMlflowClient } from "./mlflow-server.ts";
 import {
-  createDownload,
   findExperiment,
   getTraceArtifact,
   getTraces,
@@ -42,7 +42,7 @@ function serverOf(answers: readonly Response[], { token }: { token?: string } = 
     client: createMlflowClient({ ...calls, url: `${HOST}/`, token }),
     download: null,
   };
-  return { server, asked, databricks: { ...server, download: createDownload(calls) } };
+  return { server, asked, databricks: { ...server, download: createExternalLinks(calls).getText } };
 }
 
 test("an experiment by its name", async () => {
@@ -175,7 +175,7 @@ test("a storage that refuses the address", () =>
   check(
     [signed("https://storage.example/a/b?sig=canary"), new Response("", { status: 403 })],
     file,
-    "DATABRICKS_FAILED: cannot read the spans of MLflow trace tr-1: GET /a/b on https://storage.example answered 403\n  Hint: The storage that Databricks keeps traces in refused it: check the network rules between here and it.",
+    "DATABRICKS_FAILED: cannot read the spans of MLflow trace tr-1: GET /a/b on https://storage.example answered 403\n  Hint: The storage behind the workspace refused it: check the network rules between here and it.",
   ));
 
 for (const address of ["http://storage.example/a", "", "file:///etc/passwd"]) {

@@ -5,24 +5,18 @@
  *
  * Source: MLflow 3.17.2, `rest_store.py` and `databricks_artifact_repo.py`.
  */
-import type { Clock } from "../clock.ts";
 import { MonitorError } from "../monitor-error.ts";
 import { apiPath } from "./api-path.ts";
 import type { DatabricksClient } from "./client.ts";
 import { DatabricksError } from "./databricks-error.ts";
-import { recordOf, textOf } from "./json-fields.ts";
-import { createTransport, type Fetch } from "./transport.ts";
+import type { ExternalLinks } from "./external-links.ts";
+import { recordOf, textMapOf, textOf } from "./json-fields.ts";
 
 export type MlflowServer = {
   readonly client: DatabricksClient;
   /** `null` where the server itself hands out what it keeps in files; Databricks signs an address for each. */
-  readonly download: Download | null;
+  readonly download: ExternalLinks["getText"] | null;
 };
-
-export type Download = (
-  address: { readonly url: string; readonly headers: Readonly<Record<string, string>> },
-  options: { readonly purpose: string; readonly signal?: AbortSignal | undefined },
-) => Promise<string>;
 
 export type Experiment = { readonly id: string; readonly name: string };
 
@@ -57,8 +51,6 @@ type Options = { readonly signal?: AbortSignal | undefined };
 export const PAGE_TRACES_MAX = 100;
 /** Most traces that are asked for at once, as MLflow's own client does. */
 export const BATCH_TRACES_MAX = 10;
-const SIGNED_TIMEOUT_MS = 30_000;
-const SIGNED_TOTAL_TIMEOUT_MS = 60_000;
 
 /**
  * Finds an experiment by its name or its id.
@@ -193,49 +185,6 @@ export async function getTraceArtifact(
   );
 }
 
-/** Fetches what an address holds whose signature is its permission; no token goes there. */
-export function createDownload(input: {
-  readonly fetch: Fetch;
-  readonly clock: Clock;
-  readonly random: () => number;
-}): Download {
-  return async ({ url: address, headers }, { purpose, signal }) => {
-    const url = new URL(address);
-    const transport = createTransport({
-      ...input,
-      host: url.origin,
-      timeoutMs: SIGNED_TIMEOUT_MS,
-      totalTimeoutMs: SIGNED_TOTAL_TIMEOUT_MS,
-    });
-    const request = { purpose, method: "GET", path: url.pathname, headers, signal } as const;
-    // The signature stands in the query, which no error quotes.
-    const answer = await transport.send({
-      ...request,
-      query: url.search.slice(1),
-      isIdempotent: true,
-    });
-    if (answer.status === 200) return answer.text;
-    throw new DatabricksError(
-      "DATABRICKS_FAILED",
-      `cannot ${purpose}: GET ${url.pathname} on ${url.origin} answered ${answer.status}`,
-      {
-        hint: "The storage that Databricks keeps traces in refused it: check the network rules between here and it.",
-        call: {
-          method: "GET",
-          path: url.pathname,
-          host: url.origin,
-          status: answer.status,
-          errorCode: null,
-          details: [],
-          requestId: null,
-          retryAfterMs: null,
-          networkCode: null,
-        },
-      },
-    );
-  };
-}
-
 function readPermission(experiment: string): string {
   return `Give the identity CAN READ on the MLflow experiment "${experiment}".`;
 }
@@ -246,8 +195,8 @@ function readTraceInfo(value: unknown): TraceInfo | null {
   const requestTimeMs = Date.parse(textOf(info?.request_time) ?? "");
   if (!info || traceId === null || !Number.isFinite(requestTimeMs)) return null;
 
-  const tags = textsOf(info.tags);
-  const metadata = textsOf(info.trace_metadata);
+  const tags = textMapOf(info.tags);
+  const metadata = textMapOf(info.trace_metadata);
   const state = textOf(info.state);
   const location = tags.get("mlflow.trace.spansLocation");
   return {
@@ -261,14 +210,6 @@ function readTraceInfo(value: unknown): TraceInfo | null {
     tokenUsage: metadata.get("mlflow.trace.tokenUsage") ?? null,
     servedBy: metadata.get("mlflow.databricks.modelServingEndpointName") || null,
   };
-}
-
-function textsOf(value: unknown): ReadonlyMap<string, string> {
-  return new Map(
-    Object.entries(recordOf(value) ?? {}).filter(
-      (entry): entry is [string, string] => typeof entry[1] === "string",
-    ),
-  );
 }
 
 /** `1.511s`, as protobuf writes a duration in JSON. */

@@ -4,6 +4,7 @@
  * HTML or nothing at all.
  */
 import { DatabricksError, type FailedCall, foreignText } from "./databricks-error.ts";
+import { parseExactJson } from "./exact-json.ts";
 import { type JsonRecord, recordOf } from "./json-fields.ts";
 import { type Secret, withoutSecrets } from "./secret.ts";
 import { type HttpAnswer, type HttpRequest, retryAfterMs } from "./transport.ts";
@@ -15,6 +16,7 @@ export type CallContext = {
   readonly secrets: () => readonly Secret[];
   /** What to grant, as a sentence, should the answer be 403. */
   readonly permission?: string | undefined;
+  readonly inOtherWords?: ((error: DatabricksError) => DatabricksError) | undefined;
 };
 
 type Call = { readonly request: HttpRequest; readonly context: CallContext };
@@ -26,22 +28,35 @@ export type JsonAnswer = {
 };
 
 /**
- * 64-bit integers beyond 2^53 lose digits here. No field read so far is that
- * large; an API with such fields (job ids, span times) needs another parser.
+ * Whole numbers beyond 2^53 come as `bigint`.
  *
  * @throws DatabricksError `DATABRICKS_FAILED` when the text is not JSON.
  */
 export function parseJson(answer: HttpAnswer, call: Call): JsonAnswer {
   const unusable = (what: string) => unusableError(what, { answer, call });
   try {
-    return { json: JSON.parse(answer.text), unusable };
+    return { json: parseExactJson(answer.text), unusable };
   } catch {
     // The parser's own error quotes the body, so it goes no further.
     throw unusable(`is ${describe(answer)}, not JSON`);
   }
 }
 
+/** What is wrong with an answer whose body was not read as JSON; `what` reads after "but it". */
+export function unusableAnswer(
+  what: string,
+  answer: Omit<HttpAnswer, "text" | "attempts">,
+  call: Call,
+): DatabricksError {
+  return unusableError(what, { answer: { ...answer, text: "", attempts: 1 }, call });
+}
+
 export function statusError(answer: HttpAnswer, call: Call): DatabricksError {
+  const error = databricksError(answer, call);
+  return call.context.inOtherWords?.(error) ?? error;
+}
+
+function databricksError(answer: HttpAnswer, call: Call): DatabricksError {
   const { request, context } = call;
   const failed = failedCall(answer, call);
   const said = saidMessage(answer);
@@ -88,7 +103,7 @@ function unusableError(
   what: string,
   { answer, call }: { readonly answer: HttpAnswer; readonly call: Call },
 ): DatabricksError {
-  return new DatabricksError(
+  const error = new DatabricksError(
     "DATABRICKS_FAILED",
     `${tried(call)} answered ${answer.status}, but it ${what}`,
     {
@@ -96,6 +111,7 @@ function unusableError(
       call: failedCall(answer, call),
     },
   );
+  return call.context.inOtherWords?.(error) ?? error;
 }
 
 function tried({ request, context }: Call): string {

@@ -1,13 +1,14 @@
 /**
- * Sends one HTTP request to one workspace and brings back the whole answer, or
- * says why there is none. Every wait is bounded: each attempt, all of them
- * together, and the size of the answer. A request is repeated only when doing it
- * twice is harmless. A redirect is never followed, since that would hand the
- * token to whoever it points to.
+ * Sends one HTTP request to one workspace and brings back the answer, whole or as
+ * it comes, or says why there is none. Every wait is bounded: each attempt, all of
+ * them together, and the size of the answer. A request is repeated only when doing
+ * it twice is harmless and its body can be had twice. A redirect is never followed,
+ * since that would hand the token to whoever it points to.
  */
 import type { Clock } from "../clock.ts";
 import type { ErrorCode } from "../monitor-error.ts";
 import { DatabricksError, type FailedCall } from "./databricks-error.ts";
+import { type ByteSource, canBeSentAgain, sizeOf } from "./upload.ts";
 
 /** A list of values is sent as the parameter repeated. Text is sent as it is: who signed it did so byte by byte. */
 export type Query = string | Readonly<Record<string, string | readonly string[]>>;
@@ -15,13 +16,17 @@ export type Query = string | Readonly<Record<string, string | readonly string[]>
 export type HttpRequest = {
   /** What is tried, as it reads after "cannot", such as `list the serving endpoints`. */
   readonly purpose: string;
-  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+  readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
   readonly path: string;
   readonly query?: Query | undefined;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string | undefined;
+  readonly body?: string | ByteSource | undefined;
   /** Whether sending it twice has the effect of sending it once. */
   readonly isIdempotent: boolean;
+  /** Instead of the transport's own. */
+  readonly timeoutMs?: number | undefined;
+  /** Instead of the transport's own. */
+  readonly totalTimeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 };
 
@@ -29,6 +34,23 @@ export type HttpAnswer = {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
+  /** How often it was asked for. */
+  readonly attempts: number;
+};
+
+/** An answer with a good status, while its body is still to come. */
+export type HttpStream = {
+  readonly status: number;
+  readonly headers: Headers;
+  /** To be read once. Leaving the loop closes the connection. */
+  readonly chunks: AsyncIterable<Uint8Array>;
+};
+
+export type StreamLimits = {
+  /** For each wait for the next bytes, while somebody waits for them. */
+  readonly idleTimeoutMs: number;
+  /** Largest body. */
+  readonly maxBytes: number;
 };
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
@@ -56,6 +78,12 @@ export type Transport = {
    * @throws whatever `signal` was aborted with.
    */
   send(request: HttpRequest): Promise<HttpAnswer>;
+  /**
+   * The same for a body that is read as it comes. The deadline of an attempt is
+   * for the head of the answer only; what breaks off after it is not repeated. An
+   * answer with another status than 2xx is brought whole.
+   */
+  open(request: HttpRequest, limits: StreamLimits): Promise<HttpAnswer | HttpStream>;
 };
 
 /** Attempts of an idempotent request, the first included. */
@@ -75,76 +103,212 @@ const RETRY_STATUSES = [429, 503, 504];
 const RETRY_NETWORK_CODES = ["ECONNRESET", "EPIPE", "UND_ERR_SOCKET", "EAI_AGAIN", "TIMEOUT"];
 
 export function createTransport(options: TransportOptions): Transport {
-  return { host: options.host, send: (request) => sendWithRetries(request, options) };
+  return {
+    host: options.host,
+    async send(request) {
+      const answer = await sendWithRetries(request, { options, limits: null });
+      if ("chunks" in answer) throw new Error("a whole answer was asked for");
+      return answer;
+    },
+    open: (request, limits) => sendWithRetries(request, { options, limits }),
+  };
 }
 
-async function sendWithRetries(request: HttpRequest, options: TransportOptions) {
-  const { clock, random, timeoutMs, totalTimeoutMs } = options;
+async function sendWithRetries(
+  request: HttpRequest,
+  call: { readonly options: TransportOptions; readonly limits: StreamLimits | null },
+): Promise<HttpAnswer | HttpStream> {
+  const { host, fetch, clock, random } = call.options;
+  const timeoutMs = request.timeoutMs ?? call.options.timeoutMs;
+  const totalTimeoutMs = request.totalTimeoutMs ?? call.options.totalTimeoutMs;
+  const mayRepeat = request.isIdempotent && canBeSentAgain(request.body);
   const startMs = clock.now();
-  const remainingMs = () => totalTimeoutMs - (clock.now() - startMs);
+  const remainingMs = () => Math.max(0, totalTimeoutMs - (clock.now() - startMs));
 
   for (let attempt = 1; ; attempt++) {
-    const attemptMs = Math.max(0, Math.min(timeoutMs, remainingMs()));
-    const outcome = await sendOnce(request, { ...options, timeoutMs: attemptMs });
+    const attemptMs = Math.min(timeoutMs, remainingMs());
+    const outcome = await sendOnce(request, {
+      host,
+      fetch,
+      clock,
+      attempt,
+      attemptMs,
+      remainingMs,
+      limits: call.limits,
+    });
+    if (outcome.kind === "stream") return outcome.stream;
 
     const waitMs = waitBeforeRetry(outcome, { attempt, random });
-    const mayRetry = request.isIdempotent && attempt < ATTEMPTS_MAX && waitMs !== null;
+    const mayRetry = mayRepeat && attempt < ATTEMPTS_MAX && waitMs !== null;
     if (mayRetry && waitMs < remainingMs()) {
       await wait(waitMs, { clock, signal: request.signal });
       continue;
     }
     if (outcome.kind === "answer") return outcome.answer;
-    throw failure(outcome, {
-      request,
-      host: options.host,
-      attempts: attempt,
-      timeoutMs: attemptMs,
-    });
+    throw failure(outcome, { request, host, attempts: attempt, timeoutMs: attemptMs });
   }
 }
 
 type Outcome =
   | { readonly kind: "answer"; readonly answer: HttpAnswer }
   | { readonly kind: "redirect"; readonly status: number; readonly target: string | null }
-  | { readonly kind: "too-large" }
+  | { readonly kind: "too-large"; readonly maxBytes: number }
   | { readonly kind: "no-answer"; readonly networkCode: string | null };
 
-async function sendOnce(request: HttpRequest, options: TransportOptions): Promise<Outcome> {
+type Attempt = {
+  readonly host: string;
+  readonly fetch: Fetch;
+  readonly clock: Clock;
+  /** From 1. */
+  readonly attempt: number;
+  readonly attemptMs: number;
+  readonly remainingMs: () => number;
+  /** `null` for a whole answer. */
+  readonly limits: StreamLimits | null;
+};
+
+async function sendOnce(
+  request: HttpRequest,
+  { host, fetch, clock, attempt, attemptMs, remainingMs, limits }: Attempt,
+): Promise<Outcome | { readonly kind: "stream"; readonly stream: HttpStream }> {
   const { signal } = request;
   signal?.throwIfAborted();
-
-  const controller = new AbortController();
-  const stop = () => controller.abort();
-  signal?.addEventListener("abort", stop);
-  let isLate = false;
-  const cancelDeadline = options.clock.after(options.timeoutMs, () => {
-    isLate = true;
-    controller.abort();
-  });
-
+  const ending = createEnding({ clock, signal });
+  const upload = bodyOf(request);
+  let isHandedOver = false;
+  ending.afterMs(attemptMs);
   try {
-    const response = await options.fetch(options.host + request.path + queryOf(request), {
+    const response = await fetch(host + request.path + queryOf(request), {
       method: request.method,
-      headers: { ...request.headers },
-      body: request.body ?? null,
+      headers: { ...request.headers, ...upload.headers },
+      ...upload.init,
       redirect: "manual",
-      signal: controller.signal,
+      signal: ending.signal,
     });
-    if (response.status >= 300 && response.status < 400) {
+    const { status, headers } = response;
+    if (status >= 300 && status < 400) {
       await response.body?.cancel();
-      const target = URL.parse(response.headers.get("location") ?? "", options.host);
-      return { kind: "redirect", status: response.status, target: target?.origin ?? null };
+      const target = URL.parse(headers.get("location") ?? "", host);
+      return { kind: "redirect", status, target: target?.origin ?? null };
+    }
+    if (limits && response.ok) {
+      isHandedOver = true;
+      ending.afterMs(Math.min(limits.idleTimeoutMs, remainingMs()));
+      const chunks = chunksOf(response, { request, host, ending, limits, remainingMs });
+      return { kind: "stream", stream: { status, headers, chunks } };
     }
     const text = await readBounded(response);
-    if (text === null) return { kind: "too-large" };
-    return { kind: "answer", answer: { status: response.status, headers: response.headers, text } };
+    if (text === null) return { kind: "too-large", maxBytes: ANSWER_MAX_BYTES };
+    return { kind: "answer", answer: { status, headers, text, attempts: attempt } };
   } catch (error) {
     signal?.throwIfAborted();
-    return { kind: "no-answer", networkCode: isLate ? "TIMEOUT" : networkCodeOf(error) };
+    upload.throwIfUnreadable();
+    return { kind: "no-answer", networkCode: ending.isLate() ? "TIMEOUT" : networkCodeOf(error) };
   } finally {
-    cancelDeadline();
-    signal?.removeEventListener("abort", stop);
+    if (!isHandedOver) ending.release();
   }
+}
+
+/** What can end an attempt: its caller, or a deadline, which is set anew with each call of `afterMs`. */
+function createEnding(input: { readonly clock: Clock; readonly signal: AbortSignal | undefined }) {
+  const controller = new AbortController();
+  const stop = () => controller.abort();
+  let isLate = false;
+  let cancelDeadline = () => {};
+  input.signal?.addEventListener("abort", stop);
+  return {
+    signal: controller.signal,
+    isLate: () => isLate,
+    afterMs(delayMs: number) {
+      cancelDeadline();
+      cancelDeadline = input.clock.after(delayMs, () => {
+        isLate = true;
+        controller.abort();
+      });
+    },
+    never: () => cancelDeadline(),
+    release() {
+      cancelDeadline();
+      input.signal?.removeEventListener("abort", stop);
+    },
+  };
+}
+
+async function* chunksOf(
+  response: Response,
+  {
+    request,
+    host,
+    ending,
+    limits: { idleTimeoutMs, maxBytes },
+    remainingMs,
+  }: {
+    readonly request: HttpRequest;
+    readonly host: string;
+    readonly ending: ReturnType<typeof createEnding>;
+    readonly limits: StreamLimits;
+    readonly remainingMs: () => number;
+  },
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let waitMs = 0;
+  const fail = (outcome: Exclude<Outcome, { kind: "answer" }>) =>
+    failure(outcome, { request, host, attempts: 1, timeoutMs: waitMs });
+  const reader = response.body?.getReader();
+  let sizeBytes = 0;
+  try {
+    for (;;) {
+      waitMs = Math.min(idleTimeoutMs, remainingMs());
+      ending.afterMs(waitMs);
+      const read = await reader?.read().catch((error) => {
+        request.signal?.throwIfAborted();
+        const networkCode = ending.isLate() ? "TIMEOUT" : networkCodeOf(error);
+        throw fail({ kind: "no-answer", networkCode });
+      });
+      // Whoever reads may take as long as it likes over what it has got.
+      ending.never();
+      if (!read || read.done) return;
+      sizeBytes += read.value.byteLength;
+      if (sizeBytes > maxBytes) throw fail({ kind: "too-large", maxBytes });
+      yield read.value;
+    }
+  } finally {
+    ending.release();
+    // An error of the connection has been told already, and a whole body has none to cancel.
+    await reader?.cancel().catch(() => {});
+  }
+}
+
+/** The body as `fetch` takes it. What can't be read here is told as it is, not as a failure of the network. */
+function bodyOf({ body }: HttpRequest): {
+  readonly init: RequestInit;
+  readonly headers: Readonly<Record<string, string>>;
+  throwIfUnreadable(): void;
+} {
+  if (body === undefined || typeof body === "string") {
+    return { init: { body: body ?? null }, headers: {}, throwIfUnreadable: () => {} };
+  }
+  if (body instanceof Uint8Array) {
+    // The cast: `fetch` takes shared memory too, only its type does not.
+    const init = { body: body as Uint8Array<ArrayBuffer> };
+    return { init, headers: {}, throwIfUnreadable: () => {} };
+  }
+  let unreadable: { readonly error: unknown } | null = null;
+  async function* chunks(source: Exclude<ByteSource, Uint8Array>) {
+    try {
+      yield* source.open();
+    } catch (error) {
+      unreadable = { error };
+      throw error;
+    }
+  }
+  return {
+    init: { body: ReadableStream.from(chunks(body)), duplex: "half" },
+    // Otherwise it goes out in chunks without a length, which storage refuses.
+    headers: { "content-length": String(sizeOf(body)) },
+    throwIfUnreadable() {
+      if (unreadable) throw unreadable.error;
+    },
+  };
 }
 
 function queryOf({ query = "" }: HttpRequest): string {
@@ -266,7 +430,7 @@ function explain(
     case "too-large":
       return {
         code: "DATABRICKS_FAILED",
-        what: `answered with more than ${ANSWER_MAX_BYTES / 1024 / 1024} MiB, the most that is read`,
+        what: `answered with more than ${outcome.maxBytes / 1024 / 1024} MiB, the most that is read`,
         hint: "Ask for less at once, or check that the host is a Databricks workspace.",
       };
     case "no-answer": {
@@ -285,11 +449,19 @@ function explainNetwork(
     "Check the network between here and the workspace: firewall, VPN or private link. Behind a proxy, set HTTPS_PROXY and NODE_USE_ENV_PROXY=1.";
   switch (networkCode) {
     case "TIMEOUT":
-      return { what: `gave no whole answer within ${timeoutMs / 1000} s`, hint: route };
+      return {
+        what: `gave no whole answer within ${Number((timeoutMs / 1000).toFixed(1))} s`,
+        hint: route,
+      };
     case "ENOTFOUND":
       return {
         what: `found no such host (ENOTFOUND)`,
         hint: `Check the spelling of ${host}, and that its name can be resolved here.`,
+      };
+    case "UND_ERR_REQ_CONTENT_LENGTH_MISMATCH":
+      return {
+        what: "could not be sent: there is more or less of it than its size says",
+        hint: "Nothing may write to a file while it is uploaded; then try again.",
       };
     case "ECONNREFUSED":
       return {

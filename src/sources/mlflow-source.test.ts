@@ -7,8 +7,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import fc from "fast-check";
+import { createExternalLinks } from "../databricks/external-links.ts";
 import { createMlflowClient } from "../databricks/mlflow-server.ts";
-import { createDownload, PAGE_TRACES_MAX } from "../databricks/mlflow-traces.ts";
+import { PAGE_TRACES_MAX } from "../databricks/mlflow-traces.ts";
 import { createTestClock } from "../databricks/test-clock.ts";
 import { OpenTraces } from "../ingest/otlp/open-traces.ts";
 import { MonitorError } from "../monitor-error.ts";
@@ -143,7 +144,7 @@ function read(traces: Trace[], options: Options = {}) {
   const source = startMlflowSource({
     server: {
       client: createMlflowClient({ ...calls, url: HOST, token: undefined }),
-      download: options.isDatabricks ? createDownload(calls) : null,
+      download: options.isDatabricks ? createExternalLinks(calls).getText : null,
     },
     experiments: ["support", "billing", "search"]
       .slice(0, options.experiments ?? 1)

@@ -2,9 +2,9 @@
 import type { Clock } from "../../clock.ts";
 import { createDatabricksClient, type DatabricksClient } from "../../databricks/client.ts";
 import type { Credentials } from "../../databricks/credentials.ts";
+import { createExternalLinks } from "../../databricks/external-links.ts";
 import { createMlflowClient } from "../../databricks/mlflow-server.ts";
 import {
-  createDownload,
   type Experiment,
   findExperiment,
   type MlflowServer,
@@ -28,7 +28,10 @@ export async function findMlflow(
   const calls = { fetch, clock, random: Math.random };
   const server =
     named === "databricks"
-      ? { client: databricksClient(credentials, calls), download: createDownload(calls) }
+      ? {
+          client: databricksClient(credentials, calls),
+          download: createExternalLinks(calls).getText,
+        }
       : {
           client: createMlflowClient({
             ...calls,
