@@ -46,6 +46,7 @@ export type SpanMessage = {
   spanId: Uint8Array;
   parentSpanId: Uint8Array;
   name: string;
+  kind: number;
   startTimeUnixNano: NanosMessage;
   endTimeUnixNano: NanosMessage;
   attributes: KeyValueMessage[];
@@ -60,7 +61,8 @@ export type KeyValueMessage = {
   value: {
     stringValue?: string;
     boolValue?: boolean;
-    intValue?: { toNumber(): number };
+    /** A number where it is to be encoded, a `Long` after decoding, which `Number` reads. */
+    intValue?: unknown;
     doubleValue?: number;
     value?: "stringValue" | "boolValue" | "intValue" | "doubleValue";
   };

@@ -37,16 +37,18 @@ const benches: readonly Bench[] = [
   { name: "render_counters@10000", run: renderCounters, goals: { "prom-client": 40 } },
   { name: "render_histograms@10000", run: renderHistograms, goals: { "prom-client": 40 } },
   { name: "track_error@5_patterns", run: trackErrors, goals: { scan: 1_000 } },
-  {
-    name: "otlp_to_modules@callback",
-    run: (effort) => ingest("callback", effort),
-    goals: { protobufjs: 5 },
-  },
-  {
-    name: "otlp_to_modules@openinference_litellm",
-    run: (effort) => ingest("openinference_litellm", effort),
-    goals: { protobufjs: 5 },
-  },
+  ...(["callback", "openinference_litellm", "mlflow_otlp"] as const).flatMap((recordings) => [
+    {
+      name: `otlp_to_modules@${recordings}×20`,
+      run: (effort: Effort) => ingest(recordings, "20", effort),
+      goals: { "protobufjs, then": 5 },
+    },
+    {
+      name: `otlp_to_modules@${recordings}`,
+      run: (effort: Effort) => ingest(recordings, "recorded", effort),
+      goals: {},
+    },
+  ]),
   { name: "label_shapes", run: labelShapes, goals: {} },
   { name: "memory", run: memory, goals: {} },
 ];
