@@ -15,10 +15,10 @@ import type { EndpointMetrics } from "./endpoint-metrics.ts";
 import type { Recording } from "./recordings.ts";
 import { replayBody } from "./replay.ts";
 import type { ServedAgent } from "./served-agent.ts";
-import { servedEntityName } from "./serving-endpoints.ts";
 
 export type InvocationOptions = {
   readonly agent: ServedAgent;
+  readonly servedEntity: string;
   readonly metrics: EndpointMetrics;
   readonly clock: Clock;
   /** Takes the telemetry of one request. */
@@ -29,7 +29,7 @@ const NS_PER_MS = 1_000_000n;
 
 /** Answers one request; `body` is what was posted. */
 export async function invoke(body: unknown, options: InvocationOptions): Promise<Response> {
-  const { agent, metrics, clock, sendTelemetry } = options;
+  const { agent, servedEntity, metrics, clock, sendTelemetry } = options;
   const startedMs = clock.now();
   const requestId = randomUUID();
   const input = readInput(body);
@@ -47,7 +47,7 @@ export async function invoke(body: unknown, options: InvocationOptions): Promise
 
   await new Promise<void>((resolve) => clock.after(recording.latencyMs, resolve));
   agent.remember(recording);
-  const response = answerOf(recording, { agent, shape: input.shape, requestId });
+  const response = answerOf(recording, { servedEntity, shape: input.shape, requestId });
   metrics.count({ status: response.status, latencyMs: clock.now() - startedMs });
   const startedNs = BigInt(Math.floor(startedMs)) * NS_PER_MS;
   sendTelemetry(replayBody(recording.otlp, { serviceName: agent.agent, startedNs, randomBytes }));
@@ -80,15 +80,18 @@ function unknownQuestion(agent: ServedAgent): string {
 }
 
 type AnswerOptions = {
-  readonly agent: ServedAgent;
+  readonly servedEntity: string;
   readonly shape: Shape;
   readonly requestId: string;
 };
 
-function answerOf({ outcome }: Recording, { agent, shape, requestId }: AnswerOptions): Response {
+function answerOf(
+  { outcome }: Recording,
+  { servedEntity, shape, requestId }: AnswerOptions,
+): Response {
   const headers = {
     "x-databricks-request-id": requestId,
-    "served-model-name": servedEntityName(agent.agent),
+    "served-model-name": servedEntity,
   };
   if (outcome.kind === "failed") {
     return Response.json(outcome.failure.body, { status: outcome.failure.status, headers });

@@ -5,6 +5,90 @@
  * Source: databricks-sdk-py 0.156.0, `databricks/sdk/service/serving.py`.
  */
 import { createHash } from "node:crypto";
+import { bodyLimit } from "hono/body-limit";
+import type { WorkspaceApi } from "./core/context.ts";
+import { databricksError } from "./databricks-error.ts";
+import { createEndpointMetrics, type EndpointMetrics } from "./endpoint-metrics.ts";
+import { invoke } from "./invocations.ts";
+import { type ServedAgent, serveAgent } from "./served-agent.ts";
+
+/** Largest request, in bytes. Databricks takes 4 MB for agents; a recorded question is far smaller. */
+const REQUEST_MAX_BYTES = 1024 * 1024;
+
+type Endpoint = {
+  readonly agent: ServedAgent;
+  readonly metrics: EndpointMetrics;
+};
+
+export const servingEndpoints: WorkspaceApi = {
+  name: "Serving endpoints",
+  mount(routes, { clock, recordedAgents, processUse, sendTelemetry }) {
+    const createdMs = clock.now();
+    const endpoints = new Map<string, Endpoint>();
+    for (const agent of recordedAgents) {
+      const metrics = createEndpointMetrics({
+        clock,
+        processUse,
+        provisionedConcurrency: PROVISIONED_CONCURRENCY,
+      });
+      endpoints.set(agent.agent, { agent: serveAgent(agent), metrics });
+    }
+
+    routes.get("/api/2.0/serving-endpoints", (c) =>
+      c.json({
+        endpoints: [...endpoints].map(([endpointName]) =>
+          summarizeEndpoint({ endpointName, createdMs }),
+        ),
+      }),
+    );
+
+    routes.get("/api/2.0/serving-endpoints/:name", (c) => {
+      const name = c.req.param("name");
+      if (!endpoints.has(name)) return unknownEndpoint(name);
+      return c.json(describeEndpoint({ endpointName: name, createdMs }));
+    });
+
+    routes.get("/api/2.0/serving-endpoints/:name/metrics", (c) => {
+      const endpoint = endpoints.get(c.req.param("name"));
+      if (!endpoint) return unknownEndpoint(c.req.param("name"));
+      return c.text(endpoint.metrics.prometheusText(), 200, {
+        "content-type": "text/plain; version=0.0.4; charset=utf-8",
+      });
+    });
+
+    routes.post(
+      "/serving-endpoints/:name/invocations",
+      bodyLimit({
+        maxSize: REQUEST_MAX_BYTES,
+        onError: () =>
+          databricksError(
+            "MAX_REQUEST_SIZE_EXCEEDED",
+            `The request is larger than ${REQUEST_MAX_BYTES} bytes.`,
+          ),
+      }),
+      async (c) => {
+        const endpoint = endpoints.get(c.req.param("name"));
+        if (!endpoint) return unknownEndpoint(c.req.param("name"));
+        let body: unknown;
+        try {
+          body = await c.req.json();
+        } catch {
+          return databricksError("MALFORMED_REQUEST", "The body is not JSON.");
+        }
+        return invoke(body, {
+          ...endpoint,
+          servedEntity: servedEntityName(c.req.param("name")),
+          clock,
+          sendTelemetry,
+        });
+      },
+    );
+  },
+};
+
+function unknownEndpoint(name: string): Response {
+  return databricksError("RESOURCE_DOES_NOT_EXIST", `Endpoint with name '${name}' does not exist.`);
+}
 
 export type ServedModel = {
   readonly endpointName: string;

@@ -1,13 +1,16 @@
 /** Models as Unity Catalog describes them, and its refusals. */
 import assert from "node:assert/strict";
-import { test } from "node:test";
-import { unityCatalogModels } from "./unity-catalog-models.ts";
+import { after, test } from "node:test";
+import { createTestClock } from "./test-clock.ts";
+import { openTestWorkspace } from "./test-workspace.ts";
 
 const createdMs = 1_767_225_600_000;
-const models = unityCatalogModels({ endpointNames: ["support-rag"], createdMs });
+const workspace = openTestWorkspace({ clock: createTestClock(createdMs) });
+after(() => workspace.close());
+const BASE = "/api/2.1/unity-catalog/models";
 
 async function check(path: string, expected: { readonly status: number; readonly says: object }) {
-  const response = await models.request(path);
+  const response = await workspace.request(`${BASE}${path}`);
   assert.equal(response.status, expected.status);
   // As it should be; the assertion finds out whether it is.
   const body = (await response.json()) as Record<string, unknown>;
@@ -69,7 +72,7 @@ for (const [what, path, status, says] of [
 }
 
 test("aliases come when they are asked for", async () => {
-  const response = await models.request(`${model}/versions/1?include_aliases=true`);
+  const response = await workspace.request(`${BASE}${model}/versions/1?include_aliases=true`);
   const { aliases } = (await response.json()) as { aliases: Record<string, unknown>[] };
   assert.deepEqual(
     aliases.map(({ alias_name, version_num }) => ({ alias_name, version_num })),

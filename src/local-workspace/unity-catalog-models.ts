@@ -6,14 +6,9 @@
  * of the refusals are assumed; their codes are those that the SDK knows.
  */
 import { createHash } from "node:crypto";
-import { Hono } from "hono";
+import type { WorkspaceApi } from "./core/context.ts";
 import { databricksError } from "./databricks-error.ts";
 import { summarizeEndpoint } from "./serving-endpoints.ts";
-
-export type UnityCatalogModelsOptions = {
-  readonly endpointNames: readonly string[];
-  readonly createdMs: number;
-};
 
 const ALIAS = "champion";
 const CREATOR = "local-workspace@example.com";
@@ -24,49 +19,52 @@ type RegisteredModel = {
   readonly version: number;
 };
 
-/** The routes under `/api/2.1/unity-catalog/models`. */
-export function unityCatalogModels(options: UnityCatalogModelsOptions): Hono {
-  const models = new Map<string, RegisteredModel>();
-  for (const endpointName of options.endpointNames) {
-    const { config } = summarizeEndpoint({ endpointName, createdMs: options.createdMs });
-    for (const { entity_name: fullName, entity_version: version } of config.served_entities) {
-      models.set(fullName, { fullName, version: Number(version) });
-    }
-  }
-  const describe = (model: RegisteredModel, withAliases: boolean) =>
-    describeVersion(model, { createdMs: options.createdMs, withAliases });
+const BASE = "/api/2.1/unity-catalog/models";
 
-  const routes = new Hono();
-  routes.get("/:fullName/versions/:version", (c) => {
-    const { fullName, version } = c.req.param();
-    const model = models.get(fullName);
-    if (!/^\d{1,9}$/.test(version)) {
-      return databricksError("INVALID_PARAMETER_VALUE", `'${version}' is not a model version.`);
+export const unityCatalogModels: WorkspaceApi = {
+  name: "Unity Catalog: models",
+  mount(routes, { clock, recordedAgents }) {
+    const createdMs = clock.now();
+    const models = new Map<string, RegisteredModel>();
+    for (const endpointName of recordedAgents.map(({ agent }) => agent)) {
+      const { config } = summarizeEndpoint({ endpointName, createdMs });
+      for (const { entity_name: fullName, entity_version: version } of config.served_entities) {
+        models.set(fullName, { fullName, version: Number(version) });
+      }
     }
-    if (!model) return unknownModel(fullName);
-    if (Number(version) !== model.version) {
-      return databricksError(
-        "RESOURCE_DOES_NOT_EXIST",
-        `Version ${version} of model '${fullName}' does not exist.`,
-      );
-    }
-    return c.json(describe(model, c.req.query("include_aliases") === "true"));
-  });
+    const describe = (model: RegisteredModel, withAliases: boolean) =>
+      describeVersion(model, { createdMs, withAliases });
 
-  routes.get("/:fullName/aliases/:alias", (c) => {
-    const { fullName, alias } = c.req.param();
-    const model = models.get(fullName);
-    if (!model) return unknownModel(fullName);
-    if (alias.toLowerCase() !== ALIAS) {
-      return databricksError(
-        "RESOURCE_DOES_NOT_EXIST",
-        `Alias '${alias}' of model '${fullName}' does not exist.`,
-      );
-    }
-    return c.json(describe(model, c.req.query("include_aliases") === "true"));
-  });
-  return routes;
-}
+    routes.get(`${BASE}/:fullName/versions/:version`, (c) => {
+      const { fullName, version } = c.req.param();
+      const model = models.get(fullName);
+      if (!/^\d{1,9}$/.test(version)) {
+        return databricksError("INVALID_PARAMETER_VALUE", `'${version}' is not a model version.`);
+      }
+      if (!model) return unknownModel(fullName);
+      if (Number(version) !== model.version) {
+        return databricksError(
+          "RESOURCE_DOES_NOT_EXIST",
+          `Version ${version} of model '${fullName}' does not exist.`,
+        );
+      }
+      return c.json(describe(model, c.req.query("include_aliases") === "true"));
+    });
+
+    routes.get(`${BASE}/:fullName/aliases/:alias`, (c) => {
+      const { fullName, alias } = c.req.param();
+      const model = models.get(fullName);
+      if (!model) return unknownModel(fullName);
+      if (alias.toLowerCase() !== ALIAS) {
+        return databricksError(
+          "RESOURCE_DOES_NOT_EXIST",
+          `Alias '${alias}' of model '${fullName}' does not exist.`,
+        );
+      }
+      return c.json(describe(model, c.req.query("include_aliases") === "true"));
+    });
+  },
+};
 
 function describeVersion(
   { fullName, version }: RegisteredModel,

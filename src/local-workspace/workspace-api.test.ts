@@ -1,25 +1,20 @@
 /** The local workspace answers as Databricks does, and refuses as it does. */
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { type Recording, readRecordings } from "./recordings.ts";
-import { createTestClock } from "./test-clock.ts";
-import { createWorkspaceApi } from "./workspace-api.ts";
+import { openTestWorkspace, ADMIN_TOKEN as TOKEN } from "./test-workspace.ts";
 
-const TOKEN = "dapi-test";
 const agents = readRecordings();
 const recordings = agents.flatMap((agent) => agent.recordings);
 
+const opened: { close(): Promise<void> }[] = [];
+after(() => Promise.all(opened.map((workspace) => workspace.close())));
+
 function start() {
-  const clock = createTestClock();
-  const telemetry: Uint8Array[] = [];
-  const api = createWorkspaceApi({
-    token: TOKEN,
-    clock,
-    agents,
-    processUse: () => null,
-    sendTelemetry: (body) => telemetry.push(body),
-  });
-  return { api, clock, telemetry };
+  const workspace = openTestWorkspace();
+  opened.push(workspace);
+  const { clock, telemetry, request } = workspace;
+  return { api: { request }, clock, telemetry };
 }
 
 // The answers as they should be; the assertions find out whether they are.
@@ -49,7 +44,7 @@ async function checkRefusal(
   const { api } = start();
   const response = await api.request(path, {
     method,
-    headers: authorization === null ? {} : { authorization },
+    headers: { authorization: authorization ?? "" },
     ...(body === undefined ? {} : { body }),
   });
   const refusal = (await response.json()) as RefusalBody;

@@ -1,7 +1,10 @@
 /** The workspace as callers and the monitor meet it: over HTTP, on loopback. */
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import type { Clock } from "./clock.ts";
 import { readRecordings } from "./recordings.ts";
@@ -87,5 +90,132 @@ test("a port that is in use is an error", async () => {
     });
   } finally {
     await workspace.close();
+  }
+});
+
+const LIST = "/api/2.0/serving-endpoints";
+const bearer = (token: string) => ({ headers: { authorization: `Bearer ${token}` } });
+
+test("faults break the call that they name, and no other", async () => {
+  const { url, token, faults, calls, close } = await startLocalWorkspace({
+    otlpUrl: null,
+    clock: hurried,
+  });
+  try {
+    const list = () => fetch(url + LIST, bearer(token));
+    const broken = (error: Error) => /fetch failed|terminated/.test(error.message);
+    faults.add({
+      path: LIST,
+      nth: 2,
+      kind: "answer",
+      status: 429,
+      errorCode: "REQUEST_LIMIT_EXCEEDED",
+      retryAfterS: 7,
+    });
+    assert.equal((await list()).status, 200);
+    const limited = await list();
+    assert.equal(`${limited.status} ${limited.headers.get("retry-after")}`, "429 7");
+
+    faults.add({ path: LIST, kind: "reset" });
+    await assert.rejects(list(), broken);
+    faults.add({ path: LIST, kind: "truncate" });
+    await assert.rejects(async () => (await list()).text(), broken);
+    faults.add({ path: LIST, kind: "hang" });
+    const hanging = list().then(
+      () => "answered",
+      () => "ended",
+    );
+    // The next one is answered while that one hangs.
+    while (calls().length < 5) await new Promise(setImmediate);
+    assert.equal((await list()).status, 200);
+    assert.deepEqual(
+      calls().map(({ status }) => status),
+      [200, 429, null, null, null, 200],
+    );
+    await close();
+    assert.equal(await hanging, "ended");
+  } finally {
+    await close();
+  }
+});
+
+test("the calls are kept with who called, and without the token", async () => {
+  const workspace = await startLocalWorkspace({
+    otlpUrl: null,
+    clock: hurried,
+    principals: { ann: "secret-of-ann" },
+  });
+  try {
+    await fetch(`${workspace.url}${LIST}/a%2Fb?x=1`, {
+      ...bearer("secret-of-ann"),
+      method: "PATCH",
+      body: '{"n":1}',
+    });
+    const [call = assert.fail()] = workspace.calls();
+    assert.deepEqual(call, {
+      method: "PATCH",
+      path: `${LIST}/a%2Fb`,
+      query: { x: "1" },
+      body: { n: 1 },
+      principal: "ann",
+      userAgent: "node",
+      status: 501,
+    });
+    assert.ok(!JSON.stringify(workspace.calls()).includes("secret-of-ann"));
+  } finally {
+    await workspace.close();
+  }
+});
+
+test("a principal trades its id and secret for a token that expires after an hour", async () => {
+  let nowMs = 1_800_000_000_000;
+  const workspace = await startLocalWorkspace({
+    otlpUrl: null,
+    clock: { ...hurried, now: () => nowMs },
+    principals: { deployer: "secret" },
+  });
+  const ask = (secret: string) =>
+    fetch(`${workspace.url}/oidc/v1/token`, {
+      method: "POST",
+      headers: { authorization: `Basic ${btoa(`deployer:${secret}`)}` },
+      body: new URLSearchParams({ grant_type: "client_credentials", scope: "all-apis" }),
+    });
+  try {
+    assert.equal((await ask("wrong")).status, 401);
+    const { access_token, ...rest } = (await (await ask("secret")).json()) as {
+      access_token: string;
+    };
+    assert.deepEqual(rest, { scope: "all-apis", token_type: "Bearer", expires_in: 3600 });
+    const list = async () => (await fetch(workspace.url + LIST, bearer(access_token))).status;
+    assert.equal(await list(), 200);
+    nowMs += 3600 * 1000;
+    assert.equal(await list(), 401);
+  } finally {
+    await workspace.close();
+  }
+});
+
+test("what the workspace keeps in a directory is there for the next one, and only for one", async () => {
+  const dataDirectory = mkdtempSync(join(tmpdir(), "workspace-"));
+  const options = { otlpUrl: null, clock: hurried, dataDirectory, token: "t" };
+  try {
+    const first = await startLocalWorkspace({ ...options, principals: { ann: "a" } });
+    await assert.rejects(startLocalWorkspace(options), /locked/);
+    const issued = await fetch(`${first.url}/oidc/v1/token`, {
+      method: "POST",
+      body: new URLSearchParams({
+        grant_type: "client_credentials",
+        client_id: "ann",
+        client_secret: "a",
+      }),
+    });
+    const { access_token } = (await issued.json()) as { access_token: string };
+    await first.close();
+
+    const second = await startLocalWorkspace({ ...options, principals: { ann: "a" } });
+    assert.equal((await fetch(second.url + LIST, bearer(access_token))).status, 200);
+    await second.close();
+  } finally {
+    rmSync(dataDirectory, { recursive: true, force: true });
   }
 });

@@ -7,7 +7,12 @@
 import { randomBytes } from "node:crypto";
 import type { AddressInfo } from "node:net";
 import { serve } from "@hono/node-server";
+import { ADMIN_NAME } from "./access/principals.ts";
 import type { Clock } from "./clock.ts";
+import { type Call, createCallLog } from "./core/call-log.ts";
+import type { Timing } from "./core/context.ts";
+import { createFaults, type Faults } from "./core/faults.ts";
+import { openContext } from "./core/open-context.ts";
 import { createOtlpSender, type OtlpCounts } from "./otlp-sender.ts";
 import { measureProcessUse } from "./process-use.ts";
 import { readRecordings } from "./recordings.ts";
@@ -16,8 +21,14 @@ import { createWorkspaceApi } from "./workspace-api.ts";
 export type LocalWorkspaceOptions = {
   /** A free one when it is left out. */
   readonly port?: number;
-  /** What callers must bear. A random one when it is left out. */
+  /** The admin's. A random one when it is left out. */
   readonly token?: string;
+  /** Further callers, by name: users or service principals, who may do what they are granted. */
+  readonly principals?: Readonly<Record<string, string>>;
+  /** What the workspace holds is kept there. A temporary directory when it is left out. */
+  readonly dataDirectory?: string;
+  /** A Python with mlflow and dspy, to serve models. Without one, only the examples answer. */
+  readonly python?: string;
   /** The monitor that the agents report to, its address or that of its `/v1/traces`; `null`: to nobody. */
   readonly otlpUrl: string | null;
   /** Sent with the telemetry, such as `authorization`. */
@@ -31,6 +42,12 @@ export type LocalWorkspace = {
   /** On loopback, such as `http://127.0.0.1:41234`. */
   readonly url: string;
   readonly token: string;
+  /** What goes wrong on purpose. */
+  readonly faults: Pick<Faults, "add" | "clear">;
+  /** How long things take; may be changed at any time. */
+  readonly timing: Timing;
+  /** The last requests, oldest first, without their tokens. */
+  calls(): readonly Call[];
   /** What became of the agents' telemetry so far. */
   telemetry(): OtlpCounts;
   close(): Promise<void>;
@@ -46,60 +63,63 @@ export async function startLocalWorkspace(options: LocalWorkspaceOptions): Promi
       ? null
       : createOtlpSender({ url: otlpUrl, headers: otlpHeaders, clock, onFirstDrop });
   const processUse = measureProcessUse(clock);
-  const waits = cancellable(clock);
-  const api = createWorkspaceApi({
-    token,
-    clock: waits.clock,
-    agents: readRecordings(),
+  let url = "";
+  const { context, close: closeContext } = openContext({
+    dataDirectory: options.dataDirectory ?? null,
+    tokens: [
+      { name: ADMIN_NAME, token, isAdmin: true },
+      ...Object.entries(options.principals ?? {}).map(([name, each]) => ({
+        name,
+        token: each,
+        isAdmin: false,
+      })),
+    ],
+    clock,
+    python: options.python ?? null,
+    recordedAgents: readRecordings(),
     processUse: processUse.last,
     sendTelemetry: (body) => sender?.send(body),
+    url: () => url,
   });
+  const faults = createFaults();
+  const callLog = createCallLog();
+  const api = createWorkspaceApi({ context, faults, callLog });
   const server = serve({ fetch: api.fetch, hostname: "127.0.0.1", port });
-  await new Promise<void>((resolve, reject) => {
-    server.once("listening", resolve);
-    server.once("error", reject);
-  });
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once("listening", resolve);
+      server.once("error", reject);
+    });
+  } catch (error) {
+    processUse.close();
+    sender?.close();
+    await closeContext();
+    throw error;
+  }
+  // The address of a server that listens on TCP is an AddressInfo.
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+
+  async function close(): Promise<void> {
+    processUse.close();
+    sender?.close();
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    // Only an HTTP/2 server lacks it, and this is none.
+    if ("closeAllConnections" in server) server.closeAllConnections();
+    await closed;
+    await closeContext();
+  }
+  let closing: Promise<void> | null = null;
 
   return {
-    // The address of a server that listens on TCP is an AddressInfo.
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url,
     token,
+    faults,
+    timing: context.timing,
+    calls: callLog.calls,
     telemetry: () => sender?.counts() ?? { sent: 0, dropped: 0, queued: 0 },
     close() {
-      processUse.close();
-      waits.cancel();
-      sender?.close();
-      return new Promise((resolve) => {
-        server.close(() => resolve());
-        // Only an HTTP/2 server lacks it, and this is none.
-        if ("closeAllConnections" in server) server.closeAllConnections();
-      });
-    },
-  };
-}
-
-/** Answers that are still waited for must not keep the process alive. */
-function cancellable(clock: Clock): { readonly clock: Clock; cancel(): void } {
-  const cancels = new Set<() => void>();
-  return {
-    clock: {
-      now: () => clock.now(),
-      every: (intervalMs, run) => clock.every(intervalMs, run),
-      after(delayMs, run) {
-        const cancelRun = clock.after(delayMs, () => {
-          cancels.delete(cancel);
-          run();
-        });
-        const cancel = () => {
-          cancels.delete(cancel);
-          cancelRun();
-        };
-        cancels.add(cancel);
-        return cancel;
-      },
-    },
-    cancel() {
-      for (const cancel of cancels) cancel();
+      closing ??= close();
+      return closing;
     },
   };
 }
