@@ -104,7 +104,11 @@ class Rollup {
   samples(): Samples {
     const samples: Samples = new Map();
     for (const { places, models } of this.#agents.all()) {
-      for (const [key, { run }] of [...places, ...models]) {
+      const counted = [
+        ...places.inOrder.map(({ kind, path, run }) => ({ key: `${kind} ${path}`, run })),
+        ...[...models.values()].map(({ model, run }) => ({ key: `model ${model}`, run })),
+      ];
+      for (const { key, run } of counted) {
         samples.set(`${key} calls`, run.calls);
         samples.set(`${key} failed`, run.failed);
         samples.set(`${key} latency`, run.latencyMs.sum);
