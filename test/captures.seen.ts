@@ -51,10 +51,13 @@ export function totals({ state }: Monitor): ExpectedTotals {
 }
 
 function callsOf(agents: readonly Agent[], kind: Place["kind"]): Record<string, number> {
-  const places = agents.flatMap(({ places }) => places.inOrder);
-  return Object.fromEntries(
-    places.filter((place) => place.kind === kind).map(({ path, run }) => [path, run.calls]),
-  );
+  const calls: Record<string, number> = {};
+  for (const { places } of agents) {
+    for (const place of places.inOrder) {
+      if (place.kind === kind) calls[place.path] = (calls[place.path] ?? 0) + place.run.calls;
+    }
+  }
+  return calls;
 }
 
 function errorsOf({ last, run }: ErrorGroup): ExpectedTotals["errors"] {

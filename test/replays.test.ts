@@ -141,7 +141,12 @@ function figuresOf({ endpoint, conventions, run, places, models, groups, recent 
     endpoint,
     conventions: [...conventions].sort(),
     run: tallyOf(run),
-    places: sorted(places.inOrder.map(({ kind, path, run }) => [`${kind} ${path}`, tallyOf(run)])),
+    places: sorted(
+      places.inOrder.map(({ kind, program, path, run }) => [
+        `${kind} ${program} ${path}`,
+        tallyOf(run),
+      ]),
+    ),
     models: sorted([...models.entries()].map(([key, model]) => [key, tallyOf(model.run)])),
     groups: sorted(
       [...groups.entries()].map(

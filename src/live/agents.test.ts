@@ -88,6 +88,20 @@ test("a place stands inside its caller, also where a name recurs", () => {
   );
 });
 
+test("a path of one program is another place than that of another", () => {
+  const program = (name: string): Branch => ({
+    name: `${name}.forward`,
+    path: "self",
+    program: name,
+    inside: [{ path: "self.generate", program: name, inside: [lm] }],
+  });
+  const { places } = agentAfter(program("Rag"), program("Triage"), program("Rag"));
+  assert.deepEqual(
+    places.inOrder.map(({ program, path, run }) => `${program} ${path} ×${run.calls}`),
+    ["Rag self ×2", "Rag self.generate ×2", "Triage self ×1", "Triage self.generate ×1"],
+  );
+});
+
 test("own time of all places is the time of the requests", () => {
   const agent = agentAfter(told, told);
   const ownMs = agent.places.inOrder.reduce((sum, { run }) => sum + run.ownMs, 0);

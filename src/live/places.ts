@@ -18,6 +18,8 @@ export type PlaceKind = "module" | "tool" | "retriever";
 
 /** A module, tool or retriever of an agent. */
 export type Place = {
+  /** The class of the DSPy program: several under one endpoint have a `self` each. */
+  readonly program: string;
   readonly path: string;
   readonly pathSource: PathSource;
   readonly kind: PlaceKind;
@@ -93,10 +95,11 @@ export class Places {
     const key = keyOf(call);
     const known = this.#kept.get(key);
     if (known) return known;
-    if (!this.#kept.hasRoom && call.path !== "other") {
-      return this.#placeOf({ path: "other", pathSource: "span", kind: "module" }, undefined);
+    if (!this.#kept.hasRoom && call !== theRest) {
+      return this.#placeOf(theRest, undefined);
     }
     const place = this.#kept.add(key, {
+      program: call.program,
       path: call.path,
       pathSource: call.pathSource,
       kind: call.kind,
@@ -114,10 +117,13 @@ export class Places {
   }
 }
 
-type PlacedCall = Pick<ModuleCall, "path" | "pathSource"> & { readonly kind: PlaceKind };
+type PlacedCall = Pick<Place, "program" | "path" | "pathSource" | "kind">;
 
-function keyOf({ kind, path }: Pick<Place, "kind" | "path">): string {
-  return `${kind} ${path}`;
+/** What is beyond the bound. */
+const theRest: PlacedCall = { program: "other", path: "other", pathSource: "span", kind: "module" };
+
+function keyOf({ kind, program, path }: Pick<Place, "kind" | "program" | "path">): string {
+  return `${kind} ${program} ${path}`;
 }
 
 function isPlace(kind: ModuleCall["kind"]): kind is PlaceKind {

@@ -10,12 +10,14 @@ export type AgentWindow = {
   readonly p99Ms: number | null;
   readonly meanMs: number | null;
   readonly modules: readonly {
+    readonly program: string;
     readonly path: string;
     readonly calls: number;
     readonly selfMs: number;
     readonly lmMs: number;
   }[];
   readonly errors: readonly {
+    readonly program: string;
     readonly path: string;
     readonly type: string;
     readonly errorClass: string;
@@ -47,15 +49,15 @@ export function windowOf(
     p99Ms: percentiles?.p99 ?? null,
     meanMs: requests.latencyMs.mean(),
     modules: agent.places.inOrder
-      .map(({ path, slices }) => {
+      .map(({ program, path, slices }) => {
         const { calls, ownMs, lmMs } = slices.over(fromMs, toMs, nowMs);
-        return { path, calls, selfMs: ownMs, lmMs };
+        return { program, path, calls, selfMs: ownMs, lmMs };
       })
       .filter(({ calls }) => calls > 0),
     errors: [...agent.groups.values()]
-      .map(({ last: { path, type, errorClass }, slices }) => {
+      .map(({ last: { program, path, type, errorClass }, slices }) => {
         const { count, handled } = slices.over(fromMs, toMs, nowMs);
-        return { path, type, errorClass, count: count - handled };
+        return { program, path, type, errorClass, count: count - handled };
       })
       .filter(({ count }) => count > 0),
   };

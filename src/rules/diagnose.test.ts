@@ -19,7 +19,7 @@ const MINUTE_MS = 60_000;
 const nowMs = Date.UTC(2025, 5, 3, 14, 8);
 const options = { nowMs, formatTime: (ms: number) => new Date(ms).toISOString().slice(11, 16) };
 
-/** `path calls selfMs lmMs`, summed over the window. */
+/** `path calls selfMs lmMs`, summed over the window; `program:path` where there are several. */
 type ModuleText = string;
 /** `count type path class`. */
 type ErrorText = string;
@@ -41,14 +41,20 @@ function windowOf(part: {
     p99Ms,
     meanMs,
     modules: (part.modules ?? []).map((text) => {
-      const [path = "", calls, selfMs, lmMs] = text.split(" ");
-      return { path, calls: Number(calls), selfMs: Number(selfMs), lmMs: Number(lmMs) };
+      const [place = "", calls, selfMs, lmMs] = text.split(" ");
+      const numbers = { calls: Number(calls), selfMs: Number(selfMs), lmMs: Number(lmMs) };
+      return { ...placeOf(place), ...numbers };
     }),
     errors: (part.errors ?? []).map((text) => {
-      const [count, type = "", path = "", errorClass = ""] = text.split(" ");
-      return { count: Number(count), type, path, errorClass };
+      const [count, type = "", place = "", errorClass = ""] = text.split(" ");
+      return { count: Number(count), type, ...placeOf(place), errorClass };
     }),
   };
+}
+
+function placeOf(text: string) {
+  const [path = "", program = "RagQA"] = text.split(":").reverse();
+  return { program, path };
 }
 
 function breach(
@@ -158,6 +164,24 @@ const rows: readonly (readonly [string, readonly AgentReading[], string])[] = [
       ]),
     ],
     `${SLOW} All of the added time is in \`self.check\` (it was not called before).`,
+  ],
+  [
+    "two programs have a module with the same path, and one of them became slow",
+    [
+      agent("support-agent", {
+        now: windowOf({
+          meanMs: 4200,
+          p99Ms: 4200,
+          modules: ["Rag:self.rewrite 100 300000 290000", "Triage:self.rewrite 100 45000 40000"],
+        }),
+        before: windowOf({
+          meanMs: 600,
+          modules: ["Rag:self.rewrite 100 15000 10000", "Triage:self.rewrite 100 45000 40000"],
+        }),
+        breaches: [breach("latency_p99", 4200)],
+      }),
+    ],
+    `${SLOW} 79 % of the added time is in \`self.rewrite\` of Rag (model calls wait 2.9 s instead of 0.1 s).`,
   ],
   [
     "two modules share the blame",

@@ -2,7 +2,8 @@
 
 import { CAUSE_SHARE_MIN } from "./explain-latency.ts";
 import { formatCount } from "./format-quantity.ts";
-import { code, plainName } from "./plain-text.ts";
+import { placeNames } from "./place-names.ts";
+import { plainName } from "./plain-text.ts";
 import type { ErrorCount, Window } from "./window.ts";
 
 /** Causes that are listed when no single one explains half. */
@@ -17,23 +18,26 @@ export function explainFailures({ failed, errors }: Window): string {
     return failed > 0 ? "Its telemetry does not say what they failed of." : "";
 
   const total = Math.max(failed, countAll(known));
-  const byPlace = causes(known, ({ type, path, errorClass }) => `${type}\n${path}\n${errorClass}`);
+  const name = placeNames(known);
+  const byPlace = causes(
+    known,
+    ({ type, program, path, errorClass }) => `${type}\n${program}\n${path}\n${errorClass}`,
+  );
   const byType = causes(known, ({ type, errorClass }) => `${type}\n${errorClass}`);
 
   for (const [largest] of [byPlace, byType]) {
     const first = largest?.errors[0];
     if (largest === undefined || first === undefined) continue;
     if (largest.count < total * CAUSE_SHARE_MIN) continue;
-    const places = new Set(largest.errors.map(({ path }) => path));
-    const where =
-      places.size > 1 ? `in ${formatCount(places.size)} places` : `in ${code(first.path)}`;
+    const places = new Set(largest.errors.map(name));
+    const where = places.size > 1 ? `in ${formatCount(places.size)} places` : `in ${name(first)}`;
     return `${ofFailures(largest.count, total)} ${plainName(first.type)} ${where} (${plainName(first.errorClass)}).`;
   }
 
   const listed = byPlace
     .slice(0, LISTED_MAX)
     .map(({ errors: [first], count }) =>
-      first ? `${formatCount(count)} ${plainName(first.type)} in ${code(first.path)}` : "",
+      first ? `${formatCount(count)} ${plainName(first.type)} in ${name(first)}` : "",
     );
   return `No single cause: of ${formatCount(total)} failures ${listed.join(", ")}.`;
 }

@@ -5,7 +5,7 @@
  * explains at least half.
  */
 import { formatDurationMs, formatDurationsMs, formatPercent } from "./format-quantity.ts";
-import { code } from "./plain-text.ts";
+import { placeNames } from "./place-names.ts";
 import type { Window } from "./window.ts";
 
 /** A place that explains at least this share is named as the cause. */
@@ -22,6 +22,7 @@ const LISTED_MAX = 3;
 
 /** What one module costs an average request. */
 type Cost = {
+  readonly program: string;
   readonly path: string;
   readonly calls: number;
   readonly ownMs: number;
@@ -36,11 +37,12 @@ export function explainLatency(now: Window, before: Window | null): string {
       ? "Its telemetry names no modules, so where the time goes is not known."
       : "";
   }
+  const name = placeNames(now.modules);
   const costsBefore = before && before.requests >= BASELINE_REQUESTS_MIN ? costs(before) : null;
   if (!before || !costsBefore || costsBefore.size === 0) return whereTimeGoes(now, costsNow);
 
   const added = [...costsNow.values()].map((cost) => {
-    const was = costsBefore.get(cost.path) ?? null;
+    const was = costsBefore.get(keyOf(cost)) ?? null;
     return { now: cost, was, addedMs: cost.ownMs - (was?.ownMs ?? 0) };
   });
   const slower = added.filter(({ addedMs }) => addedMs > 0).sort((a, b) => b.addedMs - a.addedMs);
@@ -63,9 +65,9 @@ export function explainLatency(now: Window, before: Window | null): string {
   if (largest === undefined) return "The added time is in none of its modules.";
   const share = largest.addedMs / totalMs;
   if (share >= CAUSE_SHARE_MIN) {
-    return `${shareText(share)} of the added time is in ${code(largest.now.path)} (${why(largest.now, largest.was)}).`;
+    return `${shareText(share)} of the added time is in ${name(largest.now)} (${why(largest.now, largest.was)}).`;
   }
-  const shares = slower.map(({ now: { path }, addedMs }) => ({ path, share: addedMs / totalMs }));
+  const shares = slower.map(({ now, addedMs }) => ({ place: name(now), share: addedMs / totalMs }));
   return `The added time has no single cause: ${list(shares)}.`;
 }
 
@@ -91,6 +93,7 @@ function why(now: Cost, was: Cost | null): string {
 }
 
 function whereTimeGoes(now: Window, costsNow: ReadonlyMap<string, Cost>): string {
+  const name = placeNames(now.modules);
   const ranked = [...costsNow.values()].sort((a, b) => b.ownMs - a.ownMs);
   const totalMs = Math.max(now.meanMs ?? 0, sum(ranked));
   const [largest] = ranked;
@@ -101,21 +104,23 @@ function whereTimeGoes(now: Window, costsNow: ReadonlyMap<string, Cost>): string
     const isModel = largest.lmMs >= largest.ownMs * CAUSE_SHARE_MIN;
     const perCall = formatDurationMs((isModel ? largest.lmMs : largest.ownMs) / largest.calls);
     const what = isModel ? `model calls wait ${perCall}` : `a call takes ${perCall}`;
-    return `${shareText(share)} of the time is in ${code(largest.path)} (${what}).`;
+    return `${shareText(share)} of the time is in ${name(largest)} (${what}).`;
   }
   return `No single place takes most of the time: ${list(
-    ranked.map(({ path, ownMs }) => ({ path, share: ownMs / totalMs })),
+    ranked.map((cost) => ({ place: name(cost), share: cost.ownMs / totalMs })),
   )}.`;
 }
 
 function costs({ requests, modules }: Window): ReadonlyMap<string, Cost> {
-  const byPath = new Map<string, Cost>();
-  if (!(requests > 0)) return byPath;
-  for (const { path, calls, selfMs, lmMs } of modules) {
+  const byPlace = new Map<string, Cost>();
+  if (!(requests > 0)) return byPlace;
+  for (const { program, path, calls, selfMs, lmMs } of modules) {
     if (![calls, selfMs, lmMs].every((number) => Number.isFinite(number) && number >= 0)) continue;
     if (calls === 0) continue;
-    const was = byPath.get(path);
-    byPath.set(path, {
+    const key = keyOf({ program, path });
+    const was = byPlace.get(key);
+    byPlace.set(key, {
+      program,
       path,
       calls: (was?.calls ?? 0) + calls / requests,
       // Model calls that ran side by side can add up to more than the module took.
@@ -123,7 +128,11 @@ function costs({ requests, modules }: Window): ReadonlyMap<string, Cost> {
       lmMs: (was?.lmMs ?? 0) + Math.min(lmMs, selfMs) / requests,
     });
   }
-  return byPath;
+  return byPlace;
+}
+
+function keyOf({ program, path }: Pick<Cost, "program" | "path">): string {
+  return `${program} ${path}`;
 }
 
 function sum(values: Iterable<Cost>): number {
@@ -132,10 +141,10 @@ function sum(values: Iterable<Cost>): number {
   return totalMs;
 }
 
-function list(shares: readonly { readonly path: string; readonly share: number }[]): string {
+function list(shares: readonly { readonly place: string; readonly share: number }[]): string {
   return shares
     .slice(0, LISTED_MAX)
-    .map(({ path, share }) => `${formatPercent(share * 100)} in ${code(path)}`)
+    .map(({ place, share }) => `${formatPercent(share * 100)} in ${place}`)
     .join(", ");
 }
 

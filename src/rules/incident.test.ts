@@ -14,6 +14,7 @@ import { type AlertState, stepAlerts } from "./step-alerts.ts";
 import type { Window } from "./window.ts";
 
 const startMs = Date.UTC(2025, 5, 3, 14, 0);
+const program = "RagQA";
 const formatTime = (ms: number) => new Date(ms).toISOString().slice(11, 19);
 
 /** From this second on, the agents behave like this. */
@@ -48,8 +49,14 @@ function agentReading(
     p99Ms,
     meanMs: rewriteLmMs + 200,
     modules: [
-      { path: "self.rewrite", calls: 12, selfMs: 12 * (rewriteLmMs + 50), lmMs: 12 * rewriteLmMs },
-      { path: "self.answer", calls: 12, selfMs: 12 * 150, lmMs: 12 * 100 },
+      {
+        program,
+        path: "self.rewrite",
+        calls: 12,
+        selfMs: 12 * (rewriteLmMs + 50),
+        lmMs: 12 * rewriteLmMs,
+      },
+      { program, path: "self.answer", calls: 12, selfMs: 12 * 150, lmMs: 12 * 100 },
     ],
     errors: [],
   });
@@ -76,12 +83,13 @@ function agentReading(
       errors: isFailing
         ? [
             {
+              program,
               path: "self.generate.predict",
               type: "LMRateLimitError",
               errorClass: "lm_provider",
               count: 7,
             },
-            { path: "self.lookup", type: "ToolError", errorClass: "tool", count: 2 },
+            { program, path: "self.lookup", type: "ToolError", errorClass: "tool", count: 2 },
           ]
         : [],
     },

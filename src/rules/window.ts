@@ -13,6 +13,8 @@ export type Window = {
 };
 
 export type ModuleTime = {
+  /** The class of the DSPy program. */
+  readonly program: string;
   readonly path: string;
   readonly calls: number;
   /** Time not spent in modules below. The model calls that the module makes itself are in it. */
@@ -22,6 +24,7 @@ export type ModuleTime = {
 };
 
 export type ErrorCount = {
+  readonly program: string;
   readonly path: string;
   readonly type: string;
   readonly errorClass: string;

@@ -50,7 +50,7 @@ test("few agents: every scrape is of now", () => {
 
 test("a module's histogram has its labels in each line, and counts up to each bound", () => {
   const { metrics } = monitorWith({ agents: 1, modules: 1 });
-  const labels = `endpoint="${nameOf(0)}",path="self.step_0.predict",kind="module"`;
+  const labels = `endpoint="${nameOf(0)}",program="RagQA.forward",path="self.step_0.predict",kind="module"`;
   const series = seriesOf(metrics(), "dspy_module_latency_seconds");
   const lines = series.filter((line) => line.includes("step_0"));
   assert.deepEqual(lines.slice(0, 3).concat(lines.slice(-3)), [

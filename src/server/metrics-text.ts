@@ -61,7 +61,12 @@ function agentFamilies(monitor: Monitored, withHistogram: ModulesWithHistogram):
     agent.places.inOrder.map((place) => ({
       place,
       run: place.run,
-      labels: { endpoint: agent.endpoint, path: place.path, kind: place.kind },
+      labels: {
+        endpoint: agent.endpoint,
+        program: place.program,
+        path: place.path,
+        kind: place.kind,
+      },
     })),
   );
   chooseHistograms(

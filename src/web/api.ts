@@ -180,6 +180,8 @@ export type Overview = {
 };
 
 export type ModuleRow = CostFigures & {
+  /** The class of the DSPy program: paths begin at `self` in each. */
+  program: string;
   /** `self.rag.generate`, or the span's name where telemetry has no path. */
   path: string;
   pathSource: "attribute" | "span";

@@ -27,6 +27,7 @@ const nothingTold: Figures = {
 const latencyMs = { p50: 410, p95: 1200, p99: 2500 };
 const module = (path: string): ModuleReport => ({
   ...nothingTold,
+  program: "RagQA",
   path,
   pathSource: "attribute",
   kind: "module",
@@ -70,6 +71,13 @@ test("the modules of every agent stand below the agents, in the order of the tre
       "self          module  triage     12       0       –      –      –          –    –        –",
     ].join("\n"),
   );
+});
+
+test("an agent of several programs has a `self` of each", () => {
+  const modules = [module("self"), { ...module("self"), program: "Triage", calls: 3 }];
+  const [, table = ""] = reportText({ ...empty, agents: [agent("qa", modules)] }).split("\n\n");
+  assert.match(table, /^RagQA self {3}module/m);
+  assert.match(table, /^Triage self {2}module/m);
 });
 
 test("of very many modules the first are shown, and how many there are more", () => {

@@ -61,15 +61,19 @@ function figureCells({ latencyMs, tokens, costUsd }: Figures): string[] {
 }
 
 function modulesText({ agents }: Report): string {
-  const modules = agents.flatMap(({ endpoint, modules }) =>
-    modules.map((module) => ({ endpoint, module })),
-  );
+  const modules = agents.flatMap(({ endpoint, modules }) => {
+    const hasSeveralPrograms = new Set(modules.map(({ program }) => program)).size > 1;
+    return modules.map((module) => {
+      const { program, path } = module;
+      return { endpoint, module, name: hasSeveralPrograms ? `${program} ${path}` : path };
+    });
+  });
   const shown = table(
     ["MODULE", "KIND", "AGENT", "CALLS", "FAILED", ...figureNames],
     modules
       .slice(0, MODULES_MAX)
-      .map(({ endpoint, module }) => [
-        module.path,
+      .map(({ endpoint, module, name }) => [
+        name,
         module.kind,
         endpoint,
         String(module.calls),

@@ -65,6 +65,8 @@ export type AgentReport = Figures & {
 };
 
 export type ModuleReport = Figures & {
+  /** The class of the DSPy program: paths begin at `self` in each. */
+  readonly program: string;
   readonly path: string;
   readonly pathSource: "attribute" | "span";
   readonly kind: Place["kind"];
@@ -126,7 +128,8 @@ function agentReport({ endpoint, run, places, models }: Agent): AgentReport {
       .map(({ model }) => model),
     modules: places.inOrder
       .filter((place) => place.run.calls > 0)
-      .map(({ path, pathSource, kind, run: { calls, failed }, run }) => ({
+      .map(({ program, path, pathSource, kind, run: { calls, failed }, run }) => ({
+        program,
         path,
         pathSource,
         kind,

@@ -133,7 +133,8 @@ function moduleRows(agent: Agent, range: Range): ModuleRow[] {
     .map((place) => ({ place, ...figures(place, range) }))
     .filter(({ calls }) => calls > 0);
   const allMs = rows.reduce((sum, { ownMs }) => sum + ownMs, 0);
-  return rows.map(({ place: { path, pathSource, kind, depth }, ownMs, ...told }) => ({
+  return rows.map(({ place: { program, path, pathSource, kind, depth }, ownMs, ...told }) => ({
+    program,
     path,
     pathSource,
     kind,

@@ -3,17 +3,19 @@ import { test } from "node:test";
 import type { ModuleRow } from "../api.ts";
 import { isWithoutPaths, treeRows } from "./module-tree.ts";
 
-/** A row is written `depth path share`. It reads as said|name, with a star when it stands out. */
+/** A row is written `depth path share program`. It reads as said|name, with a star when it stands out. */
 function check(rows: string[], expected: string[]): void {
   const written = treeRows(rows.map(moduleOf)).map(
-    ({ said, name, isLargest }) => `${said}|${name}${isLargest ? " *" : ""}`,
+    ({ said, name, ofProgram, isLargest }) =>
+      `${said}|${name}${ofProgram ? ` of ${ofProgram}` : ""}${isLargest ? " *" : ""}`,
   );
   assert.deepEqual(written, expected);
 }
 
 function moduleOf(row: string): ModuleRow {
-  const [depth = "0", path = "", share] = row.split(" ");
+  const [depth = "0", path = "", share, program = "RagQA"] = row.split(" ");
   return {
+    program,
     path,
     pathSource: "attribute",
     kind: "module",
@@ -41,6 +43,12 @@ test("a sibling does not lend its path", () =>
   check(
     ["0 self", "1 self.a", "2 self.a.b", "1 self.ab"],
     ["|self", "self.|a", "self.a.|b", "self.|ab"],
+  ));
+
+test("a path of one program says nothing of another's, and each program is named once", () =>
+  check(
+    ["0 self 0 Rag", "1 self.a 0 Rag", "0 self 0 Triage", "1 self.a 0 Triage"],
+    ["|self of Rag", "self.|a", "|self of Triage", "self.|a"],
   ));
 
 test("span names stay whole", () => check(["0 RAG", "1 Predict"], ["|RAG", "|Predict"]));

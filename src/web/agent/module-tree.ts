@@ -9,6 +9,8 @@ export type TreeRow = ModuleRow & {
   /** What the parent's path said already, such as `self.rag.`; empty where it did not. */
   readonly said: string;
   readonly name: string;
+  /** At the first row of a program, where there are several. */
+  readonly ofProgram: string | null;
   readonly isLargest: boolean;
 };
 
@@ -22,25 +24,32 @@ export function isWithoutPaths(modules: readonly ModuleRow[]): boolean {
 
 export function treeRows(modules: readonly ModuleRow[]): TreeRow[] {
   const largest = Math.max(...modules.map((module) => module.timeShare ?? 0));
+  const hasSeveralPrograms = new Set(modules.map(({ program }) => program)).size > 1;
+  let programAbove: string | null = null;
   const paths: string[] = [];
   const seen = new Map<string, number>();
 
   return modules.map((module) => {
-    const { path, depth, timeShare } = module;
+    const { program, path, depth, timeShare } = module;
+    const isFirst = program !== programAbove;
+    programAbove = program;
+    if (isFirst) paths.length = 0;
     paths.length = depth;
     const parent = paths.findLast((above) => path.startsWith(`${above}.`));
     paths[depth] = path;
 
     // Span names may repeat, paths may not; a key has to be one of a kind.
-    const nth = seen.get(path) ?? 0;
-    seen.set(path, nth + 1);
+    const place = `${program} ${path}`;
+    const nth = seen.get(place) ?? 0;
+    seen.set(place, nth + 1);
 
     const said = parent === undefined ? "" : `${parent}.`;
     return {
       ...module,
-      key: `${path} ${nth}`,
+      key: `${place} ${nth}`,
       said,
       name: path.slice(said.length),
+      ofProgram: isFirst && hasSeveralPrograms ? program : null,
       isLargest: timeShare === largest && largest >= LARGEST_SHARE_MIN,
     };
   });

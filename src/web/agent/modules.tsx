@@ -37,6 +37,7 @@ const COLUMNS: Column<TreeRow>[] = [
           <span class="quiet">{row.said}</span>
           {row.name}
         </code>
+        {row.ofProgram && <span class="tag">{row.ofProgram}</span>}
         {row.kind !== "module" && <span class="tag">{row.kind}</span>}
       </span>
     ),
