@@ -2,8 +2,9 @@
  * What is kept of the context that a caller gives with an error: a copy without
  * secrets, bounded in depth and size, whatever the original is.
  */
-import { type Scrubber, SECRET } from "../signals/scrub.ts";
+import type { Scrubber } from "../signals/scrub.ts";
 import type { KeyMeaning } from "../signals/scrub-key.ts";
+import { SECRET } from "../signals/scrub-secrets.ts";
 import { asText, UNREADABLE } from "./read-safely.ts";
 
 export type ContextValue =
