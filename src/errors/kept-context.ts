@@ -153,11 +153,30 @@ function copyOfList(
   budget: Budget,
 ): ContextValue {
   const copy: ContextValue[] = [];
+  const hasNames = isHeaders(list);
   for (let index = 0; index < Math.min(size, ENTRIES_MAX) && budget.values > 0; index++) {
     budget.values--;
-    copy.push(copyOf(list[index], scrubber, budget));
+    const name = hasNames && index % 2 === 1 ? list[index - 1] : undefined;
+    const meaning = typeof name === "string" ? scrubber.key(name, KEY_MAX_CHARS).meaning : "plain";
+    copy.push(keptValue(meaning, list[index], scrubber, budget));
   }
   return copy;
+}
+
+const HEADER_NAME = /^[a-z]+(?:-[a-z0-9]+)*$/i;
+
+/** `rawHeaders` of Node: names and values by turns. Names alone, as of headers that are allowed, are no values. */
+function isHeaders(list: readonly unknown[]): boolean {
+  if (list.length % 2 !== 0) return false;
+  let hasValue = false;
+  for (let index = 0; index < Math.min(list.length, ENTRIES_MAX); index++) {
+    const text = list[index];
+    if (typeof text !== "string") return false;
+    const isName = text.length <= KEY_MAX_CHARS && HEADER_NAME.test(text);
+    if (index % 2 === 0 && !isName) return false;
+    if (!isName) hasValue = true;
+  }
+  return hasValue;
 }
 
 function copyOfPairs(

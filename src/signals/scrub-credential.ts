@@ -32,6 +32,49 @@ export function jsonWebTokenEnd(text: string, at: number): number {
   return runEnd(text, second + 1, NAME);
 }
 
+export const AWS_SECRET_KEY_CHARS = 40;
+/** So many capitals, small letters and changes between kinds of signs no path and no name of 40 has. */
+const AWS_SECRET_KEY_LETTERS_MIN = 6;
+const AWS_SECRET_KEY_CHANGES_MIN = 14;
+
+/**
+ * Where the secret key of AWS begins that a word is a part of, or -1. It has no prefix:
+ * exactly 40 characters of base64, mixed as neither paths nor names are.
+ */
+export function awsSecretKeyStart(
+  text: string,
+  from: number,
+  { wordStart, wordEnd }: { readonly wordStart: number; readonly wordEnd: number },
+): number {
+  const earliest = Math.max(from, wordEnd - AWS_SECRET_KEY_CHARS - 1);
+  let start = wordStart;
+  while (start > earliest && BASE64[text.charCodeAt(start - 1)] === 1) start--;
+  const latest = start + AWS_SECRET_KEY_CHARS + 1;
+  let end = wordEnd;
+  while (end < latest && BASE64[text.charCodeAt(end)] === 1) end++;
+  if (end - start !== AWS_SECRET_KEY_CHARS) return -1;
+  return isMixed(text, start, end) ? start : -1;
+}
+
+function isMixed(text: string, from: number, to: number): boolean {
+  const counts = { capital: 0, small: 0, digit: 0, sign: 0 };
+  let changes = 0;
+  let before: keyof typeof counts | undefined;
+  for (let at = from; at < to; at++) {
+    const code = text.charCodeAt(at);
+    const kind = code > 96 ? "small" : code > 64 ? "capital" : code > 47 ? "digit" : "sign";
+    counts[kind]++;
+    if (before !== undefined && kind !== before) changes++;
+    before = kind;
+  }
+  return (
+    counts.digit > 0 &&
+    counts.capital >= AWS_SECRET_KEY_LETTERS_MIN &&
+    counts.small >= AWS_SECRET_KEY_LETTERS_MIN &&
+    changes >= AWS_SECRET_KEY_CHANGES_MIN
+  );
+}
+
 type Shape = {
   readonly prefix: string;
   /** What the rest is made of. */
@@ -52,6 +95,7 @@ const small = "abcdefghijklmnopqrstuvwxyz";
 const hexDigits = charset(`${digits}abcdefABCDEF`);
 const capitals = charset(digits + small.toUpperCase());
 const alphanumeric = charset(digits + small + small.toUpperCase());
+const BASE64 = charset(`${digits}${small}${small.toUpperCase()}+/`);
 const NAME = charset(`${digits}${small}${small.toUpperCase()}_-`);
 const dotted = charset(`${digits}${small}${small.toUpperCase()}_-.`);
 

@@ -17,9 +17,19 @@ export type KeyMeaning =
 const KEY_MAX_CHARS = 100;
 
 /** Secret as the whole name or its last part. */
-const passwords = new Set(["password", "passwd", "pwd", "passphrase", "passcode", "pass"]);
+const passwords = new Set(["password", "passwd", "pwd", "passphrase", "passcode", "pass", "pw"]);
 const secrets = new Set([
-  ...["secret", "secrets", "apikey", "credential", "credentials", "creds", "authorization"],
+  ...[
+    "secret",
+    "secrets",
+    "apikey",
+    "credential",
+    "credentials",
+    "creds",
+    "cred",
+    "sas",
+    "authorization",
+  ],
   ...["otp", "totp", "cvv", "cvc", "privatekey", "dsn", "csrftoken", "xsrf", "csrf"],
 ]);
 const tokens = new Set([

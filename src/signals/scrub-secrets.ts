@@ -5,7 +5,12 @@
  * no more than its length.
  */
 import { remember } from "./remember.ts";
-import { credentialEnd, jsonWebTokenEnd } from "./scrub-credential.ts";
+import {
+  AWS_SECRET_KEY_CHARS,
+  awsSecretKeyStart,
+  credentialEnd,
+  jsonWebTokenEnd,
+} from "./scrub-credential.ts";
 import { type KeyMeaning, keyMeaning } from "./scrub-key.ts";
 
 /** Stands where a secret was. */
@@ -101,6 +106,10 @@ function findSecret(text: string, from: number): boolean {
           tokenFailedUntil = keyCharsEnd(text, wordStart);
         }
       }
+      if (wordEnd - wordStart >= LONG_WORD_CHARS) {
+        const start = awsSecretKeyStart(text, from, { wordStart, wordEnd });
+        if (start >= 0) return found(start, start + AWS_SECRET_KEY_CHARS, SECRET);
+      }
       if (next === 32) {
         const isScheme =
           (code | 32) === 98 && (wordEnd - wordStart === 6 || wordEnd - wordStart === 5);
@@ -109,6 +118,9 @@ function findSecret(text: string, from: number): boolean {
         if (isOption && isOptionValue(text, wordEnd)) {
           const value = valueEnd(text, at + 1, "password");
           if (value > at + 1) return found(at + 1, value, SECRET);
+        }
+        if (isOption && text.slice(wordStart, wordEnd) === "user" && findLogin(text, at + 1)) {
+          return true;
         }
         isOption = false;
       }
@@ -128,6 +140,8 @@ function findSecret(text: string, from: number): boolean {
         const past = privateKeyEnd(text, at);
         if (past > 0) return found(at, past, SECRET);
         isOption = true;
+      } else if (isUserOption(text, at) && findLogin(text, at + 3)) {
+        return true;
       }
     } else if (kind === TILDE) {
       const start = entraSecretStart(text, from, at);
@@ -182,7 +196,8 @@ function findValue(text: string, from: number, keyEnd: number, at: number): bool
   }
   const start = keyStart(text, from, keyEnd);
   // Times, ports and numbers are no names.
-  if (keyEnd - start < 3 || !hasLetter(text, start, keyEnd)) return false;
+  const isLong = keyEnd - start > 2 || (keyEnd - start === 2 && isPw(text, start));
+  if (!isLong || !hasLetter(text, start, keyEnd)) return false;
   const key = text.slice(start, keyEnd);
   const meaning = isSignedUrl(text, start, key) ? "token" : knownMeaning(key);
   if (meaning === "plain" || meaning === "personal") return false;
@@ -206,8 +221,28 @@ function findValue(text: string, from: number, keyEnd: number, at: number): bool
   }
   const past = /cookie$/i.test(key) ? lineEnd(text, value) : valueEnd(text, value, meaning);
   if (past === 0) return false;
-  if (isProse && meaning !== "password" && !looksRandom(text, value, past)) return false;
+  if (isProse && meaning !== "password" && !looksRandom(text, value, past)) {
+    if (!isCompound(key) || !endsField(text, past)) return false;
+  }
   return found(value, past, SECRET);
+}
+
+/** The only name of two letters that says something. */
+const isPw = (text: string, at: number) =>
+  (text.charCodeAt(at) | 32) === 112 && (text.charCodeAt(at + 1) | 32) === 119;
+
+/** `X-Api-Key`, `api_key` and `apiKey` stand in headers and data; in a sentence, names are words. */
+const isCompound = (key: string) => /[-_]|[a-z][A-Z]/.test(key);
+
+const NEXT_NAME_MAX_CHARS = 40;
+
+/** Whether a value ends at `past`: a sentence goes on with a word, data with the name of another field. */
+function endsField(text: string, past: number): boolean {
+  if (text.charCodeAt(past) !== 32 || text.charCodeAt(past - 1) === 58) return true;
+  let at = past + 1;
+  while (at - past < NEXT_NAME_MAX_CHARS && isKeyChar(text.charCodeAt(at))) at++;
+  const next = text.charCodeAt(at);
+  return next === 58 || next === 61; // : =
 }
 
 const VALUE_MAX_CHARS = 8_000;
@@ -273,6 +308,8 @@ const harmless = new Set([
   ...["contains", "does", "has", "incorrect", "mismatch", "length", "or", "and", "for", "in"],
   ...["from", "to", "of", "a", "an", "field", "authentication", "verification", "validation"],
   ...["check", "reset", "changed", "redacted", "hidden", "masked", "removed", "no", "ok", "on"],
+  ...["unsupported", "unavailable", "expected", "found", "absent", "present", "set", "pending"],
+  ...["enabled", "disabled", "optional", "provided", "supplied", "configured", "default", "done"],
 ]);
 
 const isHarmless = (value: string) =>
@@ -304,7 +341,19 @@ function looksRandom(text: string, from: number, to: number): boolean {
 
 const BEARER_MIN_CHARS = 8;
 
-/** Past the credential after `Bearer`, `Basic` and the like, or 0. */
+/** After which a credential comes, whatever it looks like. */
+const schemes = new Set([
+  ...["bearer", "basic", "token", "digest", "apikey", "negotiate", "ntlm", "hmac", "key"],
+]);
+/** What is said of a scheme: `Bearer token required`, `Bearer realm="…"`. */
+const schemeWords = new Set([
+  ...["token", "tokens", "credential", "credentials", "scheme", "challenge", "header", "auth"],
+  ...["authorization", "access", "realm", "error", "scope"],
+]);
+const isSchemeWord = (value: string) =>
+  isHarmless(value) || schemeWords.has(value.toLowerCase().replace(/[.,:!?=]+$/, ""));
+
+/** Past the credential after `Bearer` or `Basic` without the name of a header, or 0. */
 function schemeValueEnd(text: string, wordStart: number, wordEnd: number): number {
   const word = text.slice(wordStart, wordEnd).toLowerCase();
   if (word !== "bearer" && word !== "basic") return 0;
@@ -323,7 +372,18 @@ function schemeValueEnd(text: string, wordStart: number, wordEnd: number): numbe
       code === 45;
     if (!isOther && !isWord(code)) break;
   }
-  return at - from >= BEARER_MIN_CHARS && looksRandom(text, from, at) ? at : 0;
+  if (isSchemeWord(text.slice(from, Math.min(at, from + 60)))) return 0;
+  if (at > from && isQuotedWhole(text, wordStart, at)) return at;
+  if (at - from < BEARER_MIN_CHARS) return 0;
+  const isLong = word === "bearer" && at - from >= LONG_WORD_CHARS;
+  return isLong || looksRandom(text, from, at) ? at : 0;
+}
+
+/** `"Bearer …"` is the value of a header, a sentence goes on. */
+function isQuotedWhole(text: string, from: number, past: number): boolean {
+  const quote = from > 0 ? text.charCodeAt(from - 1) : 0;
+  const end = text.charCodeAt(past);
+  return (quote === 34 || quote === 39) && (end === quote || end === 92);
 }
 
 /** Past `Bearer …` as the value of an authorization header, or 0. */
@@ -332,9 +392,12 @@ function authorizationEnd(text: string, from: number, key: string): number {
   let at = from;
   while (at - from < 20 && isWord(text.charCodeAt(at))) at++;
   if (at === from || text.charCodeAt(at) !== 32) return 0;
-  if (harmless.has(text.slice(from, at).toLowerCase())) return 0;
+  const scheme = text.slice(from, at).toLowerCase();
+  if (harmless.has(scheme)) return 0;
   const past = valueEnd(text, at + 1, "secret");
-  return past > 0 && looksRandom(text, at + 1, past) ? past : 0;
+  if (past === 0) return 0;
+  if (!schemes.has(scheme)) return looksRandom(text, at + 1, past) ? past : 0;
+  return isSchemeWord(text.slice(at + 1, Math.min(past, at + 60))) ? 0 : past;
 }
 
 /** `--password hunter2` */
@@ -345,6 +408,27 @@ function isOptionValue(text: string, keyEnd: number): boolean {
   const next = text.charCodeAt(keyEnd + 1);
   return meaning !== "plain" && meaning !== "personal" && next !== 45 && next !== 34 && next !== 39;
 }
+
+/** `-u user:password`, as `curl` takes it. */
+function isUserOption(text: string, at: number): boolean {
+  if (text.charCodeAt(at + 1) !== 117 || text.charCodeAt(at + 2) !== 32) return false;
+  return at === 0 || text.charCodeAt(at - 1) <= 32;
+}
+
+/** A name, a colon and a password, maybe in quotes; two numbers are a user and a group. */
+function findLogin(text: string, from: number): boolean {
+  const quote = text.charCodeAt(from);
+  const isQuoted = quote === 34 || quote === 39;
+  const start = isQuoted ? from + 1 : from;
+  let colon = start;
+  while (colon - start < KEY_MAX_CHARS && isLoginChar(text.charCodeAt(colon))) colon++;
+  if (colon === start || text.charCodeAt(colon) !== 58) return false;
+  const past = isQuoted ? quotedEnd(text, start, quote) : valueEnd(text, start, "password");
+  if (past - colon < 2 || !hasLetter(text, start, past)) return false;
+  return found(start, past, SECRET);
+}
+
+const isLoginChar = (code: number) => isKeyChar(code) || code === 64; // @
 
 const AUTHORITY_MAX_CHARS = 500;
 const URL_MAX_CHARS = 2_000;
