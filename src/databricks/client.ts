@@ -1,7 +1,9 @@
 /**
  * The client for one Databricks workspace. It adds the token, and turns answers
  * into values and failures into a `DatabricksError` that says what was tried. One
- * file per API stands beside it and knows the paths and shapes.
+ * file per API stands beside it and knows the paths and shapes: what is sent has
+ * Databricks' own names, so that an example of its documentation can be used as it
+ * is; what comes back is read into types of ours, where what is not known is `null`.
  */
 import type { Clock } from "../clock.ts";
 import type { ApiPath } from "./api-path.ts";
@@ -28,17 +30,21 @@ import {
 } from "./transport.ts";
 import { type ByteSource, canBeSentAgain, sizeOf } from "./upload.ts";
 
-export type CallOptions = {
-  /** What is tried, as it reads after "cannot", such as `list the serving endpoints`. */
-  readonly purpose: string;
-  readonly query?: Query | undefined;
-  /** What to grant, as a sentence, should the answer be 403. */
-  readonly permission?: string;
+/** What ends a call early. Every function of an API takes these. */
+export type CallLimits = {
   /** For one attempt, from connecting to the last byte, where the client's own is not right. */
   readonly timeoutMs?: number | undefined;
   /** For all attempts and the waits between them. */
   readonly totalTimeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+};
+
+export type CallOptions = CallLimits & {
+  /** What is tried, as it reads after "cannot", such as `list the serving endpoints`. */
+  readonly purpose: string;
+  readonly query?: Query | undefined;
+  /** What to grant, as a sentence, should the answer be 403. */
+  readonly permission?: string;
 };
 
 export type TextOptions = CallOptions & {

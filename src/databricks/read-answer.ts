@@ -23,6 +23,7 @@ type Call = { readonly request: HttpRequest; readonly context: CallContext };
 
 export type JsonAnswer = {
   readonly json: unknown;
+  readonly headers: Headers;
   /** An error for JSON that is not what the API promises; `what` reads after "but it". */
   unusable(what: string): DatabricksError;
 };
@@ -35,7 +36,7 @@ export type JsonAnswer = {
 export function parseJson(answer: HttpAnswer, call: Call): JsonAnswer {
   const unusable = (what: string) => unusableError(what, { answer, call });
   try {
-    return { json: parseExactJson(answer.text), unusable };
+    return { json: parseExactJson(answer.text), headers: answer.headers, unusable };
   } catch {
     // The parser's own error quotes the body, so it goes no further.
     throw unusable(`is ${describe(answer)}, not JSON`);

@@ -317,7 +317,7 @@ function queryOf({ query = "" }: HttpRequest): string {
   for (const [name, value] of Object.entries(query)) {
     for (const one of [value].flat()) parameters.append(name, one);
   }
-  return `?${parameters}`;
+  return parameters.size > 0 ? `?${parameters}` : "";
 }
 
 /** The text of a body, or `null` once it is larger than allowed. Counts unpacked bytes as they come. */
