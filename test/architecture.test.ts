@@ -10,7 +10,8 @@ import { test } from "node:test";
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   signals: [],
   config: ["signals"],
-  "deployment.ts": ["config"],
+  deploy: ["signals", "config", "databricks"],
+  "deployment.ts": ["config", "deploy"],
   databricks: [],
   "databricks.ts": ["databricks"],
   ingest: ["signals"],

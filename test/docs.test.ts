@@ -15,7 +15,13 @@ const tests = globSync("{src,test}/**/*.test.ts")
   .map((path) => readFileSync(path, "utf8"))
   .join("\n");
 
-for (const doc of globSync(["*.md", "docs/**/*.md", "fixtures/telemetry/*.md", "python/*.md"])) {
+for (const doc of globSync([
+  "*.md",
+  "docs/**/*.md",
+  "examples/**/*.md",
+  "fixtures/telemetry/*.md",
+  "python/*.md",
+])) {
   const text = readFileSync(doc, "utf8");
   const prose = text.replaceAll(/^```[\s\S]*?^```/gm, "");
 

@@ -46,6 +46,8 @@ before(() => {
     "LICENSE",
     "bin",
     "docs/agent.schema.json",
+    "python/serving",
+    "python/src",
   ]) {
     cpSync(join(root, name), join(built, name), { recursive: true });
   }
@@ -76,9 +78,13 @@ test("holds what is run and its types, and nothing that is only for us", () => {
       !/^dist\/.+\.(js|d\.ts)$/.test(path) &&
       !["CHANGELOG.md", "LICENSE", "README.md", "package.json"].includes(path) &&
       path !== "docs/agent.schema.json" &&
+      !/^python\/(serving|src\/dspy_databricks_agents)\/\w+\.py$/.test(path) &&
       path !== "bin/dspy-databricks.js",
   );
   assert.deepEqual(outside, []);
+  for (const file of ["serving/python_model.py", "src/dspy_databricks_agents/instrument.py"]) {
+    assert.ok(packed.includes(`python/${file}`), "what a deployed model is made of");
+  }
   const forTests = packed.filter((path) =>
     /(^|\/)(test-[^/]*|[^/]*\.test)\.(js|d\.ts)$/.test(path),
   );

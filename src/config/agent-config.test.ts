@@ -149,6 +149,7 @@ test("an environment takes a key away with null, and replaces a list as a whole"
   assert.deepEqual(model, {
     code: "agent.py",
     requirements: ["dspy==3.4.1"],
+    files: [],
     lm: { model: "databricks/databricks-claude-sonnet", temperature: 0.2, maxTokens: 500 },
   });
 });

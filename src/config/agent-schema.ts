@@ -16,9 +16,11 @@ const fullName = z.string().regex(/^([^\s./`'"\p{Cc}]{1,255}\.){2}[^\s./`'"\p{Cc
 const endpointName = z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9_-]{0,62}$/, {
   error: "is not a name that an endpoint may have; use 1 to 63 letters, digits, - and _",
 });
-const relativePath = z.string().regex(/^(?!\/|~|[a-zA-Z]:)[^\\\p{Cc}]{1,500}$/u, {
-  error: "is not a path; write it from the folder of agent.yaml, with / between folders",
-});
+const relativePath = z
+  .string()
+  .regex(/^(?!\/|~|[a-zA-Z]:|(?:.*\/)?\.\.(?:\/|$))[^\\\p{Cc}]{1,500}$/u, {
+    error: "is not a path in the folder of agent.yaml; write it from there, with / between folders",
+  });
 const secretReference = /^\{\{secrets\/[^/{}\s]+\/[^/{}\s]+\}\}$/;
 
 const lm = z
@@ -48,7 +50,15 @@ const codeModel = z.strictObject({
     .max(200)
     .default([])
     .describe("What pip installs where the agent is served."),
-  program: relativePath.optional().describe("Compiled state, as `program.save` writes it to JSON."),
+  files: z
+    .array(relativePath)
+    .max(200)
+    .default([])
+    .describe("Files and folders that the code reads; Python files that it imports come along."),
+  program: relativePath
+    .regex(/\.json$/, { error: "is not a .json file; pickles run code as they are read" })
+    .optional()
+    .describe("Compiled state, as `program.save` writes it to JSON."),
   lm: lm.optional(),
 });
 const versionModel = z.strictObject({

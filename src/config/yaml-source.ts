@@ -26,6 +26,10 @@ export type YamlMistake = { readonly place: Place; readonly message: string };
 /** How often a part may be used again by `*name`; more is a text that was made to burst. */
 const ALIASES_MAX = 100;
 
+/** Deeper is a text that was made to burst, or a part that holds itself by `*name`. */
+const DEPTH_MAX = 40;
+const START: Place = { line: 1, column: 1 };
+
 /** The value, or why the text is no YAML. */
 export function readYaml(text: string): YamlSource | readonly YamlMistake[] {
   const lines = new LineCounter();
@@ -44,8 +48,9 @@ export function readYaml(text: string): YamlSource | readonly YamlMistake[] {
   try {
     value = document.toJS({ maxAliasCount: ALIASES_MAX });
   } catch {
-    return [{ place: { line: 1, column: 1 }, message: `more than ${ALIASES_MAX} uses of aliases` }];
+    return [{ place: START, message: `more than ${ALIASES_MAX} uses of aliases` }];
   }
+  if (isDeeper(value, DEPTH_MAX)) return [tooDeep];
   return {
     value,
     placeOf(path) {
@@ -53,6 +58,16 @@ export function readYaml(text: string): YamlSource | readonly YamlMistake[] {
       return node?.range ? placeAt(node.range[0]) : null;
     },
   };
+}
+
+const tooDeep: YamlMistake = {
+  place: START,
+  message: `maps and lists stand in one another more than ${DEPTH_MAX} deep`,
+};
+
+function isDeeper(value: unknown, depth: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return depth === 0 || Object.values(value).some((item) => isDeeper(item, depth - 1));
 }
 
 /** The key at the end of the path, so that a person sees its line and not that of its value. */
