@@ -7,6 +7,7 @@ import {
   MetricsCollector as Collector,
   type MetricsCollectorOptions,
 } from "./metrics/metrics-collector.ts";
+import { checkOptions } from "./option.ts";
 
 export type { GrafanaDashboard } from "./dashboards/grafana/grafana.ts";
 export { createDefaultPatterns } from "./errors/default-patterns.ts";
@@ -96,7 +97,9 @@ export { ErrorClass } from "./signals/error-class.ts";
 
 /** A collector that can also push: `connect` and `logToMlflow` work. */
 export class MetricsCollector extends Collector {
+  /** @throws MonitorError `CONFIG_INVALID` for an option that makes no sense. */
   constructor(options: MetricsCollectorOptions = {}) {
+    checkOptions("a MetricsCollector", options);
     super({ sender: createMetricsSender({ env: process.env }), ...options });
   }
 }

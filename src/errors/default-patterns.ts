@@ -1,8 +1,10 @@
 /** Patterns that are worth waking up for in any agent, to register as they are or changed. */
+import { checkFunction } from "../option.ts";
 import type { AlertCallback, ErrorPattern } from "./error-pattern.ts";
 
 /** One callback for all of them; the second argument says which pattern it is. */
 export function createDefaultPatterns(alertCallback: AlertCallback = () => {}): ErrorPattern[] {
+  checkFunction("the callback of the patterns", alertCallback);
   return [
     {
       name: "critical_error",

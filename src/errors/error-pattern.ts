@@ -137,19 +137,26 @@ function maskOf<T>(wanted: readonly T[] | undefined, all: readonly T[]): number 
 }
 
 function check(pattern: ErrorPattern): void {
+  if (typeof pattern !== "object" || pattern === null) {
+    refuse(
+      "it is no pattern",
+      "give an object with name, thresholdCount, timeWindowSeconds and alertCallback",
+    );
+  }
   const { name, errorTypes, thresholdCount, timeWindowSeconds, alertCallback } = pattern;
   const isText = (value: unknown) => typeof value === "string" && value !== "";
   if (!isText(name)) refuse("a pattern without a name", "give it a name, such as high_error_rate");
   const of = `pattern ${name}`;
   if (!Number.isInteger(thresholdCount) || thresholdCount < 1 || thresholdCount > THRESHOLD_MAX) {
     refuse(
-      `${of} has thresholdCount ${thresholdCount}`,
+      `${of} has thresholdCount ${String(thresholdCount)}`,
       `use a whole number from 1 to ${THRESHOLD_MAX}`,
     );
   }
-  if (!(timeWindowSeconds > 0 && timeWindowSeconds <= WINDOW_MAX_SECONDS)) {
+  const isTime = typeof timeWindowSeconds === "number" && timeWindowSeconds > 0;
+  if (!isTime || timeWindowSeconds > WINDOW_MAX_SECONDS) {
     refuse(
-      `${of} has timeWindowSeconds ${timeWindowSeconds}`,
+      `${of} has timeWindowSeconds ${String(timeWindowSeconds)}`,
       `use a number of seconds above 0 and up to ${WINDOW_MAX_SECONDS}`,
     );
   }

@@ -239,7 +239,7 @@ for (const [name, size] of [
   ["maxGroups", 1e9],
 ] as const) {
   test(`${name} ${size} is refused`, () =>
-    assert.throws(() => new ErrorTracker({ [name]: size }), { code: "USAGE_INVALID" }));
+    assert.throws(() => new ErrorTracker({ [name]: size }), { code: "CONFIG_INVALID" }));
 }
 
 test("windows follow the time that elapsed, whatever the clock of the machine does", () => {

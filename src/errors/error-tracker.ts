@@ -5,7 +5,14 @@
  * Nothing is kept before secrets are out of it.
  */
 import type { Clock } from "../clock.ts";
-import { MonitorError } from "../monitor-error.ts";
+import {
+  checkFunction,
+  checkMethods,
+  checkOptions,
+  checkText,
+  checkWholeNumber,
+  refuseOption,
+} from "../option.ts";
 import { errorClasses } from "../signals/error-class.ts";
 import {
   hashHash,
@@ -116,19 +123,26 @@ export class ErrorTracker {
   #depth = 0;
   #untracked = 0;
 
-  /** @throws MonitorError `USAGE_INVALID` when a limit is no whole number above 0. */
-  constructor({
-    maxErrors = MAX_ERRORS_DEFAULT,
-    maxHistoryBytes = MAX_HISTORY_BYTES_DEFAULT,
-    maxGroups = MAX_GROUPS_DEFAULT,
-    clock,
-    elapsedMs,
-    redact,
-    onCallbackError,
-  }: ErrorTrackerOptions = {}) {
-    checkLimit("maxErrors", maxErrors, SIZE_MAX);
-    checkLimit("maxHistoryBytes", maxHistoryBytes, HISTORY_BYTES_MAX);
-    checkLimit("maxGroups", maxGroups, SIZE_MAX);
+  /** @throws MonitorError `CONFIG_INVALID` for an option that makes no sense. */
+  constructor(options: ErrorTrackerOptions = {}) {
+    checkOptions("an ErrorTracker", options);
+    const {
+      maxErrors = MAX_ERRORS_DEFAULT,
+      maxHistoryBytes = MAX_HISTORY_BYTES_DEFAULT,
+      maxGroups = MAX_GROUPS_DEFAULT,
+      clock,
+      elapsedMs,
+      redact,
+      onCallbackError,
+    } = options;
+    checkWholeNumber("maxErrors", maxErrors, { min: 1, max: SIZE_MAX });
+    checkWholeNumber("maxHistoryBytes", maxHistoryBytes, { min: 1, max: HISTORY_BYTES_MAX });
+    checkWholeNumber("maxGroups", maxGroups, { min: 1, max: SIZE_MAX });
+    if (clock !== undefined) {
+      checkMethods("clock", clock, { methods: ["now"], hint: "Give a clock with now(), or none." });
+    }
+    if (elapsedMs !== undefined) checkFunction("elapsedMs", elapsedMs);
+    if (onCallbackError !== undefined) checkFunction("onCallbackError", onCallbackError);
     this.#history = new ErrorHistory({ maxErrors, maxBytes: maxHistoryBytes });
     this.#groups = new GroupTable(maxGroups);
     this.#timeline = new Timeline(clock, elapsedMs);
@@ -211,14 +225,21 @@ export class ErrorTracker {
     return this.#tryTrack(type, message, options, { agentName: endpointName });
   }
 
-  /** Newest first. */
-  getRecentErrors({
-    minutes,
-    severities: wanted,
-    errorType,
-    agentName,
-    limit = Number.POSITIVE_INFINITY,
-  }: RecentErrorsFilter = {}): TrackedError[] {
+  /**
+   * Newest first.
+   *
+   * @throws MonitorError `CONFIG_INVALID` for a filter that makes no sense.
+   */
+  getRecentErrors(filter: RecentErrorsFilter = {}): TrackedError[] {
+    checkOptions("getRecentErrors", filter);
+    const {
+      minutes,
+      severities: wanted,
+      errorType,
+      agentName,
+      limit = Number.POSITIVE_INFINITY,
+    } = filter;
+    if (errorType !== undefined) checkText("errorType", errorType);
     const recent: TrackedError[] = [];
     const mask = wanted ? severityMask(wanted) : -1;
     this.#timeline.read();
@@ -249,11 +270,9 @@ export class ErrorTracker {
     return errors;
   }
 
-  getErrorSummary({
-    timeWindowMinutes,
-  }: {
-    readonly timeWindowMinutes?: number;
-  } = {}): ErrorSummary {
+  getErrorSummary(options: { readonly timeWindowMinutes?: number } = {}): ErrorSummary {
+    checkOptions("getErrorSummary", options);
+    const { timeWindowMinutes } = options;
     this.#timeline.read();
     const { elapsedMs } = this.#timeline;
     return summarize(this.#history, { elapsedMs, minutes: windowMinutes(timeWindowMinutes) });
@@ -276,7 +295,9 @@ export class ErrorTracker {
    * `inVersion`, errors of other versions seen so far are still expected. Returns
    * whether the group is known.
    */
-  resolve(groupId: string, { inVersion }: { readonly inVersion?: string } = {}): boolean {
+  resolve(groupId: string, options: { readonly inVersion?: string } = {}): boolean {
+    checkOptions("resolve", options);
+    const { inVersion } = options;
     const group = this.#groups.withId(groupId);
     if (!group) return false;
     group.mark = "resolved";
@@ -421,12 +442,8 @@ const windowMinutes = (minutes: number | undefined) =>
   minutes !== undefined && minutes >= 0 ? minutes : WINDOW_DEFAULT_MINUTES;
 
 function severityMask(wanted: readonly ErrorSeverity[]): number {
+  if (!Array.isArray(wanted) || !wanted.every((one) => severities.includes(one))) {
+    refuseOption("severities", wanted, `Give a list of some of ${severities.join(", ")}.`);
+  }
   return wanted.reduce((mask, one) => mask | (1 << severities.indexOf(one)), 0);
-}
-
-function checkLimit(name: string, limit: number, max: number): void {
-  if (Number.isInteger(limit) && limit >= 1 && limit <= max) return;
-  throw new MonitorError("USAGE_INVALID", `cannot track errors with ${name} ${limit}`, {
-    hint: `use a whole number from 1 to ${max}`,
-  });
 }

@@ -5,6 +5,7 @@
 import { type Clock, systemClock } from "../clock.ts";
 import type { MetricsSender } from "../metrics/sender.ts";
 import { MonitorError } from "../monitor-error.ts";
+import { checkOptions } from "../option.ts";
 import { logToMlflow } from "./mlflow/log-to-mlflow.ts";
 import { type PushProblem, startOtlpPush } from "./otlp/push.ts";
 import type { Fetch } from "./post.ts";
@@ -24,8 +25,9 @@ export function createMetricsSender(options: MetricsSenderOptions): MetricsSende
   const clock = options.clock ?? systemClock;
   const surroundings = { clock, ...(options.fetch && { fetch: options.fetch }) };
   return {
-    connect: (source, connect) =>
-      startOtlpPush({
+    connect(source, connect) {
+      checkOptions("connect", connect);
+      return startOtlpPush({
         ...surroundings,
         ...connect,
         ...(timers && { timers }),
@@ -35,8 +37,11 @@ export function createMetricsSender(options: MetricsSenderOptions): MetricsSende
           ...(env.OTEL_SERVICE_NAME && { "service.name": env.OTEL_SERVICE_NAME }),
           ...connect.resource,
         },
-      }),
-    async logToMlflow(source, { runId, url, token, step }) {
+      });
+    },
+    async logToMlflow(source, options) {
+      checkOptions("logToMlflow", options);
+      const { runId, url, token, step } = options;
       const server = url === undefined ? trackingServer(env) : { host: url, token };
       const { logged } = await logToMlflow({
         ...surroundings,

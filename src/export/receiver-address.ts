@@ -3,13 +3,14 @@
  * the errors of `URL` and `Headers` print what they refuse, and with it a token.
  */
 import { MonitorError } from "../monitor-error.ts";
+import { checkOptions } from "../option.ts";
 
 /**
  * @throws MonitorError `CONFIG_INVALID` for an address that can't be used. What
  * was given is not shown: it may hold a password.
  */
 export function receiverUrl(url: string, what: string): URL {
-  const parsed = URL.parse(url);
+  const parsed = typeof url === "string" ? URL.parse(url) : null;
   if (parsed === null || !/^https?:$/.test(parsed.protocol)) {
     throw invalid(`the address of ${what} is no http or https URL`, "give it as https://host:port");
   }
@@ -25,6 +26,9 @@ export function receiverUrl(url: string, what: string): URL {
 
 /** @throws MonitorError `CONFIG_INVALID` for a token that must or can not be sent. */
 export function bearer(token: string, url: URL): Record<string, string> {
+  if (typeof token !== "string") {
+    throw invalid(`the token for ${url.origin} is no text`, "give it as a string, or leave it out");
+  }
   if (!/^[\x21-\x7e]+$/.test(token)) {
     throw invalid(
       `the token for ${url.origin} has a space, a line break or another character that no header takes`,
@@ -42,11 +46,12 @@ export function bearer(token: string, url: URL): Record<string, string> {
 
 /** @throws MonitorError `CONFIG_INVALID`, without the value. */
 export function checkHeaders(headers: Readonly<Record<string, string>>): void {
+  checkOptions("`headers`", headers);
   for (const [name, value] of Object.entries(headers)) {
     if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/.test(name)) {
       throw invalid("a header has a name that HTTP does not know", "use letters, digits and -");
     }
-    if (!/^[\x20-\x7e]*$/.test(value)) {
+    if (typeof value !== "string" || !/^[\x20-\x7e]*$/.test(value)) {
       throw invalid(
         `the header ${name} has a line break or a character beyond ASCII`,
         "read its value again from where it is kept",

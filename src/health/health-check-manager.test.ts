@@ -446,28 +446,46 @@ test("who asks for a check that is not there is told which are", async () => {
   });
 });
 
-for (const [what, use] of [
-  ["timeoutSeconds 0", () => new HealthCheckManager({ timeoutSeconds: 0 })],
-  ["timeoutSeconds NaN", () => new HealthCheckManager({ timeoutSeconds: Number.NaN })],
+for (const [code, what, use] of [
+  ["CONFIG_INVALID", "timeoutSeconds 0", () => new HealthCheckManager({ timeoutSeconds: 0 })],
   [
+    "CONFIG_INVALID",
+    "timeoutSeconds NaN",
+    () => new HealthCheckManager({ timeoutSeconds: Number.NaN }),
+  ],
+  [
+    "CONFIG_INVALID",
     "timeoutSeconds for ever",
     () => new HealthCheckManager({ timeoutSeconds: Number.POSITIVE_INFINITY }),
   ],
-  ["no check at a time", () => new HealthCheckManager({ maxConcurrent: 0 })],
-  ["half a failure", () => new HealthCheckManager({ failuresToUnhealthy: 0.5 })],
-  ["no success", () => new HealthCheckManager({ successesToRecover: 0 })],
-  ["a check without a name", () => setUp().manager.registerCheck("", healthy)],
-  ["a name that is no text", () => setUp().manager.registerCheck(1n as never, healthy)],
-  ["no check", () => setUp().manager.registerCheck("a", undefined as never)],
-  ["a module by its path", () => setUp().manager.registerCheck("a", { module: "./a.js" } as never)],
+  ["CONFIG_INVALID", "no check at a time", () => new HealthCheckManager({ maxConcurrent: 0 })],
+  ["CONFIG_INVALID", "half a failure", () => new HealthCheckManager({ failuresToUnhealthy: 0.5 })],
+  ["CONFIG_INVALID", "no success", () => new HealthCheckManager({ successesToRecover: 0 })],
+  ["USAGE_INVALID", "a check without a name", () => setUp().manager.registerCheck("", healthy)],
   [
+    "USAGE_INVALID",
+    "a name that is no text",
+    () => setUp().manager.registerCheck(1n as never, healthy),
+  ],
+  ["USAGE_INVALID", "no check", () => setUp().manager.registerCheck("a", undefined as never)],
+  [
+    "USAGE_INVALID",
+    "a module by its path",
+    () => setUp().manager.registerCheck("a", { module: "./a.js" } as never),
+  ],
+  [
+    "USAGE_INVALID",
     "a module of elsewhere",
     () => setUp().manager.registerCheck("a", { module: new URL("https://example.com/a.js") }),
   ],
-  ["no memory", () => setUp().manager.registerCheck("a", { ...moduleOf(""), memoryMb: 0 })],
+  [
+    "CONFIG_INVALID",
+    "no memory",
+    () => setUp().manager.registerCheck("a", { ...moduleOf(""), memoryMb: 0 }),
+  ],
 ] as const) {
   test(`refuses ${what}`, () => {
-    assert.throws(use, { name: "MonitorError", code: "USAGE_INVALID" });
+    assert.throws(use, { name: "MonitorError", code, hint: /^Give / });
   });
 }
 

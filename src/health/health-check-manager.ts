@@ -6,6 +6,7 @@
  */
 import { type Clock, systemClock } from "../clock.ts";
 import { MonitorError } from "../monitor-error.ts";
+import { checkAboveZero, checkMethods, checkOptions, checkWholeNumber } from "../option.ts";
 import type { Check, Evidence, ModuleCheck } from "./check.ts";
 import { createEventLoopWatch } from "./event-loop-watch.ts";
 import { type HealthStatus, worstStatus } from "./health-status.ts";
@@ -112,9 +113,14 @@ export class HealthCheckManager {
   readonly #waiting: (() => void)[] = [];
   #free: number;
 
-  /** @throws MonitorError `USAGE_INVALID` for an option that makes no sense. */
+  /** @throws MonitorError `CONFIG_INVALID` for an option that makes no sense. */
   constructor(options: HealthCheckManagerOptions = {}) {
+    checkOptions("a HealthCheckManager", options);
     this.#clock = options.clock ?? systemClock;
+    checkMethods("clock", this.#clock, {
+      methods: ["now", "every", "after"],
+      hint: "Give a clock with now(), every() and after(), or none.",
+    });
     this.#timeoutMs = timeoutMs(options.timeoutSeconds ?? DEFAULT_TIMEOUT_S);
     this.#thresholds = thresholds(options, { failuresToUnhealthy: 1, successesToRecover: 1 });
     const maxConcurrent = options.maxConcurrent ?? DEFAULT_MAX_CONCURRENT;
@@ -126,9 +132,10 @@ export class HealthCheckManager {
    * function runs in this process; `{ module }` runs in a worker thread of its own.
    *
    * @throws MonitorError `USAGE_INVALID` for anything that can't be a check, and beyond
-   * 1000 checks or 32 with a module.
+   * 1000 checks or 32 with a module; `CONFIG_INVALID` for an option that makes no sense.
    */
   registerCheck(name: string, check: Check | ModuleCheck, options: CheckOptions = {}): void {
+    checkOptions("a check", options);
     if (typeof name !== "string" || name === "" || name.length > NAME_MAX_CHARS) {
       throw invalid(
         `a health check can't have the name ${describe(name).slice(0, NAME_MAX_CHARS)}`,
@@ -465,19 +472,12 @@ function thresholds(options: CheckOptions, defaults: Thresholds): Thresholds {
 }
 
 function timeoutMs(timeoutSeconds: number): number {
-  if (!(timeoutSeconds > 0 && timeoutSeconds <= TIMEOUT_MAX_S)) {
-    throw invalid(
-      `timeoutSeconds can't be ${String(timeoutSeconds)}`,
-      `Give seconds above 0, ${TIMEOUT_MAX_S} at most.`,
-    );
-  }
+  checkAboveZero("timeoutSeconds", timeoutSeconds, { max: TIMEOUT_MAX_S, unit: "seconds" });
   return timeoutSeconds * 1000;
 }
 
 function wholeNumber(name: string, value: number, { max }: { readonly max: number }): number {
-  if (!Number.isInteger(value) || value < 1 || value > max) {
-    throw invalid(`${name} can't be ${String(value)}`, `Give a whole number from 1 to ${max}.`);
-  }
+  checkWholeNumber(name, value, { min: 1, max });
   return value;
 }
 

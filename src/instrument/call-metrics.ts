@@ -5,6 +5,7 @@
  */
 import type { Clock } from "../clock.ts";
 import type { MetricsRecorder } from "../metrics/metrics-recorder.ts";
+import { checkMethods } from "../option.ts";
 
 export type Labels = Readonly<Record<string, string>>;
 
@@ -13,6 +14,14 @@ export type CallMetrics = Pick<
   MetricsRecorder,
   "recordRequest" | "recordTokenUsage" | "recordLatency" | "incrementCounter"
 >;
+
+/** @throws MonitorError `CONFIG_INVALID`: without it nothing would be recorded, and nobody told. */
+export function checkMetrics(metrics: unknown): void {
+  checkMethods("metrics", metrics, {
+    methods: ["recordRequest", "recordTokenUsage", "recordLatency", "incrementCounter"],
+    hint: "Give a MetricsCollector, or what attach() returned.",
+  });
+}
 
 /** The part of `ErrorTracker` that is used here. */
 export type CallErrors = {

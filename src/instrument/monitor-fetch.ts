@@ -4,11 +4,13 @@
  * how the calls ended that did not end well. The caller gets the answer as the
  * network gives it: streams stay streams, errors stay the errors they were.
  */
+import { checkFunction, checkMethods, checkOptions } from "../option.ts";
 import { type CallMeasurement, createCallMeasurement } from "./call-measurement.ts";
 import {
   type CallClock,
   type CallErrors,
   type CallMetrics,
+  checkMetrics,
   createGuard,
   type Guard,
   type Labels,
@@ -39,8 +41,18 @@ export type MonitoredFetch = Fetch & {
   readonly lostMeasurements: number;
 };
 
+/** @throws MonitorError `CONFIG_INVALID` for an option that makes no sense. */
 export function monitorFetch(options: MonitorFetchOptions): MonitoredFetch {
+  checkOptions("monitorFetch", options);
+  checkMetrics(options.metrics);
+  if (options.errors !== undefined) {
+    checkMethods("errors", options.errors, {
+      methods: ["trackAgentError"],
+      hint: "Give an ErrorTracker, or none.",
+    });
+  }
   const { fetch = globalThis.fetch, clock = preciseClock, labels = {} } = options;
+  checkFunction("fetch", fetch);
   const guard = createGuard();
 
   /** Records calls whose answer the caller dropped without reading it to its end. */

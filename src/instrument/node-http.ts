@@ -4,6 +4,7 @@
  * may become labels.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { checkFunction, refuseOption } from "../option.ts";
 import {
   createServedRecorder,
   finishWithAnswer,
@@ -21,8 +22,12 @@ export function nodeHttpMetrics<Result>(
   listener: (request: IncomingMessage, response: ServerResponse) => Result,
   options: NodeHttpMetricsOptions,
 ): (request: IncomingMessage, response: ServerResponse) => Result {
+  checkFunction("the listener", listener);
   const recorder = createServedRecorder(options);
-  const patterns = (options.routes ?? []).map((route) => ({ route, matches: routeMatcher(route) }));
+  const { routes = [] } = options;
+  if (!Array.isArray(routes))
+    refuseOption("routes", routes, 'Give a list such as ["/agents/:name"].');
+  const patterns = routes.map((route) => ({ route, matches: routeMatcher(route) }));
 
   return (request, response) => {
     const path = request.url?.split("?")[0] ?? "";

@@ -3,9 +3,11 @@
  * answer is complete, or the client is gone, or the handler has failed. What the
  * three kinds of server have in common; labels are bounded in number.
  */
+import { checkOptions } from "../option.ts";
 import {
   type CallClock,
   type CallMetrics,
+  checkMetrics,
   createGuard,
   type Guard,
   type Labels,
@@ -66,12 +68,13 @@ export type ServedRecorder<Request> = {
   readonly guard: Guard;
 };
 
-export function createServedRecorder<Request>({
-  metrics,
-  endpointName,
-  labels = {},
-  clock = preciseClock,
-}: ServedOptions<Request>): ServedRecorder<Request> {
+/** @throws MonitorError `CONFIG_INVALID` for an option that makes no sense. */
+export function createServedRecorder<Request>(
+  options: ServedOptions<Request>,
+): ServedRecorder<Request> {
+  checkOptions("the middleware", options);
+  const { metrics, endpointName, labels = {}, clock = preciseClock } = options;
+  checkMetrics(metrics);
   const guard = createGuard();
   const routes = new Set<string>();
 

@@ -6,6 +6,13 @@
 import { threadId } from "node:worker_threads";
 import { type Clock, systemClock } from "../clock.ts";
 import { MonitorError } from "../monitor-error.ts";
+import {
+  checkAboveZero,
+  checkMethods,
+  checkOptions,
+  checkText,
+  checkWholeNumber,
+} from "../option.ts";
 import { Arena, PAGE_BYTES, PAGES_MAX, SHARDS_MAX } from "./arena.ts";
 import { keepLabels, keepName } from "./labels.ts";
 import { Ledger, type Metric } from "./ledger.ts";
@@ -89,8 +96,13 @@ export class MetricsCollector extends MetricsRecorder {
   readonly #steadyNow: () => number;
   #unwatchWorkers: (() => void) | undefined;
 
+  /** @throws MonitorError `CONFIG_INVALID` for an option that makes no sense. */
   constructor(options: MetricsCollectorOptions = {}) {
+    checkOptions("a MetricsCollector", options);
     const clock = options.clock ?? systemClock;
+    checkMethods("clock", clock, { methods: ["now"], hint: "Give a clock with now(), or none." });
+    const namespace = options.namespace ?? "dspy";
+    checkText("namespace", namespace);
     const maxSeries = limit("maxSeries", options.maxSeries, SERIES_DEFAULT, SERIES_MAX);
     const historySize = limit(
       "maxHistorySize",
@@ -112,7 +124,6 @@ export class MetricsCollector extends MetricsRecorder {
     const shard = arena.claimShard(threadId);
     if (shard === undefined) throw new Error("A new collector has no place for its own thread.");
     const ledger = new Ledger(arena, { ownShard: shard, historySize });
-    const namespace = options.namespace ?? "dspy";
     const familyOf = createFamilies(namespace);
     const text = new PrometheusText(ledger, familyOf);
     const recorder = new Recorder(arena, shard, {
@@ -199,15 +210,18 @@ export class MetricsCollector extends MetricsRecorder {
    * @param name the full name (`inference_time_latency_ms`), the name that was given
    * (`inference_time`), or `latency_ms` for `request_latency_ms`.
    * @returns undefined while nothing was recorded in the window.
+   * @throws MonitorError `CONFIG_INVALID` for a window that is no number of seconds.
    */
   getMetricSummary(
     name: string,
     options: { readonly windowSeconds?: number; readonly labels?: SeriesLabels } = {},
   ): MetricSummary | undefined {
+    checkOptions("getMetricSummary", options);
     const { windowSeconds = Number.POSITIVE_INFINITY, labels } = options;
-    if (!(typeof windowSeconds === "number" && windowSeconds > 0)) {
-      throw new RangeError(`windowSeconds must be a number above 0, not ${windowSeconds}.`);
-    }
+    checkAboveZero("windowSeconds", windowSeconds, {
+      max: Number.POSITIVE_INFINITY,
+      unit: "a number of seconds",
+    });
     this.#ledger.drain();
     const full = name === "latency_ms" ? REQUEST_LATENCY : keepName(latencyName(name));
     const wanted = Object.fromEntries(keepLabels([], labels));
@@ -260,6 +274,7 @@ export class MetricsCollector extends MetricsRecorder {
 
   /** Text 0.0.4, or OpenMetrics with exemplars. */
   exportPrometheusFormat(options: { readonly openMetrics?: boolean } = {}): string {
+    checkOptions("exportPrometheusFormat", options);
     if (options.openMetrics) return renderOpenMetrics(this.snapshot(), this.#familyOf);
     return this.#text.render(this.#metrics(), this.#clock.now());
   }
@@ -335,9 +350,7 @@ export class MetricsCollector extends MetricsRecorder {
 
 function limit(name: string, value: number | undefined, byDefault: number, max: number): number {
   if (value === undefined) return byDefault;
-  if (!Number.isInteger(value) || value < 0 || value > max) {
-    throw new RangeError(`${name} must be a whole number from 0 to ${max}, not ${value}.`);
-  }
+  checkWholeNumber(name, value, { min: 0, max });
   return value;
 }
 

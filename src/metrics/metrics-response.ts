@@ -2,6 +2,7 @@
  * What to answer whoever scrapes a service: OpenMetrics, with its exemplars, to a
  * client that asks for it, and Prometheus text to everybody else.
  */
+import { checkMethods } from "../option.ts";
 import type { MetricsCollector } from "./metrics-collector.ts";
 
 /** Source: Prometheus, "Exposition formats". */
@@ -25,7 +26,11 @@ export function metricsResponse(
   metrics: Pick<MetricsCollector, "exportPrometheusFormat">,
   accept?: string | null,
 ): MetricsResponse {
-  const openMetrics = wantsOpenMetrics(accept ?? "");
+  checkMethods("metrics", metrics, {
+    methods: ["exportPrometheusFormat"],
+    hint: "Give a MetricsCollector.",
+  });
+  const openMetrics = typeof accept === "string" && wantsOpenMetrics(accept);
   return {
     contentType: openMetrics ? OPEN_METRICS_CONTENT_TYPE : PROMETHEUS_CONTENT_TYPE,
     body: metrics.exportPrometheusFormat({ openMetrics }),

@@ -180,7 +180,7 @@ for (const [name, make] of wrong) {
   test(`${name} is refused with a hint`, async () => {
     await assert.rejects(
       async () => make(),
-      (error) => error instanceof MonitorError && error.code === "USAGE_INVALID" && !!error.hint,
+      (error) => error instanceof MonitorError && error.code === "CONFIG_INVALID" && !!error.hint,
     );
   });
 }

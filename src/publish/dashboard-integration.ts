@@ -15,6 +15,7 @@ import { prefixOf } from "../metrics/prometheus-names.ts";
 import type { MetricsSnapshot } from "../metrics/snapshot.ts";
 import type { MetricSummary } from "../metrics/summary.ts";
 import { MonitorError } from "../monitor-error.ts";
+import { checkAboveZero, checkMethods, checkOptions, refuseOption } from "../option.ts";
 import {
   defaultThresholds,
   type OverallStatus,
@@ -120,13 +121,20 @@ export class DashboardIntegration {
   readonly #requests = new RequestHistory();
   readonly #stopReading: () => void;
 
-  /** @throws MonitorError `USAGE_INVALID` for a threshold that makes no sense. */
+  /** @throws MonitorError `CONFIG_INVALID` for a component or a threshold that is none. */
   constructor(
     healthManager: HealthCheckManager,
     metrics: MetricsCollector,
     errorTracker: ErrorTracker,
-    { client, thresholds = {}, clock = systemClock }: DashboardOptions = {},
+    options: DashboardOptions = {},
   ) {
+    checkComponents({ healthManager, metrics, errorTracker });
+    checkOptions("a DashboardIntegration", options);
+    const { client, thresholds = {}, clock = systemClock } = options;
+    checkMethods("clock", clock, {
+      methods: ["now", "every"],
+      hint: "Give a clock with now() and every(), or none.",
+    });
     this.#health = healthManager;
     this.#metrics = metrics;
     this.#errors = errorTracker;
@@ -148,19 +156,17 @@ export class DashboardIntegration {
    * Runs all health checks and sums up the last `timeRangeMinutes`, 60 by default and
    * at most a day.
    *
-   * @throws MonitorError `USAGE_INVALID` for a time range that makes no sense.
+   * @throws MonitorError `CONFIG_INVALID` for a time range that makes no sense.
    */
   async getDashboardData(
     options: { readonly timeRangeMinutes?: number | undefined } = {},
   ): Promise<DashboardData> {
+    checkOptions("getDashboardData", options);
     const { timeRangeMinutes = TIME_RANGE_DEFAULT_MINUTES } = options;
-    if (!(timeRangeMinutes > 0 && timeRangeMinutes <= TIME_RANGE_MAX_MINUTES)) {
-      throw new MonitorError(
-        "USAGE_INVALID",
-        `cannot sum up the last ${String(timeRangeMinutes)} minutes`,
-        { hint: `Use timeRangeMinutes above 0 and up to ${TIME_RANGE_MAX_MINUTES}.` },
-      );
-    }
+    checkAboveZero("timeRangeMinutes", timeRangeMinutes, {
+      max: TIME_RANGE_MAX_MINUTES,
+      unit: "minutes",
+    });
     const health = await this.#health.runAllChecks();
     const nowMs = this.#clock.now();
     const totals = this.#metrics.getCounterTotals("request_total");
@@ -189,10 +195,14 @@ export class DashboardIntegration {
    * The dashboard for the metrics that `exportPrometheusFormat` shows, in the form that
    * Grafana's API takes. What a file or an import in the browser wants is its `dashboard`.
    *
-   * @throws MonitorError `USAGE_INVALID` for a `monitorUrl` that is no address.
+   * @throws MonitorError `CONFIG_INVALID` for a `monitorUrl` that is no address.
    */
   generateGrafanaDashboard(options: GrafanaOptions = {}): GrafanaDashboard {
+    checkOptions("generateGrafanaDashboard", options);
     const { namespace = this.#metrics.namespace, source = "service", monitorUrl } = options;
+    if (source !== "service" && source !== "monitor") {
+      refuseOption("source", source, 'Give "service" or "monitor".');
+    }
     const { errorRateWarningPercent, errorRateThresholdPercent, latencyP99ThresholdMs } =
       this.#thresholds;
     return grafanaDashboard({
@@ -298,14 +308,30 @@ function valuesOf(kind: "counter" | "gauge", series: MetricsSnapshot["series"]) 
   return { shown, omitted: Math.max(0, values.length - SERIES_MAX) };
 }
 
+/** They are easily given in another order. */
+function checkComponents(components: Readonly<Record<keyof typeof usedMethods, unknown>>): void {
+  for (const [name, { methods, type }] of Object.entries(usedMethods)) {
+    const component = Reflect.get(components, name);
+    const hint = `Give new DashboardIntegration(healthManager, metrics, errorTracker); this one is a ${type}.`;
+    checkMethods(name, component, { methods, hint });
+  }
+}
+
+const usedMethods = {
+  healthManager: { type: "HealthCheckManager", methods: ["runAllChecks"] },
+  metrics: { type: "MetricsCollector", methods: ["getCounterTotals", "getMetricSummary"] },
+  errorTracker: { type: "ErrorTracker", methods: ["getErrorSummary", "getPatterns"] },
+} as const;
+
 function checkedThresholds(given: Partial<StatusThresholds>): StatusThresholds {
+  checkOptions("`thresholds`", given);
   const thresholds = { ...defaultThresholds };
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined) continue;
     const isKnown = name in defaultThresholds || name === "latencyP99ThresholdMs";
     if (!isKnown || !(typeof value === "number" && value >= 0)) {
       throw new MonitorError(
-        "USAGE_INVALID",
+        "CONFIG_INVALID",
         `cannot tell the overall status with the threshold ${name} ${String(value)}`,
         {
           hint: `Use a number from 0 on for ${Object.keys(defaultThresholds).join(", ")} or latencyP99ThresholdMs.`,
@@ -322,7 +348,7 @@ function baseOf(address: string): string {
   const url = URL.canParse(address) ? new URL(address) : null;
   if (url?.protocol !== "http:" && url?.protocol !== "https:") {
     throw new MonitorError(
-      "USAGE_INVALID",
+      "CONFIG_INVALID",
       "cannot link to the monitor: monitorUrl is no address",
       {
         hint: "Give it as http://127.0.0.1:4318 or https://monitor.example.com.",

@@ -3,6 +3,8 @@
  * before anything keeps it. What is removed leaves a word behind, so that a reader
  * sees why.
  */
+import { MonitorError } from "../monitor-error.ts";
+import { checkOptions, refuseOption } from "../option.ts";
 import { remember } from "./remember.ts";
 import type { KeyMeaning } from "./scrub-key.ts";
 import { scrubEmails, scrubPersonal } from "./scrub-personal.ts";
@@ -74,11 +76,12 @@ const RULES_MAX_CHARS = 65_536;
 /** A shorter text is no secret, and removing it would make other words unreadable. */
 const KNOWN_SECRET_MIN_CHARS = 4;
 
-export function createScrubber({
-  personalData = false,
-  rules = [],
-  secrets = [],
-}: ScrubOptions = {}): Scrubber {
+/** @throws MonitorError `CONFIG_INVALID` for a rule or a secret that is none; no value is shown. */
+export function createScrubber(options: ScrubOptions = {}): Scrubber {
+  checkOptions("`redact`", options);
+  const { personalData = false, rules = [], secrets = [] } = options;
+  checkRules(rules);
+  checkSecrets(secrets);
   const forms = secrets.flatMap(formsOf).sort((one, other) => other.length - one.length);
   const ownKeys = new Set(rules.flatMap((rule) => ("key" in rule ? [plainKey(rule.key)] : [])));
   const replacers = rules.flatMap((rule) => ("key" in rule ? [] : [replacerOf(rule)]));
@@ -116,6 +119,26 @@ export function createScrubber({
       return scrubbed;
     },
   };
+}
+
+function checkRules(rules: readonly unknown[]): void {
+  const hint =
+    "Give a list of { key: string }, { pattern: RegExp } or functions from text to text.";
+  if (!Array.isArray(rules)) refuseOption("rules", rules, hint);
+  for (const rule of rules) {
+    if (typeof rule === "function") continue;
+    checkOptions("a rule", rule);
+    const isKey = typeof rule.key === "string";
+    if (!isKey && !(rule.pattern instanceof RegExp)) refuseOption("a rule", rule, hint);
+  }
+}
+
+/** One that is not set would leave what it should have been readable. */
+function checkSecrets(secrets: readonly unknown[]): void {
+  if (Array.isArray(secrets) && secrets.every((secret) => typeof secret === "string")) return;
+  throw new MonitorError("CONFIG_INVALID", "one of `secrets` is no text, or they are no list", {
+    hint: "Give a list of strings, and leave out those that are not set.",
+  });
 }
 
 const plainKey = (key: string) => key.toLowerCase().replace(/[^a-z0-9]+/g, "");

@@ -7,7 +7,13 @@ import { test } from "node:test";
 import { createTestClock } from "../../databricks/test-clock.ts";
 import type { MetricsSnapshot } from "../../metrics/snapshot.ts";
 import { MonitorError } from "../../monitor-error.ts";
-import { type OtlpPushOptions, type PushProblem, startOtlpPush } from "./push.ts";
+import { backgroundClock } from "./background-clock.ts";
+import {
+  type OtlpPushOptions,
+  PUSH_INTERVAL_MAX_MS,
+  type PushProblem,
+  startOtlpPush,
+} from "./push.ts";
 import { readMetrics } from "./test-otlp-metrics.ts";
 
 const TOKEN = "dapi-canary-0123456789";
@@ -62,6 +68,48 @@ test("pushes every interval", async () => {
   assert.deepEqual(seconds(), [10, 20, 30]);
   assert.deepEqual(values(), [1, 2, 3]);
   assert.equal(push.stats().pushed, 3);
+});
+
+for (const [intervalMs, everySeconds] of [
+  [1, 0.1],
+  [1e12, (2 ** 31 - 1) / 1000],
+  [Number.POSITIVE_INFINITY, (2 ** 31 - 1) / 1000],
+] as const) {
+  test(`asked to push every ${intervalMs} ms, pushes every ${everySeconds} s`, () => {
+    const asked: number[] = [];
+    const timers = {
+      ...createTestClock(),
+      every: (everyMs: number) => {
+        asked.push(everyMs / 1000);
+        return () => {};
+      },
+    };
+    start([], { intervalMs, timers });
+    assert.deepEqual(asked, [everySeconds]);
+  });
+}
+
+for (const [what, options] of [
+  ["an interval that is no number", { intervalMs: Number.NaN }],
+  ["an interval of 0", { intervalMs: 0 }],
+  // A caller without types may give these.
+  ["an interval that is text", { intervalMs: "30000" as unknown as number }],
+  ["an attribute that is a number", { resource: { build: 7 as unknown as string } }],
+  ["an attribute that is not known", { resource: { build: undefined as unknown as string } }],
+] as const) {
+  test(`${what} is refused at once, not at every push`, () =>
+    assert.throws(() => start([], options), { code: "CONFIG_INVALID", hint: /./ }));
+}
+
+test("a timer of Node takes the longest interval", async () => {
+  const warnings: string[] = [];
+  const listen = ({ message }: Error) => warnings.push(message);
+  process.on("warning", listen);
+  const stop = backgroundClock.every(PUSH_INTERVAL_MAX_MS, () => {});
+  await new Promise((resolve) => setImmediate(resolve));
+  stop();
+  process.off("warning", listen);
+  assert.deepEqual(warnings, []);
 });
 
 for (const [url, expected] of [

@@ -9,6 +9,7 @@
 import { randomUUID } from "node:crypto";
 import { type Clock, systemClock } from "../../clock.ts";
 import type { MetricsSnapshot } from "../../metrics/snapshot.ts";
+import { checkAboveZero, checkOptions, checkText } from "../../option.ts";
 import { type Fetch, type Outcome, send, wait } from "../post.ts";
 import { bearer, checkHeaders, receiverUrl } from "../receiver-address.ts";
 import { backgroundClock } from "./background-clock.ts";
@@ -19,6 +20,8 @@ import { readRejected } from "./read-rejected.ts";
 export const PUSH_INTERVAL_MS = 30_000;
 /** The shortest interval that may be asked for, in milliseconds. */
 export const PUSH_INTERVAL_MIN_MS = 100;
+/** The longest, in milliseconds: a timer of Node that is asked for more fires at once, again and again. */
+export const PUSH_INTERVAL_MAX_MS = 2 ** 31 - 1;
 /** For one request, from connecting to the last byte, in milliseconds. */
 const REQUEST_TIMEOUT_MS = 10_000;
 /** How long `flush` tries, in milliseconds. */
@@ -80,19 +83,28 @@ export type OtlpPush = {
   stats(): PushStats;
 };
 
-/** @throws MonitorError `CONFIG_INVALID` for an address, token or header that can't be used. */
+/** @throws MonitorError `CONFIG_INVALID` for an address, token, header, interval or attribute that can't be used. */
 export function startOtlpPush(options: OtlpPushOptions): OtlpPush {
   return new Push(options, requestFor(options));
 }
 
 type Target = { readonly url: string; readonly headers: Readonly<Record<string, string>> };
 
-function requestFor({ url, token, headers = {} }: OtlpPushOptions): Target {
+function requestFor(options: OtlpPushOptions): Target {
+  const { url, token, headers = {}, intervalMs = PUSH_INTERVAL_MS, resource = {} } = options;
   const target = receiverUrl(url, "the OTLP receiver");
   if (!/\/v1\/metrics\/?$/.test(target.pathname)) {
     target.pathname = `${target.pathname.replace(/\/+$/, "")}/v1/metrics`;
   }
   checkHeaders(headers);
+  checkAboveZero("intervalMs", intervalMs, {
+    max: Number.POSITIVE_INFINITY,
+    unit: "a number of milliseconds",
+  });
+  checkOptions("`resource`", resource);
+  for (const [name, value] of Object.entries<unknown>(resource)) {
+    checkText(`the resource attribute ${name}`, value);
+  }
   return {
     url: target.href,
     headers: {
@@ -145,7 +157,7 @@ class Push {
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? Math.random;
     const { intervalMs = PUSH_INTERVAL_MS, timers = backgroundClock } = options;
-    const everyMs = Math.max(PUSH_INTERVAL_MIN_MS, intervalMs);
+    const everyMs = Math.min(PUSH_INTERVAL_MAX_MS, Math.max(PUSH_INTERVAL_MIN_MS, intervalMs));
     this.#stopTimer = timers.every(everyMs, () => this.#tick());
   }
 

@@ -5,6 +5,7 @@
  */
 import type { DatabricksClient } from "../../databricks/client.ts";
 import { getServingEndpoint } from "../../databricks/serving-endpoints.ts";
+import { checkOptions } from "../../option.ts";
 import { judgeEndpoint } from "../../signals/endpoint-health.ts";
 import type { Check, ComponentResult } from "../check.ts";
 import { askDatabricks } from "./ask-databricks.ts";
@@ -36,5 +37,6 @@ export function checkEndpointHealth(
 
 /** A check to register with a `HealthCheckManager`. */
 export function createEndpointCheck(options: EndpointCheckOptions): Check {
+  checkOptions("an endpoint check", options);
   return ({ signal }) => checkEndpointHealth({ ...options, signal });
 }

@@ -6,6 +6,7 @@
  * gets into a message: it may hold a key.
  */
 import { MonitorError } from "../../monitor-error.ts";
+import { checkAboveZero, checkFunction, checkOptions, checkWholeNumber } from "../../option.ts";
 import { foreignLine } from "../../signals/foreign-line.ts";
 import type { Check, CheckResult } from "../check.ts";
 
@@ -23,16 +24,21 @@ const DEFAULT_TIMEOUT_S = 10;
 const TIMEOUT_MAX_S = 3600;
 
 /**
- * @throws MonitorError `USAGE_INVALID` for a URL that can't be asked, holds a
+ * @throws MonitorError `CONFIG_INVALID` for an option that makes no sense, or a URL that can't be asked, holds a
  * password, or would call a serving endpoint: that wakes it and costs money.
  */
 export function createHttpCheck(options: HttpCheckOptions): Check {
+  checkOptions("an HTTP check", options);
   const { expectedStatus, timeoutSeconds = DEFAULT_TIMEOUT_S, fetch = globalThis.fetch } = options;
+  checkFunction("fetch", fetch);
   const url = readUrl(options.url);
   const shown = foreignLine(`${url.origin}${url.pathname}`);
-  const timeoutMs = readTimeoutMs(timeoutSeconds);
-  const expected =
-    expectedStatus === undefined ? null : [expectedStatus].flat().map((status) => Number(status));
+  checkAboveZero("timeoutSeconds", timeoutSeconds, { max: TIMEOUT_MAX_S, unit: "seconds" });
+  const timeoutMs = timeoutSeconds * 1000;
+  const expected = expectedStatus === undefined ? null : [expectedStatus].flat();
+  for (const status of expected ?? []) {
+    checkWholeNumber("expectedStatus", status, { min: 100, max: 599 });
+  }
 
   return async ({ signal }): Promise<CheckResult> => {
     const deadline = AbortSignal.timeout(timeoutMs);
@@ -121,16 +127,6 @@ function readUrl(given: string | URL): URL {
   return url;
 }
 
-function readTimeoutMs(timeoutSeconds: number): number {
-  if (!(timeoutSeconds > 0 && timeoutSeconds <= TIMEOUT_MAX_S)) {
-    throw invalid(
-      `timeoutSeconds can't be ${String(timeoutSeconds)}`,
-      `Give seconds above 0, ${TIMEOUT_MAX_S} at most.`,
-    );
-  }
-  return timeoutSeconds * 1000;
-}
-
 function invalid(message: string, hint: string): MonitorError {
-  return new MonitorError("USAGE_INVALID", message, { hint });
+  return new MonitorError("CONFIG_INVALID", message, { hint });
 }
