@@ -28,7 +28,7 @@ import {
   type HttpStream,
   type Query,
 } from "./transport.ts";
-import { type ByteSource, canBeSentAgain, sizeOf } from "./upload.ts";
+import { type ByteSource, canBeSentAgain, uploadTimeMs } from "./upload.ts";
 
 /** What ends a call early. Every function of an API takes these. */
 export type CallLimits = {
@@ -90,11 +90,15 @@ export type DatabricksClient = {
   readonly host: string;
   /** Where the credentials come from, such as `environment` or `profile prod`. */
   readonly source: string;
+  /** Of its deadlines; what waits between calls waits by it, too. */
+  readonly clock: Clock;
   getJson(path: ApiPath, options: CallOptions): Promise<JsonAnswer>;
   getText(path: ApiPath, options: TextOptions): Promise<string>;
   /** Resolves once the head of the answer is there. What breaks off after it is not asked for again. */
   getBytes(path: ApiPath, options: BytesOptions): Promise<HttpStream>;
   head(path: ApiPath, options: CallOptions): Promise<Headers>;
+  /** Without a body, for what is told to happen. The answer may be empty. */
+  post(path: ApiPath, options: ChangeOptions): Promise<void>;
   postJson(path: ApiPath, body: unknown, options: ChangeOptions): Promise<JsonAnswer>;
   /**
    * What an answer tells while it is being made. Nothing is sent before the first
@@ -140,8 +144,6 @@ const DEFAULT_EVENTS_TOTAL_TIMEOUT_MS = 600_000;
 const DEFAULT_BYTES_TOTAL_TIMEOUT_MS = 3_600_000;
 /** Largest stream of events. */
 const EVENTS_MAX_BYTES = 64 * 1024 * 1024;
-/** A slower upload is given up. */
-const UPLOAD_MIN_BYTES_PER_S = 256 * 1024;
 
 export function createDatabricksClient(options: DatabricksClientOptions): DatabricksClient {
   const { credentials, clock } = options;
@@ -247,6 +249,7 @@ export function createDatabricksClient(options: DatabricksClientOptions): Databr
   return {
     host,
     source,
+    clock,
     getJson: (path, options) =>
       json(get(path, { ...options, accept: "application/json" }), options),
     async getText(path, options) {
@@ -269,11 +272,12 @@ export function createDatabricksClient(options: DatabricksClientOptions): Databr
       return (await whole(requestOf("HEAD", path, options), options)).headers;
     },
     postJson: (path, body, options) => json(withBody("POST", path, body, options), options),
+    post: (path, options) => done(requestOf("POST", path, options), options),
     postEvents: events,
     put: (path, options) => done(requestOf("PUT", path, options), options),
     putJson: (path, body, options) => json(withBody("PUT", path, body, options), options),
     putBytes: (path, bytes, options) => {
-      const request = requestOf("PUT", path, { ...uploadTimeouts(sizeOf(bytes)), ...options });
+      const request = requestOf("PUT", path, { ...uploadTimeouts(bytes), ...options });
       const headers = { ...request.headers, "content-type": "application/octet-stream" };
       return done({ ...request, headers, body: bytes }, options);
     },
@@ -326,8 +330,8 @@ function withBody(
   };
 }
 
-function uploadTimeouts(sizeBytes: number) {
-  const sendMs = Math.ceil(sizeBytes / UPLOAD_MIN_BYTES_PER_S) * 1000;
+function uploadTimeouts(bytes: ByteSource) {
+  const sendMs = uploadTimeMs(bytes);
   return {
     timeoutMs: DEFAULT_TIMEOUT_MS + sendMs,
     totalTimeoutMs: DEFAULT_TOTAL_TIMEOUT_MS + 2 * sendMs,

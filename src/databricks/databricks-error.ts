@@ -37,6 +37,18 @@ export class DatabricksError extends MonitorError {
   }
 }
 
+/** Whether it says that what was asked for does not exist; not that Databricks has no such API. */
+export function isNotThere(error: unknown): error is DatabricksError {
+  if (!(error instanceof DatabricksError) || error.call.status !== 404) return false;
+  const { errorCode } = error.call;
+  return errorCode !== null && errorCode !== "ENDPOINT_NOT_FOUND";
+}
+
+/** Whether it says that what was to be made exists: made by somebody else, or by an attempt whose answer was lost. */
+export function isAlreadyThere(error: unknown): error is DatabricksError {
+  return error instanceof DatabricksError && /ALREADY_EXISTS$/.test(error.call.errorCode ?? "");
+}
+
 /** Longest text of Databricks that a message repeats. */
 const FOREIGN_TEXT_MAX_CHARS = 500;
 

@@ -6,8 +6,15 @@
 import type { Clock } from "../clock.ts";
 import { isLoopback } from "./credentials.ts";
 import { DatabricksError } from "./databricks-error.ts";
-import { createTransport, type Fetch, type HttpRequest, retryAfterMs } from "./transport.ts";
-import { type ByteSource, sizeOf } from "./upload.ts";
+import { parseExactJson } from "./exact-json.ts";
+import {
+  createTransport,
+  type Fetch,
+  type HttpAnswer,
+  type HttpRequest,
+  retryAfterMs,
+} from "./transport.ts";
+import { type ByteSource, uploadTimeMs } from "./upload.ts";
 
 export type ExternalLink = {
   readonly url: string;
@@ -23,13 +30,12 @@ type LinkOptions = {
 /** Every call rejects with a `DatabricksError`, or with the reason of its aborted `signal`. */
 export type ExternalLinks = {
   getText(link: ExternalLink, options: LinkOptions): Promise<string>;
+  getJson(link: ExternalLink, options: LinkOptions): Promise<unknown>;
   put(link: ExternalLink, bytes: ByteSource, options: LinkOptions): Promise<void>;
 };
 
 const TIMEOUT_MS = 30_000;
 const TOTAL_TIMEOUT_MS = 60_000;
-/** A slower upload is given up. */
-const UPLOAD_MIN_BYTES_PER_S = 256 * 1024;
 
 export function createExternalLinks(input: {
   readonly fetch: Fetch;
@@ -39,11 +45,10 @@ export function createExternalLinks(input: {
   async function send(
     link: ExternalLink,
     { purpose, signal }: LinkOptions,
-    { method, body }: Pick<HttpRequest, "method" | "body">,
-  ): Promise<string> {
+    { method, bytes }: { readonly method: "GET" | "PUT"; readonly bytes?: ByteSource },
+  ): Promise<Sent> {
     const url = new URL(link.url);
-    const sizeBytes = typeof body === "object" ? sizeOf(body) : 0;
-    const sendMs = Math.ceil(sizeBytes / UPLOAD_MIN_BYTES_PER_S) * 1000;
+    const sendMs = uploadTimeMs(bytes);
     const transport = createTransport({
       fetch: input.fetch,
       clock: input.clock,
@@ -52,41 +57,40 @@ export function createExternalLinks(input: {
       timeoutMs: TIMEOUT_MS + sendMs,
       totalTimeoutMs: TOTAL_TIMEOUT_MS + 2 * sendMs,
     });
-    const answer = await transport.send({
+    const request: HttpRequest = {
       purpose,
       method,
       path: url.pathname,
       query: url.search.slice(1),
       headers: link.headers ?? {},
-      body,
+      body: bytes,
       isIdempotent: true,
       signal,
+    };
+    const sent: Sent = { request, host: url.origin, answer: await transport.send(request) };
+    if (sent.answer.status >= 200 && sent.answer.status < 300) return sent;
+    throw failure(sent, {
+      what: "",
+      hint: "The storage behind the workspace refused it: check the network rules between here and it.",
     });
-    if (answer.status >= 200 && answer.status < 300) return answer.text;
-    throw new DatabricksError(
-      "DATABRICKS_FAILED",
-      `cannot ${purpose}: ${method} ${url.pathname} on ${url.origin} answered ${answer.status}`,
-      {
-        hint: "The storage behind the workspace refused it: check the network rules between here and it.",
-        call: {
-          method,
-          path: url.pathname,
-          host: url.origin,
-          status: answer.status,
-          errorCode: null,
-          details: [],
-          requestId: null,
-          retryAfterMs: retryAfterMs(answer.headers),
-          networkCode: null,
-        },
-      },
-    );
   }
 
   return {
-    getText: (link, options) => send(link, options, { method: "GET" }),
+    getText: async (link, options) => (await send(link, options, { method: "GET" })).answer.text,
+    async getJson(link, options) {
+      const sent = await send(link, options, { method: "GET" });
+      try {
+        return parseExactJson(sent.answer.text);
+      } catch {
+        // The parser's own error quotes the body, so it goes no further.
+        throw failure(sent, {
+          what: ", but it is not JSON",
+          hint: "Check that no gateway answers in place of the storage behind the workspace.",
+        });
+      }
+    },
     async put(link, bytes, options) {
-      await send(link, options, { method: "PUT", body: bytes });
+      await send(link, options, { method: "PUT", bytes });
     },
   };
 }
@@ -94,7 +98,32 @@ export function createExternalLinks(input: {
 /** Whether it can be followed: over TLS, or to this machine, where a workspace for tests may run. */
 export function isSafeLink(url: string | null): url is string {
   const parsed = URL.parse(url ?? "");
-  return (
-    parsed?.protocol === "https:" || (parsed?.protocol === "http:" && isLoopback(parsed.hostname))
+  const isHere = parsed !== null && isLoopback(parsed.hostname);
+  return parsed?.protocol === "https:" || (parsed?.protocol === "http:" && isHere);
+}
+
+type Sent = { readonly request: HttpRequest; readonly host: string; readonly answer: HttpAnswer };
+
+function failure(
+  { request: { purpose, method, path }, host, answer }: Sent,
+  { what, hint }: { readonly what: string; readonly hint: string },
+): DatabricksError {
+  return new DatabricksError(
+    "DATABRICKS_FAILED",
+    `cannot ${purpose}: ${method} ${path} on ${host} answered ${answer.status}${what}`,
+    {
+      hint,
+      call: {
+        method,
+        path,
+        host,
+        status: answer.status,
+        errorCode: null,
+        details: [],
+        requestId: null,
+        retryAfterMs: retryAfterMs(answer.headers),
+        networkCode: null,
+      },
+    },
   );
 }

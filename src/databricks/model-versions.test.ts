@@ -1,7 +1,13 @@
 /** What is read from Unity Catalog's answers about versions of models. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { getModelVersion, getModelVersionByAlias, type ModelVersion } from "./model-versions.ts";
+import {
+  deleteModelVersion,
+  getModelVersion,
+  getModelVersionByAlias,
+  listModelVersions,
+  type ModelVersion,
+} from "./model-versions.ts";
 import { clientThatGets } from "./test-answering-client.ts";
 
 const modelName = "ml.agents.support";
@@ -9,6 +15,9 @@ const unsaid: ModelVersion = {
   modelName,
   version: null,
   status: null,
+  comment: null,
+  source: null,
+  runId: null,
   createdBy: null,
   createdMs: null,
 };
@@ -26,7 +35,7 @@ test("a version, asked by its number", async () => {
     something_new: { a: 1 },
   });
   assert.deepEqual(await getModelVersion(client, { modelName, version: 7 }), {
-    modelName,
+    ...unsaid,
     version: 7,
     status: "READY",
     createdBy: "ada@example.com",
@@ -43,6 +52,23 @@ test("a version, asked by an alias", async () => {
     status: "PENDING_REGISTRATION",
   });
   assert.deepEqual(seen, ["GET /api/2.1/unity-catalog/models/ml.agents.support/aliases/champion"]);
+});
+
+test("all versions of a model", async () => {
+  const { client, seen } = clientThatGets({
+    model_versions: [{ version: 2, comment: "better", run_id: "r", source: "agent.yaml" }, {}],
+  });
+  assert.deepEqual(await listModelVersions(client, modelName), [
+    { ...unsaid, version: 2, comment: "better", runId: "r", source: "agent.yaml" },
+    unsaid,
+  ]);
+  assert.deepEqual(seen, ["GET /api/2.1/unity-catalog/models/ml.agents.support/versions"]);
+});
+
+test("a version goes", async () => {
+  const { client, seen } = clientThatGets({});
+  await deleteModelVersion(client, { modelName, version: 2 });
+  assert.deepEqual(seen, ["DELETE /api/2.1/unity-catalog/models/ml.agents.support/versions/2"]);
 });
 
 for (const [what, answer, expected] of [

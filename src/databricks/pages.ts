@@ -5,6 +5,9 @@ import type { JsonAnswer } from "./read-answer.ts";
 /** Pages of one list. A server whose pages never end is not asked for ever. */
 export const PAGES_MAX = 100;
 
+/** Says which page is asked for, in a query or in a body: nothing for the first. */
+export type Page = { readonly page_token?: string };
+
 /**
  * All entries under the name `list`. Protobuf's JSON leaves an empty list out.
  *
@@ -13,19 +16,19 @@ export const PAGES_MAX = 100;
  */
 export async function readPages(
   list: string,
-  ask: (page: { readonly query: Readonly<Record<string, string>> }) => Promise<JsonAnswer>,
+  ask: (page: Page) => Promise<JsonAnswer>,
 ): Promise<readonly unknown[]> {
   const entries: unknown[] = [];
-  let query: Readonly<Record<string, string>> = {};
-  for (let page = 1; ; page++) {
-    const answer = await ask({ query });
+  let page: Page = {};
+  for (let count = 1; ; count++) {
+    const answer = await ask(page);
     const record = recordOf(answer.json);
     const found = record?.[list] ?? [];
     if (!record || !Array.isArray(found)) throw answer.unusable(`holds no list of ${list}`);
     entries.push(...found);
     const pageToken = textOf(record.next_page_token);
     if (pageToken === null) return entries;
-    if (page === PAGES_MAX) throw answer.unusable(`has more than ${PAGES_MAX} pages`);
-    query = { page_token: pageToken };
+    if (count === PAGES_MAX) throw answer.unusable(`has more than ${PAGES_MAX} pages`);
+    page = { page_token: pageToken };
   }
 }

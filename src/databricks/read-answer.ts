@@ -3,6 +3,7 @@
  * happened. Error bodies are read leniently: gateways and proxies answer too, in
  * HTML or nothing at all.
  */
+import type { ErrorCode } from "../monitor-error.ts";
 import { DatabricksError, type FailedCall, foreignText } from "./databricks-error.ts";
 import { parseExactJson } from "./exact-json.ts";
 import { type JsonRecord, recordOf } from "./json-fields.ts";
@@ -26,6 +27,19 @@ export type JsonAnswer = {
   readonly headers: Headers;
   /** An error for JSON that is not what the API promises; `what` reads after "but it". */
   unusable(what: string): DatabricksError;
+  /** An error for an answer that says itself that what was asked has failed. */
+  failed(failure: SaidFailure): DatabricksError;
+};
+
+export type SaidFailure = {
+  /** What has failed, as it reads after "but". */
+  readonly what: string;
+  /** Databricks' own code and words, as they came. */
+  readonly errorCode: string | null;
+  readonly message: string | null;
+  readonly code: ErrorCode;
+  readonly hint: string;
+  readonly details?: readonly unknown[];
 };
 
 /**
@@ -35,8 +49,9 @@ export type JsonAnswer = {
  */
 export function parseJson(answer: HttpAnswer, call: Call): JsonAnswer {
   const unusable = (what: string) => unusableError(what, { answer, call });
+  const failed = (failure: SaidFailure) => saidError(failure, { answer, call });
   try {
-    return { json: parseExactJson(answer.text), headers: answer.headers, unusable };
+    return { json: parseExactJson(answer.text), headers: answer.headers, unusable, failed };
   } catch {
     // The parser's own error quotes the body, so it goes no further.
     throw unusable(`is ${describe(answer)}, not JSON`);
@@ -113,6 +128,26 @@ function unusableError(
     },
   );
   return call.context.inOtherWords?.(error) ?? error;
+}
+
+function saidError(
+  { what, errorCode, message, code, hint, details }: SaidFailure,
+  { answer, call }: { readonly answer: HttpAnswer; readonly call: Call },
+): DatabricksError {
+  const secrets = call.context.secrets();
+  const said = [errorCode, message].filter((text) => text !== null).join(": ");
+  return new DatabricksError(
+    code,
+    `${tried(call)} answered ${answer.status}, but ${what}${said && ` ${foreignText(said, secrets)}`}`,
+    {
+      hint,
+      call: {
+        ...failedCall(answer, call),
+        errorCode: errorCode === null ? null : foreignText(errorCode, secrets),
+        details: details ?? [],
+      },
+    },
+  );
 }
 
 function tried({ request, context }: Call): string {

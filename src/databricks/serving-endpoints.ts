@@ -107,7 +107,7 @@ export async function listServingEndpoints(
   const entries = await readPages("endpoints", (page) =>
     client.getJson(apiPath`/api/2.0/serving-endpoints`, {
       ...limits,
-      ...page,
+      query: page,
       purpose: "list the serving endpoints",
       permission:
         "Give the identity access to the workspace and CAN VIEW on its serving endpoints.",

@@ -9,6 +9,7 @@ import type { Clock } from "../clock.ts";
 import type { ErrorCode } from "../monitor-error.ts";
 import { DatabricksError, type FailedCall } from "./databricks-error.ts";
 import { type ByteSource, canBeSentAgain, sizeOf } from "./upload.ts";
+import { wait } from "./wait.ts";
 
 /** A list of values is sent as the parameter repeated. Text is sent as it is: who signed it did so byte by byte. */
 export type Query = string | Readonly<Record<string, string | readonly string[]>>;
@@ -360,24 +361,6 @@ function waitBeforeRetry(
 export function retryAfterMs(headers: Headers): number | null {
   const seconds = headers.get("retry-after")?.trim() ?? "";
   return /^\d{1,9}$/.test(seconds) ? Math.min(Number(seconds) * 1000, RETRY_AFTER_MAX_MS) : null;
-}
-
-function wait(
-  delayMs: number,
-  { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal | undefined },
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = () => {
-      cancel();
-      reject(signal?.reason);
-    };
-    const cancel = clock.after(delayMs, () => {
-      signal?.removeEventListener("abort", stop);
-      resolve();
-    });
-    signal?.addEventListener("abort", stop, { once: true });
-    if (signal?.aborted) stop();
-  });
 }
 
 /** The system's code for what went wrong, which Node keeps some causes below the error of `fetch`. */

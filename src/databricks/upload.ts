@@ -19,6 +19,14 @@ export function sizeOf(source: ByteSource): number {
   return source instanceof Uint8Array ? source.byteLength : source.sizeBytes;
 }
 
+/** A slower upload is given up. */
+const UPLOAD_MIN_BYTES_PER_S = 256 * 1024;
+
+/** The time that sending it may take at most. */
+export function uploadTimeMs(source: ByteSource | undefined): number {
+  return source ? Math.ceil(sizeOf(source) / UPLOAD_MIN_BYTES_PER_S) * 1000 : 0;
+}
+
 export function canBeSentAgain(body: string | ByteSource | undefined): boolean {
   return typeof body !== "object" || body instanceof Uint8Array || body.canOpenAgain;
 }
