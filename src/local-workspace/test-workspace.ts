@@ -5,6 +5,7 @@ import type { WorkspaceContext } from "./core/context.ts";
 import { createFaults, type Faults } from "./core/faults.ts";
 import { openContext } from "./core/open-context.ts";
 import { readRecordings } from "./recordings.ts";
+import { seedWorkspace } from "./seed.ts";
 import { createTestClock, type TestClock } from "./test-clock.ts";
 import { createWorkspaceApi } from "./workspace-api.ts";
 
@@ -16,6 +17,8 @@ export type TestWorkspace = {
   readonly faults: Faults;
   /** What recorded agents reported. */
   readonly telemetry: readonly Uint8Array[];
+  /** All that answer, by method and path. */
+  readonly routes: readonly { readonly method: string; readonly path: string }[];
   /** `as`: a principal's name; the admin when it is left out. */
   request(path: string, options?: RequestOptions): Promise<Response>;
   /** The answer's status and its JSON body. */
@@ -53,6 +56,7 @@ export function openTestWorkspace(options: TestWorkspaceOptions = {}): TestWorks
     sendTelemetry: (body) => void telemetry.push(body),
     url: () => "http://127.0.0.1:0",
   });
+  seedWorkspace(context, { withExamples: true });
   const faults = createFaults();
   const api = createWorkspaceApi({ context, faults, callLog: createCallLog() });
 
@@ -70,6 +74,7 @@ export function openTestWorkspace(options: TestWorkspaceOptions = {}): TestWorks
     clock,
     faults,
     telemetry,
+    routes: api.routes.filter(({ method }) => method !== "ALL"),
     request,
     async ask(call, body, as) {
       const [method = "", path = ""] = call.split(" ");

@@ -12,16 +12,28 @@ import type { WorkspaceApi, WorkspaceContext, WorkspaceEnv } from "./core/contex
 import { injectFaults } from "./core/fault-middleware.ts";
 import type { Faults } from "./core/faults.ts";
 import { databricksError, errorResponse, Refusal } from "./databricks-error.ts";
+import { files } from "./files/files.ts";
+import { modelRegistry } from "./mlflow/registry.ts";
 import { oauthTokens } from "./oauth-tokens.ts";
 import { servingEndpoints } from "./serving-endpoints.ts";
-import { unityCatalogModels } from "./unity-catalog-models.ts";
+import { catalogs } from "./unity-catalog/catalogs.ts";
+import { grantsApi } from "./unity-catalog/grants-api.ts";
+import { models } from "./unity-catalog/models.ts";
+import { tables } from "./unity-catalog/tables.ts";
+import { volumes } from "./unity-catalog/volumes.ts";
 import { vectorSearch } from "./vector-search.ts";
 
 /** One line each: without it, the API is not there. */
 export const apis: readonly WorkspaceApi[] = [
   oauthTokens,
   servingEndpoints,
-  unityCatalogModels,
+  catalogs,
+  volumes,
+  tables,
+  models,
+  grantsApi,
+  files,
+  modelRegistry,
   vectorSearch,
 ];
 

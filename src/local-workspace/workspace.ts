@@ -16,6 +16,7 @@ import { openContext } from "./core/open-context.ts";
 import { createOtlpSender, type OtlpCounts } from "./otlp-sender.ts";
 import { measureProcessUse } from "./process-use.ts";
 import { readRecordings } from "./recordings.ts";
+import { seedWorkspace } from "./seed.ts";
 import { createWorkspaceApi } from "./workspace-api.ts";
 
 export type LocalWorkspaceOptions = {
@@ -27,6 +28,8 @@ export type LocalWorkspaceOptions = {
   readonly principals?: Readonly<Record<string, string>>;
   /** What the workspace holds is kept there. A temporary directory when it is left out. */
   readonly dataDirectory?: string;
+  /** Whether a new workspace has the example agents, ready to answer; true when it is left out. */
+  readonly examples?: boolean;
   /** A Python with mlflow and dspy, to serve models. Without one, only the examples answer. */
   readonly python?: string;
   /** The monitor that the agents report to, its address or that of its `/v1/traces`; `null`: to nobody. */
@@ -81,6 +84,7 @@ export async function startLocalWorkspace(options: LocalWorkspaceOptions): Promi
     sendTelemetry: (body) => sender?.send(body),
     url: () => url,
   });
+  seedWorkspace(context, { withExamples: options.examples ?? true });
   const faults = createFaults();
   const callLog = createCallLog();
   const api = createWorkspaceApi({ context, faults, callLog });

@@ -22,6 +22,8 @@ export type WorkspaceContext = {
   readonly volumes: FileTree;
   /** `<catalog>/<schema>/<model>/<version>/…` */
   readonly models: FileTree;
+  /** `<catalog>/<schema>/<table>/…` */
+  readonly tables: FileTree;
   readonly principals: Principals;
   readonly grants: Grants;
   readonly permissions: ObjectPermissions;
