@@ -244,7 +244,7 @@ for (const [what, run, change, expected] of [
 const others = {
   endpoint: (client: DatabricksClient) => checkEndpointHealth({ client, endpointName: "nobody" }),
   model: (client: DatabricksClient) =>
-    checkModelRegistryHealth({ client, modelName: "a.b.c", version: 1 }),
+    checkModelRegistryHealth({ client, modelName: "main.agents.nobody", version: 1 }),
   alias: (client: DatabricksClient) =>
     checkModelRegistryHealth({ client, modelName, alias: "latest" }),
   index: (client: DatabricksClient) =>
