@@ -25,7 +25,7 @@ export type { Context as ErrorContext } from "./errors/kept-context.ts";
 export type { KeptError } from "./errors/kept-error.ts";
 export type { TrackOptions } from "./errors/track-options.ts";
 export type { TrackedError } from "./errors/tracked-error.ts";
-export { MlflowLogError } from "./export/mlflow/log-to-mlflow.ts";
+export { MlflowLogError } from "./export/mlflow/mlflow-log-error.ts";
 export type {
   Check,
   CheckContext,
@@ -49,6 +49,7 @@ export { HealthStatus } from "./health/health-status.ts";
 export type { CallErrors, CallMetrics } from "./instrument/call-metrics.ts";
 export type { ExpressRequest } from "./instrument/express.ts";
 export { expressMetrics } from "./instrument/express.ts";
+export type { HonoContext } from "./instrument/hono.ts";
 export { honoMetrics } from "./instrument/hono.ts";
 export type { MonitoredFetch, MonitorFetchOptions } from "./instrument/monitor-fetch.ts";
 export { monitorFetch } from "./instrument/monitor-fetch.ts";
@@ -62,6 +63,7 @@ export type {
   MetricsHandle,
 } from "./metrics/metrics-collector.ts";
 export type {
+  BoundRequest,
   CacheOperation,
   MetricsRecorder,
   RequestRecord,

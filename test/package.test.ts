@@ -3,9 +3,7 @@
  * imported by plain JavaScript and type-checked by a program of somebody else.
  */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
 import {
-  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -17,9 +15,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
-
-const root = new URL("../", import.meta.url).pathname;
-const compiler = join(root, "node_modules/typescript/bin/tsc");
+import { compiler, packPackage, root, run, unpackPackage } from "./packed-package.ts";
 
 type Manifest = {
   readonly dependencies: Readonly<Record<string, string>>;
@@ -37,32 +33,13 @@ let packedBytes: number;
 
 before(() => {
   directory = mkdtempSync(join(tmpdir(), "package-"));
-  const built = join(directory, "built");
-  run(process.execPath, [compiler, "-p", "tsconfig.build.json", "--outDir", join(built, "dist")]);
-  for (const name of [
-    "package.json",
-    "README.md",
-    "CHANGELOG.md",
-    "LICENSE",
-    "bin",
-    "docs/agent.schema.json",
-    "python/serving",
-    "python/src",
-  ]) {
-    cpSync(join(root, name), join(built, name), { recursive: true });
-  }
-  const answer = run("npm", ["pack", "--json", "--ignore-scripts"], built);
-  const [told] = JSON.parse(answer) as [
-    { filename: string; size: number; files: { path: string }[] },
-  ];
-  packed = told.files.map(({ path }) => path);
-  packedBytes = told.size;
+  const { archive, files, sizeBytes } = packPackage(directory);
+  packed = files;
+  packedBytes = sizeBytes;
 
   consumer = join(directory, "consumer");
   const modules = join(consumer, "node_modules");
-  const unpacked = join(modules, "dspy-databricks-agents");
-  mkdirSync(unpacked, { recursive: true });
-  run("tar", ["-xzf", join(built, told.filename), "--strip-components=1", "-C", unpacked]);
+  unpackPackage(archive, modules);
   // Of everything else that is installed here, only what npm would have brought along.
   for (const name of [...Object.keys(manifest.dependencies), "@types/node", "undici-types"]) {
     mkdirSync(dirname(join(modules, name)), { recursive: true });
@@ -248,13 +225,3 @@ if (new Error() instanceof MonitorError) throw new Error();
 const wrong: DashboardData["overallStatus"] = "broken";
 export { ask, critical, endpoint, p99, data, first, grafana, groups, response, summary, wrong };
 `;
-
-function run(command: string, args: readonly string[], directory = root): string {
-  const { status, stdout, stderr, error } = spawnSync(command, args, {
-    cwd: directory,
-    encoding: "utf8",
-    timeout: 60_000,
-  });
-  assert.equal(status, 0, `${command} ${args.join(" ")}: ${error ?? ""}${stdout}${stderr}`);
-  return stdout;
-}

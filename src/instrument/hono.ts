@@ -3,7 +3,6 @@
  * Under Node's server an answer is followed to its last byte on the connection,
  * elsewhere (`app.request`, Bun, Workers) to the end of its body.
  */
-import type { Context, MiddlewareHandler } from "hono";
 import { observeBody } from "./observed-body.ts";
 import {
   createServedRecorder,
@@ -14,7 +13,25 @@ import {
   UNMATCHED_ROUTE,
 } from "./served-request.ts";
 
-export function honoMetrics(options: ServedOptions<Context>): MiddlewareHandler {
+/**
+ * The part of Hono's `Context` that is used. Written out, so that a service's own version
+ * of Hono fits, whichever it is: the types of two versions are not one another's.
+ */
+export type HonoContext = {
+  readonly req: {
+    readonly method: string;
+    readonly raw: Request;
+    readonly matchedRoutes: readonly { readonly method: string; readonly path: string }[];
+    header(name: string): string | undefined;
+  };
+  readonly env: unknown;
+  res: Response;
+};
+
+/** @throws MonitorError `CONFIG_INVALID` for an option that makes no sense. */
+export function honoMetrics<Context extends HonoContext>(
+  options: ServedOptions<Context>,
+): (context: Context, next: () => Promise<void>) => Promise<void> {
   const recorder = createServedRecorder(options);
 
   return async (context, next) => {
@@ -36,7 +53,7 @@ export function honoMetrics(options: ServedOptions<Context>): MiddlewareHandler 
   };
 }
 
-function finishWithBody(served: ServedRequest, context: Context): void {
+function finishWithBody(served: ServedRequest, context: HonoContext): void {
   const { body, status: statusCode } = context.res;
   if (body === null || body.locked) {
     served.finish({ outcome: "completed", statusCode });
@@ -63,13 +80,13 @@ function finishWithBody(served: ServedRequest, context: Context): void {
  * The request itself is asked, not `hono/route`: that one knows only the requests of its
  * own copy of Hono, and a service may have installed another.
  */
-function routeOf(context: Context): string {
+function routeOf(context: HonoContext): string {
   const routes = context.req.matchedRoutes;
   const route = routes.findLast(({ method }) => method !== "ALL") ?? routes.at(-1);
   return route === undefined || /^\/?\*$/.test(route.path) ? UNMATCHED_ROUTE : route.path;
 }
 
-function outgoingOf(context: Context): OutgoingAnswer | undefined {
+function outgoingOf(context: HonoContext): OutgoingAnswer | undefined {
   const { env } = context;
   if (typeof env !== "object" || env === null || !("outgoing" in env)) return undefined;
   const { outgoing } = env;

@@ -1,6 +1,6 @@
 /** What every thread can do with metrics: record them. */
 import { keep, NAME_MAX_CHARS } from "./labels.ts";
-import type { Recorder, RequestHandle } from "./recorder.ts";
+import type { Recorder } from "./recorder.ts";
 import type { Labels } from "./series-table.ts";
 
 export type RequestSeries = {
@@ -35,7 +35,15 @@ export type WorkflowExecution = {
 
 export type CacheOperation = { readonly hit: boolean; readonly labels?: Labels | undefined };
 
-type BoundRequest = Pick<RequestHandle, "record">;
+/** One endpoint, version and label set, looked up once. */
+export type BoundRequest = {
+  /** Never throws: a latency that is none is counted as rejected, the request still counts. */
+  record(
+    latencyMs: number,
+    statusCode?: number | undefined,
+    options?: { readonly traceId?: string | undefined },
+  ): void;
+};
 
 /**
  * Nothing here throws for what a caller passes: a service must not fail because of what
@@ -45,6 +53,7 @@ export class MetricsRecorder {
   readonly #recorder: Recorder;
   #onClose: (() => void) | undefined;
 
+  /** @internal Made by `new MetricsCollector()` and `MetricsCollector.attach()`. */
   constructor(recorder: Recorder, onClose: () => void) {
     this.#recorder = recorder;
     this.#onClose = onClose;

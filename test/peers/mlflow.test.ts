@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { createMetricsSender } from "../../src/export/metrics-sender.ts";
-import { logToMlflow, MlflowLogError } from "../../src/export/mlflow/log-to-mlflow.ts";
+import { logToMlflow } from "../../src/export/mlflow/log-to-mlflow.ts";
+import { MlflowLogError } from "../../src/export/mlflow/mlflow-log-error.ts";
 import type { Fetch } from "../../src/export/post.ts";
 import { MetricsCollector } from "../../src/metrics/metrics-collector.ts";
 import { startMlflow } from "./start-mlflow.ts";

@@ -1,10 +1,10 @@
 /**
- * Makes what the peer tests need and no package of ours brings: Python environments
- * under `.peers/`, once. Names on the command line choose some of them:
+ * Makes what the peer tests need and no package of ours brings: environments of Python
+ * and of npm under `.peers/`, once. Names on the command line choose some of them:
  *
  *     node test/peers/set-up.ts dspy dspy-previous
  */
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { runProgram } from "./run-program.ts";
 
 const openTelemetry = [
@@ -13,6 +13,17 @@ const openTelemetry = [
 ];
 /** What the Python package is built with and tested by. */
 const packageTests = ["hatchling==1.33.0", "pytest==9.2.0", "ruff==0.17.6"];
+
+/** Old versions that a service may still have, which exclude those that we develop with. */
+const npmEnvironments: Readonly<Record<string, readonly string[]>> = {
+  "old-types": [
+    "typescript@5.4.5",
+    "hono@4.6.0",
+    "express@4.21.2",
+    "@types/express@4.17.23",
+    "@types/node@22.20.5",
+  ],
+};
 
 const environments: Readonly<Record<string, readonly string[]>> = {
   python: ["databricks-sdk==0.156.0", ...openTelemetry],
@@ -29,7 +40,7 @@ const environments: Readonly<Record<string, readonly string[]>> = {
 };
 
 const chosen = process.argv.slice(2);
-const unknown = chosen.filter((name) => !(name in environments));
+const unknown = chosen.filter((name) => !(name in environments || name in npmEnvironments));
 if (unknown.length > 0) throw new Error(`no such environment: ${unknown.join(", ")}`);
 
 for (const [name, requirements] of Object.entries(environments)) {
@@ -48,6 +59,18 @@ for (const [name, requirements] of Object.entries(environments)) {
       mayFail: true,
     },
   );
+  writeFileSync(ready, "");
+}
+
+for (const [name, packages] of Object.entries(npmEnvironments)) {
+  if (chosen.length > 0 && !chosen.includes(name)) continue;
+  const environment = new URL(`../../.peers/${name}/`, import.meta.url).pathname;
+  const ready = `${environment}ready-${packages.join("-").replaceAll("/", "-")}`;
+  if (existsSync(ready)) continue;
+  process.stderr.write(`Installing ${packages.join(", ")} under .peers/ …\n`);
+  mkdirSync(environment, { recursive: true });
+  const quiet = ["--no-audit", "--no-fund", "--no-save", "--no-package-lock"];
+  await must("npm", ["install", "--prefix", environment, ...quiet, ...packages]);
   writeFileSync(ready, "");
 }
 

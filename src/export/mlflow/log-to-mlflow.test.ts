@@ -4,12 +4,8 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { createTestClock } from "../../databricks/test-clock.ts";
 import { MonitorError } from "../../monitor-error.ts";
-import {
-  BATCH_METRICS_MAX,
-  logToMlflow,
-  MlflowLogError,
-  type MlflowLogOptions,
-} from "./log-to-mlflow.ts";
+import { BATCH_METRICS_MAX, logToMlflow, type MlflowLogOptions } from "./log-to-mlflow.ts";
+import { MlflowLogError } from "./mlflow-log-error.ts";
 
 const TOKEN = "dapi-canary-0123456789";
 const TIME_MS = 1_795_465_657_140;

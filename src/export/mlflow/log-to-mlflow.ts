@@ -11,6 +11,7 @@ import { type ErrorCode, MonitorError } from "../../monitor-error.ts";
 import { scrub } from "../../signals/scrub.ts";
 import { type Fetch, type Outcome, type Request, send, wait } from "../post.ts";
 import { bearer, receiverUrl } from "../receiver-address.ts";
+import { MlflowLogError } from "./mlflow-log-error.ts";
 
 /** Most metrics in one batch, as MLflow and Databricks have it. */
 export const BATCH_METRICS_MAX = 1_000;
@@ -49,35 +50,6 @@ export type MlflowLogged = {
   /** Names of metrics that were no finite number: JSON has none, so they are not sent. */
   readonly skipped: readonly string[];
 };
-
-/**
- * Not everything was logged. Calling again with `remaining` as the metrics, and
- * the same time and step, goes on where it stopped.
- */
-export class MlflowLogError extends MonitorError {
-  readonly logged: number;
-  /** Surely not logged. */
-  readonly remaining: Readonly<Record<string, number>>;
-  /** Sent, and it could not be found out whether they were logged. */
-  readonly unconfirmed: Readonly<Record<string, number>>;
-
-  constructor(
-    code: ErrorCode,
-    message: string,
-    {
-      hint,
-      logged,
-      remaining,
-      unconfirmed,
-    }: Pick<MlflowLogError, "hint" | "logged" | "remaining" | "unconfirmed">,
-  ) {
-    super(code, message, { hint });
-    this.name = "MlflowLogError";
-    this.logged = logged;
-    this.remaining = remaining;
-    this.unconfirmed = unconfirmed;
-  }
-}
 
 /**
  * @throws MonitorError `CONFIG_INVALID` for an address or token that can't be used,
