@@ -105,14 +105,17 @@ class Rollup {
     const samples: Samples = new Map();
     for (const { places, models } of this.#agents.all()) {
       const counted = [
-        ...places.inOrder.map(({ kind, path, run }) => ({ key: `${kind} ${path}`, run })),
+        ...places.inOrder.map(({ kind, program, path, run }) => ({
+          key: `${kind} ${program} ${path}`,
+          run,
+        })),
         ...[...models.values()].map(({ model, run }) => ({ key: `model ${model}`, run })),
       ];
       for (const { key, run } of counted) {
         samples.set(`${key} calls`, run.calls);
         samples.set(`${key} failed`, run.failed);
         samples.set(`${key} latency`, run.latencyMs.sum);
-        samples.set(`${key} own`, run.ownMs);
+        samples.set(`${key} own`, run.selfMs.sum);
         samples.set(`${key} tokens`, (run.tokens?.input ?? 0) + (run.tokens?.output ?? 0));
         samples.set(`${key} cost`, run.costUsd ?? 0);
       }

@@ -162,16 +162,20 @@ function figuresOf({ endpoint, conventions, run, places, models, groups, recent 
   };
 }
 
-function tallyOf({ calls, failed, latencyMs, ownMs, lmMs, ...tally }: RunTally) {
-  const { tokens, cost, cacheHits, upToBound } = tally;
-  const amounts = { latencyMs: latencyMs.sum, ownMs, lmMs, ...cost };
+function tallyOf({ calls, failed, latencyMs, selfMs, lmMs, ...tally }: RunTally) {
+  const { tokens, cost, cacheHits, upToBound, lmCalls, parseFailures, toolFailures } = tally;
+  const amounts = { latencyMs: latencyMs.sum, selfMs: selfMs.sum, lmMs, ...cost };
   return {
     calls,
     failed,
     tokens,
     cacheHits,
+    lmCalls,
+    parseFailures,
+    toolFailures,
     upToBound: [...upToBound],
     latencies: latencyMs.percentiles(),
+    selfTimes: selfMs.percentiles(),
     // Sums of fractions differ in their last digits by their order.
     amounts: Object.entries(amounts).map(([name, sum]) => [
       name,

@@ -102,10 +102,10 @@ test("a path of one program is another place than that of another", () => {
   );
 });
 
-test("own time of all places is the time of the requests", () => {
+test("self time of all places is the time of the requests", () => {
   const agent = agentAfter(told, told);
-  const ownMs = agent.places.inOrder.reduce((sum, { run }) => sum + run.ownMs, 0);
-  assert.equal(ownMs, agent.run.latencyMs.sum);
+  const selfMs = agent.places.inOrder.reduce((sum, { run }) => sum + run.selfMs.sum, 0);
+  assert.equal(selfMs, agent.run.latencyMs.sum);
 });
 
 test("beside calls whose cost nobody tells, a cache hit does not make the cost 0", () => {

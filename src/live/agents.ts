@@ -5,7 +5,7 @@
  * a trace was closed.
  */
 import type { ClosedTrace } from "../signals/closed-trace.ts";
-import { agentSlicing, type Counted, newTally } from "./counted.ts";
+import { agentSlicing, type CountedRequests, newTally } from "./counted.ts";
 import {
   ALL_GROUPS_MAX,
   addErrors,
@@ -26,7 +26,7 @@ export const AGENTS_MAX = 200;
 /** Agents that are watched beside those: more than a source watches, since some of them may be gone. */
 export const WATCHED_MAX = 1_000;
 
-export type Agent = Counted & {
+export type Agent = CountedRequests & {
   readonly endpoint: string;
   readonly conventions: Set<string>;
   modelVersion: string | null;
@@ -104,7 +104,7 @@ export class Agents {
     agent.lastSeenMs = nowMs;
     agent.conventions.add(trace.convention);
     addRequests(agent, trace, nowMs);
-    agent.places.add(trace.moduleCalls, nowMs);
+    agent.places.add(trace, nowMs);
     addLmCalls(agent.models, trace.moduleCalls, nowMs);
     addErrors(agent.groups, trace.errors, nowMs);
     return addReleases(agent.releases, trace);

@@ -1,6 +1,7 @@
 /** How calls are counted: in the run of the monitor, and in slices of time for the windows. */
 import type { ModuleCall } from "../signals/request.ts";
-import { FINE_RETAINED_MS, type Sliced, type Slicing } from "./sliced.ts";
+import { ByRelease, type ReleaseName } from "./by-release.ts";
+import { FINE_RETAINED_MS, Sliced, type Slicing } from "./sliced.ts";
 import { type RunTally, Tally } from "./tally.ts";
 
 /** A request that ends later than this after its arrival has a wrong clock: it is in no window. */
@@ -8,7 +9,7 @@ export const CLOCK_AHEAD_MAX_MS = 60_000;
 
 export const agentSlicing: Slicing = { fineSliceMs: 1_000, coarseSliceMs: 60_000 };
 /** There are many more places than agents, so their slices are longer. */
-export const placeSlicing: Slicing = { fineSliceMs: 5_000, coarseSliceMs: 300_000 };
+const placeSlicing: Slicing = { fineSliceMs: 5_000, coarseSliceMs: 300_000 };
 
 /**
  * Stretches of time that begin and end at whole multiples of this hold the same
@@ -20,28 +21,61 @@ export function alignmentMs(fromMs: number, nowMs: number): number {
 
 /** Latencies that one slice keeps one by one; there are very many slices. */
 const SLICE_SAMPLES_MAX = 32;
+/** Releases that one slice counts apart. */
+const SLICE_RELEASES_MAX = 3;
 
 export function newTally(use: "sum" | "slice"): Tally {
   return use === "sum" ? new Tally() : new Tally(SLICE_SAMPLES_MAX);
 }
 
-export type Counted = {
+function newTallies(use: "sum" | "slice"): ByRelease<Tally> {
+  return new ByRelease(() => newTally(use), use === "sum" ? undefined : SLICE_RELEASES_MAX);
+}
+
+/** Since this run of the monitor began, whatever the time of the call. */
+type Run = { run: RunTally };
+
+/** Requests of an agent. */
+export type CountedRequests = Run & {
   readonly slices: Sliced<Tally>;
-  /** Since this run of the monitor began, whatever the time of the call. */
-  run: RunTally;
-  /** When a call was last taken; `null` before the first. */
+  /** When a request was last taken; `null` before the first. */
   lastSeenMs: number | null;
 };
 
-export function count(
-  counted: Counted,
+/** Calls of a module or a model, for each release apart. */
+export type CountedCalls = Run & {
+  readonly slices: Sliced<ByRelease<Tally>>;
+  /** When a call was last taken. */
+  lastSeenMs: number;
+};
+
+export function newSlicesOfCalls(): CountedCalls["slices"] {
+  return new Sliced(newTallies, placeSlicing);
+}
+
+type Change = (tally: Tally) => void;
+
+export function countRequest(
+  counted: CountedRequests,
   timeMs: number,
   nowMs: number,
-  change: (tally: Tally) => void,
+  change: Change,
 ): void {
   counted.lastSeenMs = nowMs;
   change(counted.run);
   if (timeMs <= nowMs + CLOCK_AHEAD_MAX_MS) counted.slices.add(timeMs, nowMs, change);
+}
+
+export function countCall(
+  counted: CountedCalls,
+  call: ReleaseName & { readonly timeMs: number },
+  nowMs: number,
+  change: Change,
+): void {
+  counted.lastSeenMs = nowMs;
+  change(counted.run);
+  if (call.timeMs > nowMs + CLOCK_AHEAD_MAX_MS) return;
+  counted.slices.add(call.timeMs, nowMs, (slice) => change(slice.of(call)));
 }
 
 /** What a model call adds to the sums of where it was made. */

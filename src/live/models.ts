@@ -1,20 +1,14 @@
 /** The models that an agent called. */
 import type { ModuleCall } from "../signals/request.ts";
-import { count, newTally, placeSlicing, useOf } from "./counted.ts";
+import { type CountedCalls, countCall, newSlicesOfCalls, useOf } from "./counted.ts";
 import { Kept, type Room } from "./kept.ts";
-import { Sliced } from "./sliced.ts";
-import { RunTally, type Tally } from "./tally.ts";
+import { RunTally } from "./tally.ts";
 
 /** Models of one agent beyond this are counted together as `other`. */
 export const MODELS_MAX = 50;
 export const ALL_MODELS_MAX = 500;
 
-export type Model = {
-  readonly model: string;
-  readonly slices: Sliced<Tally>;
-  run: RunTally;
-  lastSeenMs: number;
-};
+export type Model = CountedCalls & { readonly model: string };
 
 export type Models = Kept<Model>;
 
@@ -25,13 +19,10 @@ export function newModels(room: Room): Models {
 export function addLmCalls(models: Models, calls: readonly ModuleCall[], nowMs: number): void {
   for (const call of calls) {
     if (call.kind !== "lm") continue;
-    count(modelOf(models, call.model ?? "unknown", nowMs), call.timeMs, nowMs, (tally) => {
+    countCall(modelOf(models, call.model ?? "unknown", nowMs), call, nowMs, (tally) => {
       tally.addLatency(call.latencyMs);
       tally.addUse(useOf(call));
-      if (call.errorClass) {
-        tally.failed++;
-        tally.addFailed(call.errorClass, 1);
-      }
+      if (call.errorClass) tally.addFailed(call.errorClass);
     });
   }
 }
@@ -42,7 +33,7 @@ function modelOf(models: Models, named: string, nowMs: number): Model {
     models.get(name) ??
     models.add(name, {
       model: name,
-      slices: new Sliced(newTally, placeSlicing),
+      slices: newSlicesOfCalls(),
       run: new RunTally(),
       lastSeenMs: nowMs,
     })

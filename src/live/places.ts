@@ -1,33 +1,31 @@
 /** The modules, tools and retrievers of an agent, as the tree in which they call each other. */
-import { costUsdOf, noCost, unknownCost } from "../signals/cost.ts";
+import type { ClosedTrace } from "../signals/closed-trace.ts";
+import { addCosts, addKnown, costUsdOf, noCost, unknownCost } from "../signals/cost.ts";
 import type { ModuleCall, PathSource } from "../signals/request.ts";
-import { count, newTally, placeSlicing, useOf } from "./counted.ts";
+import { addTokens } from "../signals/tokens.ts";
+import { type CountedCalls, countCall, newSlicesOfCalls, useOf } from "./counted.ts";
 import { Kept, type Room } from "./kept.ts";
-import { Sliced } from "./sliced.ts";
 import { RunTally, type Tally } from "./tally.ts";
 
 /** Modules, tools and retrievers of one agent beyond this are counted together as `other`. */
 export const PLACES_MAX = 200;
 /**
- * Of all agents together. A place that is called all day takes up to 0.5 MB, so this,
- * and not the bound of one agent, bounds the memory.
+ * Of all agents together. A place that is called every second all day takes 1.2 MB, twice as
+ * much while several releases are served at once, so this, and not the bound of one
+ * agent, bounds the memory.
  */
 export const ALL_PLACES_MAX = 2_000;
 
 export type PlaceKind = "module" | "tool" | "retriever";
 
 /** A module, tool or retriever of an agent. */
-export type Place = {
+export type Place = CountedCalls & {
   /** The class of the DSPy program: several under one endpoint have a `self` each. */
   readonly program: string;
   readonly path: string;
   readonly pathSource: PathSource;
   readonly kind: PlaceKind;
   readonly depth: number;
-  readonly slices: Sliced<Tally>;
-  run: RunTally;
-  /** When a call of it was last taken. */
-  lastSeenMs: number;
 };
 
 export class Places {
@@ -57,38 +55,32 @@ export class Places {
     this.#inOrder = this.#inOrder.filter((place) => this.#kept.get(keyOf(place)) === place);
   }
 
-  /** @param calls of one trace, in tree order. */
-  add(calls: readonly ModuleCall[], nowMs: number): void {
-    // Where model calls tell their tokens, a module without model calls used none: 0, not unknown.
-    const tokensTold = calls.some(({ kind, tokens }) => kind === "lm" && tokens !== null);
-    const costTold = calls.some(({ kind, cost }) => kind === "lm" && costUsdOf(cost) !== null);
-    const cacheTold = calls.some(({ kind, cache }) => kind === "lm" && cache !== "unknown");
-    const nothingUsed = {
-      tokens: tokensTold ? { input: 0, output: 0 } : null,
-      cost: costTold ? noCost : unknownCost,
-      cacheHits: cacheTold ? 0 : null,
-    };
-    const places = new Map<string, Place>();
-    for (const call of calls) {
-      const above = places.get(call.parentSpanId ?? "");
-      if (!isPlace(call.kind)) {
-        if (!above) continue;
-        places.set(call.spanId, above);
-        addInnerCall(above, call, nowMs);
-        continue;
+  add({ moduleCalls, errors }: Pick<ClosedTrace, "moduleCalls" | "errors">, nowMs: number): void {
+    const unread = new Set(
+      errors
+        .filter(({ errorClass }) => errorClass === "adapter_parse")
+        .map(({ eventId }) => eventId),
+    );
+    const nothingUsed = nothingUsedIn(moduleCalls);
+    const placed: PlaceCall[] = [];
+    /** By span id: the call of a place itself, or the one that another call was made in. */
+    const bySpan = new Map<string, PlaceCall>();
+    for (const call of moduleCalls) {
+      const above = bySpan.get(call.parentSpanId ?? "");
+      let within = above;
+      if (isPlace(call)) {
+        within = newPlaceCall(this.#placeOf(call, above?.place), call, nothingUsed);
+        placed.push(within);
+        if (above && call.kind === "tool" && call.errorClass) above.toolFailures++;
+      } else if (above) {
+        addInnerCall(above, call);
       }
-      const place = this.#placeOf({ ...call, kind: call.kind }, above);
-      places.set(call.spanId, place);
-      count(place, call.timeMs, nowMs, (tally) => {
-        tally.addLatency(call.latencyMs);
-        tally.ownMs += call.selfMs;
-        tally.addUse(nothingUsed);
-        if (call.errorClass) {
-          tally.failed++;
-          tally.addFailed(call.errorClass, 1);
-        }
-      });
+      if (!within) continue;
+      bySpan.set(call.spanId, within);
+      if (unread.has(call.eventId)) within.parseFailures++;
     }
+    // What happened inside a call is told after it.
+    for (const told of placed) countPlaceCall(told, nowMs);
   }
 
   #placeOf(call: PlacedCall, above: Place | undefined): Place {
@@ -104,7 +96,7 @@ export class Places {
       pathSource: call.pathSource,
       kind: call.kind,
       depth: above ? above.depth + 1 : 0,
-      slices: new Sliced(newTally, placeSlicing),
+      slices: newSlicesOfCalls(),
       run: new RunTally(),
       lastSeenMs: Number.NEGATIVE_INFINITY, // counting the call tells
     });
@@ -126,16 +118,73 @@ function keyOf({ kind, program, path }: Pick<Place, "kind" | "program" | "path">
   return `${kind} ${program} ${path}`;
 }
 
-function isPlace(kind: ModuleCall["kind"]): kind is PlaceKind {
-  return kind === "module" || kind === "tool" || kind === "retriever";
+type PlacedModuleCall = ModuleCall & { readonly kind: PlaceKind };
+
+function isPlace(call: ModuleCall): call is PlacedModuleCall {
+  return call.kind === "module" || call.kind === "tool" || call.kind === "retriever";
+}
+
+type Use = Parameters<Tally["addUse"]>[0];
+
+/** One call of a place, with what it did itself: not in places below. */
+type PlaceCall = {
+  readonly place: Place;
+  readonly call: PlacedModuleCall;
+  selfMs: number;
+  lmMs: number;
+  lmCalls: number;
+  parseFailures: number;
+  toolFailures: number;
+  use: Use;
+};
+
+function newPlaceCall(place: Place, call: PlacedModuleCall, use: Use): PlaceCall {
+  const nothing = { lmMs: 0, lmCalls: 0, parseFailures: 0, toolFailures: 0 };
+  return { place, call, selfMs: call.selfMs, ...nothing, use };
+}
+
+function countPlaceCall({ place, call, ...told }: PlaceCall, nowMs: number): void {
+  countCall(place, call, nowMs, (tally) => {
+    tally.addLatencyAndSelf(call.latencyMs, selfWithin(told.selfMs, call));
+    tally.addUse(told.use);
+    tally.lmMs += told.lmMs;
+    tally.lmCalls += told.lmCalls;
+    tally.parseFailures += told.parseFailures;
+    tally.toolFailures += told.toolFailures;
+    if (call.errorClass) tally.addFailed(call.errorClass);
+  });
+}
+
+/** Sums of times differ in their last digits by more than the clocks of agents tell. */
+const SAME_MS = 1e-3;
+
+/** Model calls that ran side by side can add up to more than the module took. */
+function selfWithin(selfMs: number, { latencyMs }: ModuleCall): number {
+  return selfMs > latencyMs - SAME_MS ? latencyMs : selfMs;
+}
+
+/** Where model calls tell their tokens, a module without model calls used none: 0, not unknown. */
+function nothingUsedIn(calls: readonly ModuleCall[]): Use {
+  const tokensTold = calls.some(({ kind, tokens }) => kind === "lm" && tokens !== null);
+  const costTold = calls.some(({ kind, cost }) => kind === "lm" && costUsdOf(cost) !== null);
+  const cacheTold = calls.some(({ kind, cache }) => kind === "lm" && cache !== "unknown");
+  return {
+    tokens: tokensTold ? { input: 0, output: 0 } : null,
+    cost: costTold ? noCost : unknownCost,
+    cacheHits: cacheTold ? 0 : null,
+  };
 }
 
 /** A model, adapter or embedding call counts where it was made. */
-function addInnerCall(place: Place, call: ModuleCall, nowMs: number): void {
-  count(place, call.timeMs, nowMs, (tally) => {
-    tally.ownMs += call.selfMs;
-    if (call.kind !== "lm") return;
-    tally.lmMs += call.latencyMs;
-    tally.addUse(useOf(call));
-  });
+function addInnerCall(within: PlaceCall, call: ModuleCall): void {
+  within.selfMs += call.selfMs;
+  if (call.kind !== "lm") return;
+  within.lmMs += call.latencyMs;
+  within.lmCalls++;
+  const { tokens, cost, cacheHits } = useOf(call);
+  within.use = {
+    tokens: addTokens(within.use.tokens, tokens),
+    cost: addCosts(within.use.cost, cost),
+    cacheHits: addKnown(within.use.cacheHits, cacheHits),
+  };
 }

@@ -2,13 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { unknownCost } from "../signals/cost.ts";
-import {
-  RELEASE_SAMPLES_MAX,
-  RELEASES_MAX,
-  type ReleaseName,
-  Releases,
-  type SeenRequest,
-} from "./releases.ts";
+import type { ReleaseName } from "./by-release.ts";
+import { RELEASE_SAMPLES_MAX, RELEASES_MAX, Releases, type SeenRequest } from "./releases.ts";
 
 /** The n-th request, which takes n milliseconds and ends at n seconds. */
 function request(n: number, part: Partial<SeenRequest> = {}): SeenRequest {

@@ -7,6 +7,7 @@
 import type { ClosedTrace } from "../signals/closed-trace.ts";
 import { costUsdOf } from "../signals/cost.ts";
 import type { Request } from "../signals/request.ts";
+import type { ReleaseName } from "./by-release.ts";
 import type { Room } from "./kept.ts";
 
 /** Releases of one agent that are kept; the one not seen for longest makes room. */
@@ -17,13 +18,6 @@ export const ALL_RELEASES_MAX = 500;
 export const RELEASE_SAMPLES_MAX = 1_000;
 /** Predictors of one release whose state is kept. */
 export const RELEASE_PREDICTORS_MAX = 200;
-
-/** A state of the program, in a version of the model that it is served as. */
-export type ReleaseName = {
-  /** Hash of the program's state; `null` where the telemetry does not tell. */
-  readonly release: string | null;
-  readonly modelVersion: string | null;
-};
 
 /** One value for each sampled request. What is not known is NaN. */
 type Columns = {

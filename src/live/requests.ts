@@ -1,7 +1,7 @@
 /** The requests of an agent: counted, and the last of them one by one. */
 import type { ClosedTrace } from "../signals/closed-trace.ts";
 import type { ModuleCall, Request } from "../signals/request.ts";
-import { type Counted, count } from "./counted.ts";
+import { type CountedRequests, countRequest } from "./counted.ts";
 
 /** Requests of one agent that are kept one by one. */
 export const RECENT_MAX = 1_000;
@@ -13,7 +13,7 @@ export type RecentRequest = {
   readonly path: string | null;
 };
 
-type Requested = Counted & {
+type Requested = CountedRequests & {
   modelVersion: string | null;
   lastRequestMs: number | null;
   /** Oldest first. */
@@ -40,14 +40,11 @@ function addRequest(agent: Requested, request: Request, nowMs: number): void {
   agent.modelVersion = request.modelVersion ?? agent.modelVersion;
   // A clock that is ahead does not make a request of tomorrow.
   agent.lastRequestMs = Math.max(agent.lastRequestMs ?? 0, Math.min(request.timeMs, nowMs));
-  count(agent, request.timeMs, nowMs, (tally) => {
+  countRequest(agent, request.timeMs, nowMs, (tally) => {
     tally.addLatency(request.latencyMs);
     tally.addCacheLatency(request.cache, request.latencyMs);
     tally.addUse(request);
-    if (request.errorClass) {
-      tally.failed++;
-      tally.addFailed(request.errorClass, 1);
-    }
+    if (request.errorClass) tally.addFailed(request.errorClass);
   });
 }
 

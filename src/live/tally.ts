@@ -20,10 +20,14 @@ export class Tally {
   calls = 0;
   failed = 0;
   readonly latencyMs: Distribution;
-  /** Time spent in the call itself and the model calls it made, not in modules below. */
-  ownMs = 0;
-  /** The part of `ownMs` that waited for models. */
+  /** Waited for the models that the calls called themselves. */
   lmMs = 0;
+  /** Model calls that the calls made themselves, not the modules below. */
+  lmCalls = 0;
+  /** Answers of models that could not be read, also where the request went on. */
+  parseFailures = 0;
+  /** Failed calls of tools that the calls called themselves, also where the request went on. */
+  toolFailures = 0;
   /** `null` until one call told. */
   tokens: Tokens | null = null;
   cost: Cost = unknownCost;
@@ -31,6 +35,8 @@ export class Tally {
   /** Latencies of what DSPy's cache answered, and of what it did not, where telemetry tells. */
   hitLatencyMs: Distribution | null = null;
   missLatencyMs: Distribution | null = null;
+  /** `null` while it is the latency: as long as no module below was called. */
+  #selfMs: Distribution | null = null;
   readonly #exactSamplesMax: number;
   /** Made when the first call fails: there are very many tallies, and few failures. */
   #failedByClass: Map<ErrorClass, number> | null = null;
@@ -44,16 +50,24 @@ export class Tally {
     return costUsdOf(this.cost);
   }
 
+  /** Of modules: the part of the latency that was not spent in modules below. */
+  get selfMs(): Distribution {
+    return this.#selfMs ?? this.latencyMs;
+  }
+
   merge(other: Tally): void {
     this.calls += other.calls;
     this.failed += other.failed;
+    if (this.#selfMs || other.#selfMs) this.#selfApart().merge(other.selfMs);
     this.latencyMs.merge(other.latencyMs);
-    this.ownMs += other.ownMs;
     this.lmMs += other.lmMs;
+    this.lmCalls += other.lmCalls;
+    this.parseFailures += other.parseFailures;
+    this.toolFailures += other.toolFailures;
     this.addUse(other);
     if (other.hitLatencyMs) this.#hits().merge(other.hitLatencyMs);
     if (other.missLatencyMs) this.#misses().merge(other.missLatencyMs);
-    for (const [errorClass, count] of other.failedByClass) this.addFailed(errorClass, count);
+    for (const [errorClass, count] of other.failedByClass) this.#countClass(errorClass, count);
   }
 
   /** @param exactSamplesMax latencies that are kept one by one. */
@@ -66,6 +80,12 @@ export class Tally {
   addLatency(latencyMs: number): void {
     this.calls++;
     this.latencyMs.add(latencyMs);
+  }
+
+  /** One more call, of which `selfMs` were not spent in modules below. */
+  addLatencyAndSelf(latencyMs: number, selfMs: number): void {
+    if (this.#selfMs || selfMs !== latencyMs) this.#selfApart().add(selfMs);
+    this.addLatency(latencyMs);
   }
 
   /** Beside `addLatency`: the same latency, among those that DSPy's cache answered or did not. */
@@ -84,9 +104,23 @@ export class Tally {
     this.cacheHits = addKnown(this.cacheHits, use.cacheHits);
   }
 
-  addFailed(errorClass: ErrorClass, count: number): void {
+  /** Beside `addLatency`: that call failed. */
+  addFailed(errorClass: ErrorClass): void {
+    this.failed++;
+    this.#countClass(errorClass, 1);
+  }
+
+  #countClass(errorClass: ErrorClass, count: number): void {
     this.#failedByClass ??= new Map();
     this.#failedByClass.set(errorClass, (this.#failedByClass.get(errorClass) ?? 0) + count);
+  }
+
+  #selfApart(): Distribution {
+    if (this.#selfMs === null) {
+      this.#selfMs = new Distribution({ exactSamplesMax: this.#exactSamplesMax });
+      this.#selfMs.merge(this.latencyMs);
+    }
+    return this.#selfMs;
   }
 
   // Made when the first is told: few tallies are of requests, and few telemetries tell.

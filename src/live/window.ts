@@ -50,8 +50,8 @@ export function windowOf(
     meanMs: requests.latencyMs.mean(),
     modules: agent.places.inOrder
       .map(({ program, path, slices }) => {
-        const { calls, ownMs, lmMs } = slices.over(fromMs, toMs, nowMs);
-        return { program, path, calls, selfMs: ownMs, lmMs };
+        const { calls, selfMs, lmMs } = slices.over(fromMs, toMs, nowMs).sum();
+        return { program, path, calls, selfMs: selfMs.sum, lmMs };
       })
       .filter(({ calls }) => calls > 0),
     errors: [...agent.groups.values()]

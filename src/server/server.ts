@@ -14,6 +14,7 @@ import { scrub } from "../signals/scrub.ts";
 import { agentView } from "./api/agent-view.ts";
 import { overview, type Surroundings } from "./api/overview.ts";
 import { type Range, rangeOf, ranges } from "./api/range.ts";
+import { releaseFilterOf } from "./api/release-filter.ts";
 import { releasesAnswer } from "./api/releases.ts";
 import { guard } from "./guard.ts";
 import { createMetricsPage } from "./metrics-page.ts";
@@ -121,8 +122,9 @@ export function createApp(
     withRange(context, monitor, (range) => {
       const endpoint = context.req.param("endpoint");
       const agent = monitor.state.agents.get(endpoint);
+      const filter = releaseFilterOf(context.req.query());
       return agent
-        ? context.json(agentView(monitor, surroundings, agent, range))
+        ? context.json(agentView(monitor, surroundings, agent, range, filter))
         : context.json({ error: { message: `no agent is called ${endpoint}` } }, 404);
     }),
   );

@@ -56,6 +56,8 @@ export type ModuleCall = {
   readonly timeMs: number;
   readonly endpoint: string;
   readonly modelVersion: string | null;
+  /** That of the request it was made in. */
+  readonly release: string | null;
   readonly kind: ModuleCallKind;
   /** The class of the DSPy program that the call belongs to. */
   readonly program: string;

@@ -1,6 +1,7 @@
 /**
  * What the page reads: the answers of `GET /api/overview` and
- * `GET /api/agents/{endpoint}`, both with `?range=5m|15m|1h|6h|24h`. The server
+ * `GET /api/agents/{endpoint}`, both with `?range=5m|15m|1h|6h|24h`, the latter also with
+ * `&release=NAME` or `&modelVersion=3` for its modules and models. The server
  * is compiled against these types in `src/server/api.ts`.
  *
  * Times are Unix milliseconds. What is not known is `null`, never 0.
@@ -191,6 +192,14 @@ export type ModuleRow = CostFigures & {
   calls: number;
   errors: number;
   latencyMs: Percentiles | null;
+  /** The part of the latency that was not spent in modules below. The module's own model calls are in it. */
+  selfMs: Percentiles | null;
+  /** Model calls that this module made itself, so that rows add up. */
+  lmCalls: number;
+  /** Answers that could not be read as what was asked for; also where a fallback then succeeded. */
+  parseFailures: number;
+  /** Failed calls of tools that this module made itself; also where the agent went on. */
+  toolFailures: number;
   /** Share, 0 to 1, of the time of all requests that is spent in this module and not in a module below. */
   timeShare: number | null;
   /** Of the model calls that this module made itself, so that rows add up. */
@@ -276,6 +285,13 @@ export type ReleasesAnswer = {
   comparison: ReleaseComparisonRow | null;
 };
 
+/** `null` is any. */
+export type ReleaseFilter = {
+  /** The `name` of a release, or its whole hash. */
+  release: string | null;
+  modelVersion: string | null;
+};
+
 export type AgentView = {
   asOfMs: number;
   rangeSeconds: number;
@@ -304,6 +320,8 @@ export type AgentView = {
     costUsd: (number | null)[];
   };
   thresholds: { latencyP99Ms: number | null; errorRatePercent: number | null };
+  /** What the calls of `modules` and `models` are of. */
+  releaseFilter: ReleaseFilter;
   modules: ModuleRow[];
   models: ModelRow[];
   /** The newest first. */

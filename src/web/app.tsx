@@ -9,14 +9,14 @@ import { type Pulse, TelemetryNote, TopBar } from "./frame/top-bar.tsx";
 import { useKeyboard } from "./frame/use-keyboard.ts";
 import type { Live } from "./live.ts";
 import { OverviewView } from "./overview/overview.tsx";
-import { apiPath, overviewHref, parseRoute, type Route } from "./route.ts";
+import { type AgentRoute, apiPath, overviewHref, parseRoute, type Route } from "./route.ts";
 import { withLastKnown } from "./sections/last-known.ts";
 import { useTab } from "./tab.ts";
 import { useLive } from "./use-live.ts";
 
 type Answer =
   | { readonly view: "overview"; readonly live: Live<Overview> }
-  | { readonly view: "agent"; readonly endpoint: string; readonly live: Live<AgentView> };
+  | { readonly view: "agent"; readonly route: AgentRoute; readonly live: Live<AgentView> };
 
 export function App() {
   const route = useRoute();
@@ -68,7 +68,7 @@ function View({ answer, route }: { answer: Answer; route: Route }) {
   if (!data && failure?.kind === "not found") {
     return (
       <section class="panel never-answered">
-        <h1>No agent named {answer.endpoint}</h1>
+        <h1>No agent named {answer.route.endpoint}</h1>
         <Empty>
           It appears here with its first request.{" "}
           <a href={overviewHref(route.range)}>Show all agents</a>
@@ -76,14 +76,7 @@ function View({ answer, route }: { answer: Answer; route: Route }) {
       </section>
     );
   }
-  return (
-    <AgentPage
-      endpoint={answer.endpoint}
-      view={answer.live.data}
-      range={route.range}
-      chart={route.view === "agent" ? route.chart : null}
-    />
-  );
+  return <AgentPage view={answer.live.data} route={answer.route} />;
 }
 
 /** The address of an overview answers an overview, that of an agent an agent's view. */
@@ -91,7 +84,7 @@ function useAnswer(route: Route): Answer {
   const live = withLastKnown(useLive<Overview | AgentView>(apiPath(route)));
   return route.view === "overview"
     ? { view: "overview", live: live as Live<Overview> }
-    : { view: "agent", endpoint: route.endpoint, live: live as Live<AgentView> };
+    : { view: "agent", route, live: live as Live<AgentView> };
 }
 
 function useRoute(): Route {

@@ -3,6 +3,8 @@
  * of it, so a link shows the receiver what the sender saw. Anything that can't be
  * read falls back to the overview of the last five minutes.
  */
+import type { ReleaseFilter } from "./api.ts";
+
 export const RANGES = ["5m", "15m", "1h", "6h", "24h"] as const;
 export type Range = (typeof RANGES)[number];
 
@@ -17,7 +19,13 @@ export type Route =
       readonly range: Range;
       /** The chart that is open large. */
       readonly chart: ChartId | null;
+      /** Whose calls the modules and models show. */
+      readonly of: ReleaseFilter;
     };
+
+export type AgentRoute = Extract<Route, { readonly view: "agent" }>;
+
+const EVERY_RELEASE: ReleaseFilter = { release: null, modelVersion: null };
 
 const DEFAULT_RANGE: Range = "5m";
 
@@ -37,28 +45,34 @@ export function parseRoute(hash: string): Route {
   const endpoint = decode(/^\/agents\/([^/]+)\/?$/.exec(path)?.[1]);
   if (!endpoint) return { view: "overview", range };
   const chart = CHARTS.find((known) => known === asked.get("chart")) ?? null;
-  return { view: "agent", endpoint, range, chart };
+  const of = { release: asked.get("release"), modelVersion: asked.get("modelVersion") };
+  return { view: "agent", endpoint, range, chart, of };
 }
 
 export function routeHref(route: Route): string {
-  const path = route.view === "agent" ? `/agents/${encodeURIComponent(route.endpoint)}` : "/";
-  const chart = route.view === "agent" && route.chart ? `&chart=${route.chart}` : "";
-  return `#${path}?range=${route.range}${chart}`;
+  if (route.view === "overview") return `#/?range=${route.range}`;
+  const chart = route.chart ? `&chart=${route.chart}` : "";
+  return `#/agents/${encodeURIComponent(route.endpoint)}?range=${route.range}${chart}${asked(route.of)}`;
 }
 
 export function overviewHref(range: Range): string {
   return routeHref({ view: "overview", range });
 }
 
-export function agentHref(endpoint: string, range: Range, chart: ChartId | null = null): string {
-  return routeHref({ view: "agent", endpoint, range, chart });
+export function agentHref(endpoint: string, range: Range): string {
+  return routeHref({ view: "agent", endpoint, range, chart: null, of: EVERY_RELEASE });
 }
 
 /** Relative, because the page may stand below any path, such as behind a proxy. */
 export function apiPath(route: Route): string {
-  const path =
-    route.view === "agent" ? `api/agents/${encodeURIComponent(route.endpoint)}` : "api/overview";
-  return `${path}?range=${route.range}`;
+  if (route.view === "overview") return `api/overview?range=${route.range}`;
+  return `api/agents/${encodeURIComponent(route.endpoint)}?range=${route.range}${asked(route.of)}`;
+}
+
+function asked(of: ReleaseFilter): string {
+  return (["release", "modelVersion"] as const)
+    .map((name) => (of[name] ? `&${name}=${encodeURIComponent(of[name])}` : ""))
+    .join("");
 }
 
 /** `5 minutes` for "the last …" and "the … before". */

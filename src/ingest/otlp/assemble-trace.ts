@@ -42,20 +42,24 @@ export function assembleTrace(
   const errors: ErrorEvent[] = [];
   for (const tree of trees) {
     const program = programOf(tree, incomplete);
+    const release = releaseOf(tree);
     const failures = isTroubled ? tree.tops.flatMap((top) => failuresOf(top)) : [];
-    const toldCalls = callsOf(tree, program, book);
+    const toldCalls = callsOf(tree, { program, release, book });
     const totalCost = totalCostOf(tree, toldCalls, book);
     const calls = totalCost === unpricedCall ? toldCalls.map(unpriced) : toldCalls;
     if (incomplete || isProgram(tree)) {
-      requests.push(requestOf({ tree, program, failures, calls, totalCost, incomplete }));
+      requests.push(requestOf({ tree, program, release, failures, calls, totalCost, incomplete }));
     }
     for (const call of calls) moduleCalls.push(call);
     for (const failure of failures) errors.push(errorEventOf(failure, program));
   }
+  // What lost its parent was called in the request there is; which of several is not known.
+  const [only, ...others] = trees;
+  const release = only && others.length === 0 ? releaseOf(only) : null;
   for (const orphan of orphans) {
     const tree = treeOf([orphan]);
     const program = programOf(tree, true);
-    for (const call of callsOf(tree, program, book)) moduleCalls.push(call);
+    for (const call of callsOf(tree, { program, release, book })) moduleCalls.push(call);
     // The root is there and says how the request ended, so what failed here was survived or is told above.
     const failures = isTroubled ? failuresOf(orphan) : [];
     for (const { node } of failures) errors.push(errorEventOf({ node, handled: true }, program));
@@ -281,11 +285,16 @@ function programOf({ tops, nodes }: Tree, rootIsMissing: boolean): string {
   return rootIsMissing ? "unknown" : (tops[0]?.span.name ?? "unknown");
 }
 
+function releaseOf({ tops }: Tree): string | null {
+  return tops.find(({ span }) => span.release !== null)?.span.release ?? null;
+}
+
 // ─── The request ────────────────────────────────────────────────────────────
 
 function requestOf({
   tree,
   program,
+  release,
   failures,
   calls,
   totalCost,
@@ -293,6 +302,7 @@ function requestOf({
 }: {
   tree: Tree;
   program: string;
+  release: string | null;
   failures: readonly Failure[];
   calls: readonly ModuleCall[];
   totalCost: Cost | null;
@@ -300,11 +310,10 @@ function requestOf({
 }): Request {
   const { tops } = tree;
   const { span: first } = tops[0] as Node; // a tree has at least one top
-  let { startMs, endMs, release } = first;
+  let { startMs, endMs } = first;
   for (const { span } of tops) {
     startMs = Math.min(startMs, span.startMs);
     endMs = Math.max(endMs, span.endMs);
-    release ??= span.release;
   }
   const cause = failures.findLast(({ handled }) => !handled);
   const models = sumOfModelCalls(calls);
@@ -379,11 +388,18 @@ function isPlaced(kind: AgentSpan["kind"]): boolean {
   return kind === "module" || kind === "tool" || kind === "retriever";
 }
 
-function callsOf({ nodes }: Tree, program: string, book: PriceBook): ModuleCall[] {
+/** What the calls of one request have in common. */
+type Within = {
+  readonly program: string;
+  readonly release: string | null;
+  readonly book: PriceBook;
+};
+
+function callsOf({ nodes }: Tree, within: Within): ModuleCall[] {
   const calls: ModuleCall[] = [];
   for (const node of nodes) {
     const { kind } = node.span;
-    if (kind !== "server" && kind !== "other") calls.push(callOf(node, kind, program, book));
+    if (kind !== "server" && kind !== "other") calls.push(callOf(node, kind, within));
   }
   return calls;
 }
@@ -391,8 +407,7 @@ function callsOf({ nodes }: Tree, program: string, book: PriceBook): ModuleCall[
 function callOf(
   node: Node,
   kind: ModuleCall["kind"],
-  program: string,
-  book: PriceBook,
+  { program, release, book }: Within,
 ): ModuleCall {
   const { span, attempts, place } = node;
   const isLm = kind === "lm";
@@ -404,6 +419,7 @@ function callOf(
     timeMs: span.endMs,
     endpoint: span.endpoint,
     modelVersion: span.modelVersion,
+    release,
     kind,
     program: span.program ?? program,
     path: place.span.path ?? place.name,

@@ -1,5 +1,6 @@
 /** The answer of `GET /api/agents/{endpoint}`. */
 import type { Agent } from "../../live/agents.ts";
+import type { ReleaseName } from "../../live/by-release.ts";
 import type { Model } from "../../live/models.ts";
 import type { Place } from "../../live/places.ts";
 import type { RecentRequest } from "../../live/requests.ts";
@@ -7,9 +8,10 @@ import type { Tally } from "../../live/tally.ts";
 import type { Monitor } from "../../monitor.ts";
 import { diagnoseAgent } from "../../rules/diagnose.ts";
 import type { RuleKind } from "../../rules/rule.ts";
-import type { AgentView, ModelRow, ModuleRow, RequestRow } from "../../web/api.ts";
+import type { AgentView, ModelRow, ModuleRow, ReleaseFilter, RequestRow } from "../../web/api.ts";
 import type { Surroundings } from "./overview.ts";
 import type { Range } from "./range.ts";
+import { everyRelease, isIn } from "./release-filter.ts";
 import { releaseRows } from "./releases.ts";
 import {
   agentRow,
@@ -30,9 +32,11 @@ export function agentView(
   { source }: Surroundings,
   agent: Agent,
   range: Range,
+  releaseFilter: ReleaseFilter = everyRelease,
 ): AgentView {
   const { state } = monitor;
   const { endpoint } = agent;
+  const asked = { ...range, isWanted: isIn(releaseFilter) };
   return {
     asOfMs: range.nowMs,
     rangeSeconds: range.seconds,
@@ -46,8 +50,9 @@ export function agentView(
       latencyP99Ms: threshold(monitor, endpoint, "latency_p99"),
       errorRatePercent: threshold(monitor, endpoint, "error_rate"),
     },
-    modules: moduleRows(agent, range),
-    models: modelRows(agent, range),
+    releaseFilter,
+    modules: moduleRows(agent, asked),
+    models: modelRows(agent, asked),
     releases: releaseRows(agent),
     errorGroups: errorGroupRows([agent], range),
     slowest: requestRows(
@@ -114,47 +119,43 @@ function threshold(monitor: Monitor, endpoint: string, kind: RuleKind): number |
   return rule?.threshold ?? null;
 }
 
-function figures({ slices }: Place | Model, { fromMs, toMs, nowMs }: Range) {
-  const tally = slices.over(fromMs, toMs, nowMs);
-  const { calls, failed: errors, tokens, cost, cacheHits, ownMs } = tally;
-  return {
-    calls,
-    errors,
-    latencyMs: tally.latencyMs.percentiles(),
-    tokens,
-    ...costFigures(cost),
-    cacheHits,
-    ownMs,
-  };
+/** The calls that are asked for: of a stretch of time, and of some releases. */
+type Asked = Range & { readonly isWanted: (name: ReleaseName) => boolean };
+
+function tallyOf({ slices }: Place | Model, { fromMs, toMs, nowMs, isWanted }: Asked): Tally {
+  return slices.over(fromMs, toMs, nowMs).sum(isWanted);
 }
 
-function moduleRows(agent: Agent, range: Range): ModuleRow[] {
-  const rows = agent.places.inOrder
-    .map((place) => ({ place, ...figures(place, range) }))
-    .filter(({ calls }) => calls > 0);
-  const allMs = rows.reduce((sum, { ownMs }) => sum + ownMs, 0);
-  return rows.map(({ place: { program, path, pathSource, kind, depth }, ownMs, ...told }) => ({
+function figures({ calls, failed: errors, latencyMs, tokens, cost, cacheHits }: Tally) {
+  const use = { tokens, ...costFigures(cost), cacheHits };
+  return { calls, errors, latencyMs: latencyMs.percentiles(), ...use };
+}
+
+function moduleRows({ places }: Agent, asked: Asked): ModuleRow[] {
+  const rows = places.inOrder
+    .map((place) => ({ place, tally: tallyOf(place, asked) }))
+    .filter(({ tally }) => tally.calls > 0);
+  const allMs = rows.reduce((sum, { tally }) => sum + tally.selfMs.sum, 0);
+  return rows.map(({ place: { program, path, pathSource, kind, depth }, tally }) => ({
     program,
     path,
     pathSource,
     kind,
     depth,
-    ...told,
-    timeShare: allMs === 0 ? null : ownMs / allMs,
+    ...figures(tally),
+    selfMs: tally.selfMs.percentiles(),
+    lmCalls: tally.lmCalls,
+    parseFailures: tally.parseFailures,
+    toolFailures: tally.toolFailures,
+    timeShare: allMs === 0 ? null : tally.selfMs.sum / allMs,
   }));
 }
 
-function modelRows(agent: Agent, range: Range): ModelRow[] {
-  return [...agent.models.values()]
-    .map((model) => {
-      const { ownMs: _, ...told } = figures(model, range);
-      return {
-        model: model.model,
-        ...told,
-        unpriced: told.unpricedCalls > 0 && told.costUsd === null,
-      };
-    })
+function modelRows({ models }: Agent, asked: Asked): ModelRow[] {
+  return [...models.values()]
+    .map((model) => ({ model: model.model, ...figures(tallyOf(model, asked)) }))
     .filter(({ calls }) => calls > 0)
+    .map((row) => ({ ...row, unpriced: row.unpricedCalls > 0 && row.costUsd === null }))
     .sort((a, b) => b.calls - a.calls);
 }
 

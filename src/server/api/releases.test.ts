@@ -136,6 +136,19 @@ test("a release that comes after another is a deployment among the changes", asy
   );
 });
 
+test("modules are told of all releases, or of the one that is asked for", async () => {
+  const rewrites = async (query: string) => {
+    const { modules } = await ask<AgentView>(`/api/agents/qa?range=5m${query}`);
+    const row = modules.find(({ path }) => path === "self.rewrite");
+    return row && [row.calls, row.latencyMs?.p95];
+  };
+  assert.equal((await rewrites(""))?.[0], 400);
+  assert.deepEqual(await rewrites("&release=7c1f2d0"), [200, 221]);
+  assert.deepEqual(await rewrites("&release=3ab90e1"), [200, 147]);
+  assert.equal(await rewrites("&release=nobody"), undefined);
+  assert.equal(await rewrites("&modelVersion=3"), undefined);
+});
+
 test("any two releases are compared, in either direction", async () => {
   const path = "/api/agents/qa/releases?before=7c1f2d0&after=3ab90e1";
   const { comparison } = await ask<ReleasesAnswer>(path);

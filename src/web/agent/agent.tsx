@@ -7,7 +7,7 @@ import { chartsOf } from "../charts/chart-spec.ts";
 import { cacheWords } from "../cost-words.ts";
 import { Fold } from "../elements/fold.tsx";
 import { AwaitedRows, Panel } from "../elements/panel.tsx";
-import { agentHref, CHARTS, type ChartId, overviewHref, type Range } from "../route.ts";
+import { type AgentRoute, CHARTS, overviewHref, type Range, routeHref } from "../route.ts";
 import { Alerts } from "../sections/alerts.tsx";
 import { ChangeList } from "../sections/changes.tsx";
 import { ComponentList } from "../sections/components.tsx";
@@ -18,21 +18,20 @@ import { Models } from "./models.tsx";
 import { Modules } from "./modules.tsx";
 import { Numbers } from "./numbers.tsx";
 import { PlatformAge, PlatformMetrics } from "./platform.tsx";
+import { releaseWords } from "./release-options.ts";
+import { ReleaseSelect } from "./release-select.tsx";
 import { Releases } from "./releases.tsx";
 import { Requests } from "./requests.tsx";
 
-type Props = {
-  endpoint: string;
-  view: AgentView | null;
-  range: Range;
-  /** The chart that is open large. */
-  chart: ChartId | null;
-};
+type Props = { view: AgentView | null; route: AgentRoute };
 
-export function AgentPage({ endpoint, view, range, chart }: Props) {
+export function AgentPage({ view, route }: Props) {
+  const { endpoint, range, chart, of } = route;
   const nowMs = view?.asOfMs ?? 0;
   const charts = view ? chartsOf(view) : [];
   const large = charts.find((spec) => spec.id === chart);
+  const words = releaseWords(of);
+  const ofRelease = words && ` of ${words}`;
   const caches = view ? cacheWords(view.agent) : [];
   return (
     <>
@@ -58,7 +57,11 @@ export function AgentPage({ endpoint, view, range, chart }: Props) {
         </h2>
         {view
           ? charts.map((spec) => (
-              <Chart key={spec.id} spec={spec} largeHref={agentHref(endpoint, range, spec.id)} />
+              <Chart
+                key={spec.id}
+                spec={spec}
+                largeHref={routeHref({ ...route, chart: spec.id })}
+              />
             ))
           : CHARTS.map((id) => (
               <div key={id} class={`chart chart-${id} chart-awaited`} aria-hidden="true" />
@@ -70,20 +73,29 @@ export function AgentPage({ endpoint, view, range, chart }: Props) {
           endpoint={endpoint}
           range={range}
           onClose={() => {
-            location.hash = agentHref(endpoint, range);
+            location.hash = routeHref({ ...route, chart: null });
           }}
         />
       )}
-      <Panel id="modules" title="Modules" count={view?.modules.length}>
+      <Panel
+        id="modules"
+        title="Modules"
+        count={view?.modules.length}
+        aside={view && <ReleaseSelect view={view} route={route} />}
+      >
         {!view && <AwaitedRows rows={6} />}
         {view?.modules.length === 0 && (
-          <p class="none">No module call in this range. The tree comes with the next request.</p>
+          <p class="none">
+            No module call{ofRelease} in this range. The tree comes with the next request.
+          </p>
         )}
         {view && view.modules.length > 0 && <Modules modules={view.modules} />}
       </Panel>
-      <Panel id="models" title="Models" count={view?.models.length}>
+      <Panel id="models" title="Models" count={view?.models.length} aside={ofRelease}>
         {!view && <AwaitedRows rows={2} />}
-        {view?.models.length === 0 && <p class="none">No model was called in this range.</p>}
+        {view?.models.length === 0 && (
+          <p class="none">No model was called{ofRelease} in this range.</p>
+        )}
         {view && view.models.length > 0 && <Models models={view.models} />}
         {caches.length > 0 && <p class="none">{caches.join(" ")}</p>}
       </Panel>

@@ -58,9 +58,28 @@ const COLUMNS: Column<TreeRow>[] = [
     ),
   })),
   {
+    id: "self",
+    label: "Self p95",
+    title: "The part that no module below took; the module's own model calls are in it",
+    cell: (row) => <SelfTime selfMs={row.selfMs} />,
+  },
+  {
+    id: "lm-calls",
+    label: "Model calls",
+    title: "Made by this module itself",
+    cell: (row) => <Figure value={row.lmCalls} format={formatCount} />,
+  },
+  {
     id: "errors",
     label: "Errors",
     cell: (row) => <ErrorCount errors={row.errors} />,
+  },
+  {
+    id: "inner-failures",
+    label: "Unread / tools",
+    title:
+      "Answers that could not be read, and failed calls of its tools; also where the request went on",
+    cell: (row) => <InnerFailures row={row} />,
   },
   { id: "tokens", label: "Tokens in / out", cell: (row) => <TokensFigure tokens={row.tokens} /> },
   { id: "cost", label: "Cost", cell: (row) => <CostFigure cost={row} /> },
@@ -73,6 +92,22 @@ const COLUMNS: Column<TreeRow>[] = [
 
 export function ErrorCount({ errors }: { errors: number }) {
   return <span class={errors > 0 ? "has-errors" : "quiet"}>{formatCount(errors)}</span>;
+}
+
+function SelfTime({ selfMs }: { selfMs: ModuleRow["selfMs"] }) {
+  if (selfMs === null) return <Unknown />;
+  const others = `p50 ${formatDuration(selfMs.p50)}, p99 ${formatDuration(selfMs.p99)}`;
+  return <span title={others}>{formatDuration(selfMs.p95)}</span>;
+}
+
+function InnerFailures({ row: { parseFailures, toolFailures } }: { row: ModuleRow }) {
+  if (parseFailures + toolFailures === 0) return <span class="quiet">0</span>;
+  const words = `${formatCount(parseFailures)} answers not read, ${formatCount(toolFailures)} calls of tools failed`;
+  return (
+    <span title={words}>
+      {formatCount(parseFailures)} <span class="quiet">/</span> {formatCount(toolFailures)}
+    </span>
+  );
 }
 
 function Share({ share, isLargest }: { share: number | null; isLargest: boolean }) {
