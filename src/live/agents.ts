@@ -87,9 +87,9 @@ export class Agents {
   /** Starts the figures of a run anew; those of the windows stay. */
   beginRun(): void {
     for (const agent of this.#agents.values()) {
-      for (const counted of [agent, ...agent.places.inOrder, ...agent.models.values()]) {
-        counted.run = new RunTally();
-      }
+      agent.run = new RunTally();
+      agent.places.beginRun();
+      for (const model of agent.models.values()) model.run = new RunTally();
       for (const group of agent.groups.values()) group.run = new GroupCount();
     }
   }

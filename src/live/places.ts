@@ -3,6 +3,8 @@ import type { ClosedTrace } from "../signals/closed-trace.ts";
 import { addCosts, addKnown, costUsdOf, noCost, unknownCost } from "../signals/cost.ts";
 import type { ModuleCall, PathSource } from "../signals/request.ts";
 import { addTokens } from "../signals/tokens.ts";
+import { ByRelease } from "./by-release.ts";
+import { CallSums } from "./call-sums.ts";
 import { type CountedCalls, countCall, newSlicesOfCalls, useOf } from "./counted.ts";
 import { Kept, type Room } from "./kept.ts";
 import { RunTally, type Tally } from "./tally.ts";
@@ -16,10 +18,15 @@ export const PLACES_MAX = 200;
  */
 export const ALL_PLACES_MAX = 2_000;
 
+/** Releases of one place that are counted apart in a run of the monitor; more are counted together. */
+export const RUN_RELEASES_MAX = 10;
+
 export type PlaceKind = "module" | "tool" | "retriever";
 
 /** A module, tool or retriever of an agent. */
 export type Place = CountedCalls & {
+  /** As `run`, for each release apart. */
+  runByRelease: ByRelease<CallSums>;
   /** The class of the DSPy program: several under one endpoint have a `self` each. */
   readonly program: string;
   readonly path: string;
@@ -47,6 +54,14 @@ export class Places {
 
   find(path: string): Place | undefined {
     return this.#inOrder.find((place) => place.path === path);
+  }
+
+  /** Starts the figures of a run anew; those of the windows stay. */
+  beginRun(): void {
+    for (const place of this.#inOrder) {
+      place.run = new RunTally();
+      place.runByRelease = newRunByRelease();
+    }
   }
 
   forget(nowMs: number): void {
@@ -98,6 +113,7 @@ export class Places {
       depth: above ? above.depth + 1 : 0,
       slices: newSlicesOfCalls(),
       run: new RunTally(),
+      runByRelease: newRunByRelease(),
       lastSeenMs: Number.NEGATIVE_INFINITY, // counting the call tells
     });
     // The last inside its caller; without one, the last of all.
@@ -143,15 +159,22 @@ function newPlaceCall(place: Place, call: PlacedModuleCall, use: Use): PlaceCall
   return { place, call, selfMs: call.selfMs, ...nothing, use };
 }
 
+function newRunByRelease(): ByRelease<CallSums> {
+  return new ByRelease(() => new CallSums(), RUN_RELEASES_MAX);
+}
+
 function countPlaceCall({ place, call, ...told }: PlaceCall, nowMs: number): void {
+  const { latencyMs, errorClass } = call;
+  const selfMs = selfWithin(told.selfMs, call);
+  place.runByRelease.of(call).add({ latencyMs, selfMs, failed: errorClass !== null });
   countCall(place, call, nowMs, (tally) => {
-    tally.addLatencyAndSelf(call.latencyMs, selfWithin(told.selfMs, call));
+    tally.addLatencyAndSelf(latencyMs, selfMs);
     tally.addUse(told.use);
     tally.lmMs += told.lmMs;
     tally.lmCalls += told.lmCalls;
     tally.parseFailures += told.parseFailures;
     tally.toolFailures += told.toolFailures;
-    if (call.errorClass) tally.addFailed(call.errorClass);
+    if (errorClass) tally.addFailed(errorClass);
   });
 }
 

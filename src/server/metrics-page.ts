@@ -4,7 +4,8 @@
  * for, so that scrapes hold up nothing else. A small one is always of now.
  */
 import type { Monitor } from "../monitor.ts";
-import { type ModulesWithHistogram, type Monitored, metricsText } from "./metrics-text.ts";
+import { type Monitored, metricsText } from "./metrics-text.ts";
+import { nothingDetailed } from "./module-families.ts";
 import type { Refusals } from "./otlp.ts";
 
 /** How old a large answer may be, in milliseconds. Prometheus asks every 15 s or more. */
@@ -17,7 +18,7 @@ export function createMetricsPage(
   monitor: Monitored & Pick<Monitor, "now">,
   refusals: Refusals,
 ): () => string {
-  const withHistogram: ModulesWithHistogram = new Set();
+  const detailed = nothingDetailed();
   let large: { readonly text: string; readonly madeMs: number } | null = null;
 
   return () => {
@@ -26,7 +27,7 @@ export function createMetricsPage(
     // A clock that was set back makes the age negative: then it is made anew.
     if (large && ageMs >= 0 && ageMs < SNAPSHOT_MAX_AGE_MS) return large.text;
 
-    const text = metricsText(monitor, refusals, withHistogram);
+    const text = metricsText(monitor, refusals, detailed);
     large = text.length > SMALL_MAX_CHARS ? { text, madeMs: nowMs } : null;
     return text;
   };

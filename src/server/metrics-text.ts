@@ -1,9 +1,9 @@
 /** The monitor's own `/metrics` in Prometheus text 0.0.4: what it saw of the agents, and how it fares itself. */
 import type { Agent } from "../live/agents.ts";
-import type { Place } from "../live/places.ts";
-import { LATENCY_BOUNDS_MS, type RunTally } from "../live/tally.ts";
 import type { Monitor } from "../monitor.ts";
 import { subjectName } from "../signals/alert.ts";
+import { type Family, histogram, known, render, type Value } from "./metric-family.ts";
+import { type Detailed, moduleFamilies, nothingDetailed } from "./module-families.ts";
 import type { Refusals } from "./otlp.ts";
 
 export const METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
@@ -11,68 +11,23 @@ export const METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 /** What of the monitor is told. */
 export type Monitored = Pick<Monitor, "state" | "alertsDropped">;
 
-type Labels = Readonly<Record<string, string>>;
-type Value = {
-  readonly suffix?: string;
-  readonly labels: Labels;
-  /** A label of a histogram's bucket. */
-  readonly le?: string;
-  readonly value: number;
-};
-type Family = {
-  readonly name: string;
-  readonly type: "counter" | "gauge" | "histogram";
-  readonly help: string;
-  readonly values: readonly Value[];
-};
-
-/**
- * Modules that have a latency histogram: a module has two counters, and a histogram
- * ten times as many lines. Those beyond are counted only; `dspy_module_histograms_left_out` tells how many.
- */
-export const MODULE_HISTOGRAMS_MAX = 200;
-
-/** The modules with a histogram. A series that was there once stays while its module does. */
-export type ModulesWithHistogram = Set<Place>;
-
 export function metricsText(
   monitor: Monitored,
   refusals: Refusals,
-  withHistogram: ModulesWithHistogram = new Set(),
+  detailed: Detailed = nothingDetailed(),
 ): string {
-  const families = [...agentFamilies(monitor, withHistogram), ...ownFamilies(monitor, refusals)];
-  return families.map(render).join("");
-}
-
-/** Makes room by those that are gone, then takes whoever comes first. */
-function chooseHistograms(places: readonly Place[], chosen: ModulesWithHistogram): void {
-  const present = new Set(places);
-  for (const place of chosen) if (!present.has(place)) chosen.delete(place);
-  for (const place of places) {
-    if (chosen.size >= MODULE_HISTOGRAMS_MAX) return;
-    chosen.add(place);
-  }
-}
-
-function agentFamilies(monitor: Monitored, withHistogram: ModulesWithHistogram): Family[] {
   const agents = monitor.state.agents.all();
+  return [
+    ...agentFamilies(agents),
+    ...moduleFamilies(agents, detailed),
+    ...ownFamilies(monitor, refusals),
+  ]
+    .map(render)
+    .join("");
+}
+
+function agentFamilies(agents: readonly Agent[]): Family[] {
   const perAgent = (read: (agent: Agent) => readonly Value[]) => agents.flatMap(read);
-  const places = agents.flatMap((agent) =>
-    agent.places.inOrder.map((place) => ({
-      place,
-      run: place.run,
-      labels: {
-        endpoint: agent.endpoint,
-        program: place.program,
-        path: place.path,
-        kind: place.kind,
-      },
-    })),
-  );
-  chooseHistograms(
-    places.map(({ place }) => place),
-    withHistogram,
-  );
   return [
     {
       name: "dspy_request_total",
@@ -163,32 +118,6 @@ function agentFamilies(monitor: Monitored, withHistogram: ModulesWithHistogram):
       help: "Model calls that the cache of DSPy answered, where telemetry tells.",
       values: perAgent(({ endpoint, run }) => known({ endpoint }, run.cacheHits)),
     },
-    {
-      name: "dspy_module_calls_total",
-      type: "counter",
-      help: "Calls of a DSPy module, tool or retriever.",
-      values: places.map(({ labels, run }) => ({ labels, value: run.calls })),
-    },
-    {
-      name: "dspy_module_failures_total",
-      type: "counter",
-      help: "Calls of a DSPy module, tool or retriever that failed.",
-      values: places.map(({ labels, run }) => ({ labels, value: run.failed })),
-    },
-    {
-      name: "dspy_module_latency_seconds",
-      type: "histogram",
-      help: "Latency of the calls of a DSPy module, tool or retriever.",
-      values: places
-        .filter(({ place }) => withHistogram.has(place))
-        .flatMap(({ labels, run }) => histogram(labels, run)),
-    },
-    {
-      name: "dspy_module_histograms_left_out",
-      type: "gauge",
-      help: `Modules whose latency is left out here, beyond ${MODULE_HISTOGRAMS_MAX}; their calls are counted.`,
-      values: [{ labels: {}, value: places.length - withHistogram.size }],
-    },
   ];
 }
 
@@ -264,54 +193,4 @@ function ownFamilies(monitor: Monitored, refusals: Refusals): Family[] {
       values: [{ labels: {}, value: monitor.alertsDropped }],
     },
   ];
-}
-
-function known(labels: Labels, value: number | null): Value[] {
-  return value === null ? [] : [{ labels, value }];
-}
-
-function histogram(labels: Labels, { latencyMs, upToBound }: RunTally): Value[] {
-  const buckets = LATENCY_BOUNDS_MS.map((boundMs, index) => ({
-    suffix: "_bucket",
-    labels,
-    le: String(boundMs / 1000),
-    value: upToBound[index] ?? 0,
-  }));
-  return [
-    ...buckets,
-    { suffix: "_bucket", labels, le: "+Inf", value: latencyMs.count },
-    { suffix: "_sum", labels, value: latencyMs.sum / 1000 },
-    { suffix: "_count", labels, value: latencyMs.count },
-  ];
-}
-
-function render({ name, type, help, values }: Family): string {
-  if (values.length === 0) return "";
-  let text = `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`;
-  // The lines of a histogram have all labels but `le` in common.
-  let last: Labels | null = null;
-  let pairs = "";
-  for (const { suffix = "", labels, le, value } of values) {
-    if (labels !== last) {
-      pairs = renderPairs(labels);
-      last = labels;
-    }
-    text += `${name}${suffix}${braced(pairs, le)} ${value}\n`;
-  }
-  return text;
-}
-
-function renderPairs(labels: Labels): string {
-  return Object.entries(labels)
-    .map(([name, value]) => `${name}="${escaped(value)}"`)
-    .join(",");
-}
-
-function braced(pairs: string, le: string | undefined): string {
-  if (le === undefined) return pairs === "" ? "" : `{${pairs}}`;
-  return pairs === "" ? `{le="${le}"}` : `{${pairs},le="${le}"}`;
-}
-
-function escaped(value: string): string {
-  return value.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
 }
