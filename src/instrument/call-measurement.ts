@@ -1,8 +1,8 @@
 /**
  * One call of an agent while it lasts, and what is recorded of it. Each call is
  * recorded once, at its end, whichever comes first: complete, broken off, given
- * up, or left unread. Time to headers and to first content are recorded when
- * they happen.
+ * up, or left unread. A refusal is all said with its status, so it counts at its
+ * headers. Time to headers and to first content are recorded when they happen.
  */
 import { classOfStatus } from "../signals/error-class.ts";
 import { type AnswerReader, answerKind, createAnswerReader } from "./answer-reader.ts";
@@ -13,6 +13,8 @@ import type { CallClock, CallErrors, CallMetrics, Guard, Labels, Outcome } from 
  * call is recorded as `unread`; the answer itself stays readable.
  */
 export const UNREAD_AFTER_MS = 10_000;
+/** The same for a refusal: its body has a code for the error, if the caller reads it. */
+export const UNREAD_REFUSAL_AFTER_MS = 1_000;
 
 export type CallMeasurement = {
   receiveHeaders(headers: {
@@ -25,6 +27,10 @@ export type CallMeasurement = {
   receive(bytes: Uint8Array): void;
   end(): void;
   fail(error: unknown): void;
+  /** The answer was a redirect, which the caller had said is an error. */
+  refuseRedirect(): void;
+  /** It was no call: `fetch` refused the caller's arguments. */
+  forget(): void;
   /** The caller wants no more of the body. */
   cancel(): void;
   /** The caller let go of the answer, nobody knows when: its latency is that of the last thing that came. */
@@ -54,6 +60,7 @@ export function createCallMeasurement(options: CallOptions): CallMeasurement {
   let reader: AnswerReader | undefined;
   let sawContent = false;
   let isReading = false;
+  let isCounted = false;
   let isDone = false;
   let stopWaiting = () => {};
 
@@ -90,23 +97,8 @@ export function createCallMeasurement(options: CallOptions): CallMeasurement {
     { atMs = clock.now(), error }: { readonly atMs?: number; readonly error?: unknown } = {},
   ): void {
     if (isDone) return;
-    isDone = true;
-    stopWaiting();
-    signal?.removeEventListener("abort", onAbort);
-
-    guard.run(() =>
-      metrics.recordRequest(endpointName, {
-        latencyMs: atMs - startedMs,
-        statusCode: status,
-        modelVersion,
-        labels: { ...options.labels, side: "client", outcome },
-        traceId: options.traceId,
-      }),
-    );
-    if (outcome !== "completed") {
-      const counted = { ...labels, outcome };
-      guard.run(() => metrics.incrementCounter("unfinished_call_total", { labels: counted }));
-    }
+    forget();
+    count(outcome, atMs);
     recordTokens();
     const skipped = reader?.skippedLines ?? 0;
     if (skipped > 0) {
@@ -125,6 +117,29 @@ export function createCallMeasurement(options: CallOptions): CallMeasurement {
         }),
       );
     }
+  }
+
+  function forget(): void {
+    isDone = true;
+    stopWaiting();
+    signal?.removeEventListener("abort", onAbort);
+  }
+
+  function count(outcome: Outcome, atMs: number): void {
+    if (isCounted) return;
+    isCounted = true;
+    guard.run(() =>
+      metrics.recordRequest(endpointName, {
+        latencyMs: atMs - startedMs,
+        statusCode: status,
+        modelVersion,
+        labels: { ...options.labels, side: "client", outcome },
+        traceId: options.traceId,
+      }),
+    );
+    if (outcome === "completed") return;
+    const counted = { ...labels, outcome };
+    guard.run(() => metrics.incrementCounter("unfinished_call_total", { labels: counted }));
   }
 
   /** Of a stream that broke off, what it had told so far. A refusal's usage says nothing. */
@@ -153,9 +168,9 @@ export function createCallMeasurement(options: CallOptions): CallMeasurement {
       const sinceMs = lastMs - startedMs;
       guard.run(() => metrics.recordLatency("time_to_headers_ms", sinceMs, { labels }));
       if (isDone) return;
-      stopWaiting = clock.after(UNREAD_AFTER_MS, () =>
-        guard.run(() => finish("unread", { atMs: lastMs })),
-      );
+      if (isRefusal(status)) count("completed", lastMs);
+      const waitMs = isRefusal(status) ? UNREAD_REFUSAL_AFTER_MS : UNREAD_AFTER_MS;
+      stopWaiting = clock.after(waitMs, () => guard.run(() => finish("unread", { atMs: lastMs })));
     },
     startReading() {
       isReading = true;
@@ -172,6 +187,8 @@ export function createCallMeasurement(options: CallOptions): CallMeasurement {
       finish(outcomeAtEnd());
     },
     fail,
+    refuseRedirect: () => finish("redirect_refused"),
+    forget,
     cancel: () => finish(unlessComplete(isReading ? "aborted" : "unread")),
     drop: () => finish(unlessComplete(isReading ? "aborted" : "unread"), { atMs: lastMs }),
   };
@@ -179,6 +196,8 @@ export function createCallMeasurement(options: CallOptions): CallMeasurement {
 
 const isSuccess = (status: number | undefined) =>
   status !== undefined && status >= 200 && status < 300;
+
+const isRefusal = (status: number) => status >= 400;
 
 const isStream = ({ kind }: AnswerReader) => kind === "events" || kind === "json_lines";
 
@@ -203,7 +222,12 @@ function isTimeout(error: unknown): boolean {
 }
 
 /** Outcomes that are no failure of the agent: the caller decided so. */
-const CALLERS_CHOICE: ReadonlySet<Outcome> = new Set(["completed", "aborted", "unread"]);
+const CALLERS_CHOICE: ReadonlySet<Outcome> = new Set([
+  "completed",
+  "aborted",
+  "unread",
+  "redirect_refused",
+]);
 
 /** Undefined when nothing failed. The words are those of `ErrorClass` where it has one. */
 function failureKind(outcome: Outcome, status: number | undefined): string | undefined {

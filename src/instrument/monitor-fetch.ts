@@ -93,7 +93,7 @@ export function monitorFetch(options: MonitorFetchOptions): MonitoredFetch {
     try {
       response = await fetch(input, init);
     } catch (error) {
-      measurement?.fail(error);
+      guard.run(() => measurement?.[endOf(error, input, init)](error));
       throw error;
     }
     if (!measurement) return response;
@@ -104,6 +104,41 @@ export function monitorFetch(options: MonitorFetchOptions): MonitoredFetch {
     get: () => guard.lost,
     // The property that the type adds was defined just here.
   }) as MonitoredFetch;
+}
+
+/** What a call came to that brought no answer. */
+function endOf(
+  error: unknown,
+  input: Parameters<Fetch>[0],
+  init: RequestInit | undefined,
+): "forget" | "refuseRedirect" | "fail" {
+  if (isRefusedByFetch(input, init)) return "forget";
+  const redirect = init?.redirect ?? (input instanceof Request ? input.redirect : "follow");
+  return redirect === "error" && !isOfSystem(error) ? "refuseRedirect" : "fail";
+}
+
+/** Whether the arguments are at fault: a request was used already, or could not even be made. */
+function isRefusedByFetch(input: Parameters<Fetch>[0], init: RequestInit | undefined): boolean {
+  const body = init?.body;
+  const isGiven = body !== undefined && body !== null;
+  if (input instanceof Request && input.bodyUsed && !isGiven) return true;
+  try {
+    // With a stand-in for the body: making a request takes the real one away from the caller.
+    const standIn = body instanceof ReadableStream ? new ReadableStream() : "";
+    new Request(input instanceof Request ? input.url : input, {
+      ...init,
+      ...(isGiven && { body: standIn }),
+    });
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+/** Failures of the network have a code of the system or of the client. */
+function isOfSystem(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return typeof cause === "object" && cause !== null && "code" in cause;
 }
 
 type Observing = {

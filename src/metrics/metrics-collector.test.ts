@@ -534,6 +534,20 @@ test("a summary of few samples", () => {
   });
 });
 
+test("latency_ms is short for request_latency_ms when it is recorded, too", () => {
+  const metrics = new MetricsCollector({ clock: createTestClock() });
+  metrics.recordLatency("latency_ms", 5);
+  metrics.recordRequest("qa", { latencyMs: 15, statusCode: 200 });
+  for (const name of ["latency_ms", "request_latency_ms", "request"]) {
+    assert.equal(metrics.getMetricSummary(name)?.sum, 20, name);
+  }
+  assert.deepEqual(Object.keys(metrics.getAllMetrics().latencies), [
+    "request_latency_ms",
+    'request_latency_ms{endpoint="qa"}',
+  ]);
+  metrics.close();
+});
+
 for (const windowSeconds of [0, -1, Number.NaN, "60", null]) {
   test(`a window of ${windowSeconds} seconds is a mistake of the caller`, () => {
     const metrics = new MetricsCollector({ clock: createTestClock() });

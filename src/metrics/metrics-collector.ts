@@ -22,7 +22,7 @@ import { renderOpenMetrics } from "./open-metrics.ts";
 import { OVERFLOW_TOTAL, REJECTED_TOTAL } from "./own-series.ts";
 import { createFamilies } from "./prometheus-names.ts";
 import { PrometheusText } from "./prometheus-text.ts";
-import { REQUEST_LATENCY, Recorder } from "./recorder.ts";
+import { Recorder } from "./recorder.ts";
 import { ownRingSamples, ringPages, WORKER_RING_SAMPLES } from "./ring.ts";
 import { KIND_COUNTER, KIND_GAUGE, KIND_LATENCY } from "./rows.ts";
 import type { Connection, ConnectOptions, LogToMlflowOptions, MetricsSender } from "./sender.ts";
@@ -223,7 +223,7 @@ export class MetricsCollector extends MetricsRecorder {
       unit: "a number of seconds",
     });
     this.#ledger.drain();
-    const full = name === "latency_ms" ? REQUEST_LATENCY : keepName(latencyName(name));
+    const full = keepName(latencyName(name));
     const wanted = Object.fromEntries(keepLabels([], labels));
     return this.#ledger.summary(this.#ledger.latencies(full, wanted), {
       startMs: this.#steadyNow() - windowSeconds * 1_000,

@@ -1,6 +1,6 @@
 /** What every thread can do with metrics: record them. */
 import { keep, NAME_MAX_CHARS } from "./labels.ts";
-import type { Recorder } from "./recorder.ts";
+import { REQUEST_LATENCY, type Recorder } from "./recorder.ts";
 import type { Labels } from "./series-table.ts";
 
 export type RequestSeries = {
@@ -92,7 +92,7 @@ export class MetricsRecorder {
     }
   }
 
-  /** Kept as `<name>_latency_ms`, or as `name` when that ends in `_ms`. */
+  /** Kept as `<name>_latency_ms`, or as `name` when that ends in `_ms`; `latency_ms` is `request_latency_ms`. */
   recordLatency(
     name: string,
     latencyMs: number,
@@ -175,8 +175,12 @@ function isKnown<T>(value: T | undefined | null): value is T {
 }
 
 const LATENCY_SUFFIX = "_latency_ms";
+/** Means the requests wherever a name is given, so that nothing of another meaning hides behind it. */
+const REQUEST_LATENCY_SHORT = "latency_ms";
 
+/** The name under which a latency is kept, of the name that a caller gives. */
 export function latencyName(name: unknown): string {
+  if (name === REQUEST_LATENCY_SHORT) return REQUEST_LATENCY;
   if (typeof name === "string" && name.endsWith("_ms")) return name;
   const stemMaxChars = NAME_MAX_CHARS - LATENCY_SUFFIX.length;
   const isShort = typeof name === "string" && name.length <= stemMaxChars;
