@@ -49,6 +49,8 @@ export type Outcome =
   | "aborted"
   /** The caller's own time limit, or the client's, ran out. */
   | "timeout"
+  /** The answer was a redirect, which the caller had said is an error. */
+  | "redirect_refused"
   /** No answer came: refused, name not found, reset before the headers. */
   | "connection_failed"
   /** The answer broke off. */

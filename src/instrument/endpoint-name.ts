@@ -6,6 +6,7 @@
  * OpenAI-compatible addresses where the body's `model` is the endpoint, and
  * Databricks Apps (`{app}-{workspace id}.{cloud}.databricksapps.com`).
  */
+import { decodeSegment } from "./path-segment.ts";
 import { fieldsOf } from "./token-use.ts";
 
 /** Longest name that is used; the rest is cut off. Databricks allows 63. */
@@ -24,7 +25,7 @@ export function endpointNameOf(url: URL, body?: unknown): string | undefined {
   if (url.protocol !== "http:" && url.protocol !== "https:") return undefined;
 
   const named = INVOCATIONS.exec(url.pathname)?.[1];
-  if (named) return decode(named).slice(0, NAME_CHARS_MAX);
+  if (named) return decodeSegment(named).slice(0, NAME_CHARS_MAX);
 
   if (OPENAI_COMPATIBLE.test(url.pathname)) {
     const model = modelAsked(body);
@@ -40,13 +41,5 @@ function modelAsked(body: unknown): string | undefined {
     return typeof model === "string" && model !== "" ? model : undefined;
   } catch {
     return undefined;
-  }
-}
-
-function decode(segment: string): string {
-  try {
-    return decodeURIComponent(segment);
-  } catch {
-    return segment;
   }
 }

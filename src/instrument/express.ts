@@ -6,6 +6,7 @@
  * around it (`req.baseUrl`), and forgets that on errors. So the pattern is put
  * together when the route is chosen, with parameters in place of their values.
  */
+import { decodeSegment } from "./path-segment.ts";
 import {
   createServedRecorder,
   finishWithAnswer,
@@ -58,7 +59,7 @@ function watchRoute(request: ExpressRequest): () => string {
     if (typeof route !== "object" || route === null || !("path" in route)) return;
     const base = request.baseUrl
       .split("/")
-      .map((segment) => names.get(decode(segment)) ?? segment)
+      .map((segment) => names.get(decodeSegment(segment)) ?? segment)
       .join("/");
     const path = Array.isArray(route.path) ? route.path.join("|") : String(route.path);
     pattern = (path === "/" && base !== "" ? base : base + path).slice(0, ROUTE_CHARS_MAX);
@@ -78,12 +79,4 @@ function onAssign(target: object, key: string, notice: (value: unknown) => void)
       notice(value);
     },
   });
-}
-
-function decode(segment: string): string {
-  try {
-    return decodeURIComponent(segment);
-  } catch {
-    return segment;
-  }
 }

@@ -6,7 +6,7 @@ import { createServer } from "node:net";
 import { test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
-import { UNREAD_AFTER_MS } from "./call-measurement.ts";
+import { UNREAD_AFTER_MS, UNREAD_REFUSAL_AFTER_MS } from "./call-measurement.ts";
 import type { CallClock } from "./call-metrics.ts";
 import { type MonitorFetchOptions, monitorFetch } from "./monitor-fetch.ts";
 import { createTestMetrics, serve, type TestMetrics } from "./test-metrics.ts";
@@ -321,7 +321,28 @@ const ends: readonly Case[] = [
     name: "the body of a failure cancelled without a look is still a failure",
     listener: json({}, 503),
     call: async ({ fetch, url }) => (await fetch(url)).body?.cancel(),
-    expected: `503 unread; headers; ${unfinished("unread")}; qa server: The agent answered 503`,
+    expected: "503 completed; headers; qa server: The agent answered 503",
+  },
+  {
+    name: "a failure whose body breaks off is told by its status",
+    listener: (_request, response) => {
+      response.writeHead(500, { "content-type": "application/json", "content-length": "100" });
+      response.write('{"error_code":');
+      setImmediate(() => response.destroy());
+    },
+    call: async ({ fetch, url }) => {
+      const response = await fetch(url);
+      await assert.rejects(response.text());
+    },
+    expected: "500 completed; headers; qa server: The agent answered 500",
+  },
+  {
+    name: "a redirect that the caller refused",
+    listener: (_request, response) => {
+      response.writeHead(307, { location: "/elsewhere" }).end();
+    },
+    call: ({ fetch, url }) => assert.rejects(fetch(url, { redirect: "error" }), TypeError),
+    expected: `no status redirect_refused; no headers; ${unfinished("redirect_refused")}`,
   },
   {
     name: "timed out before the headers",
@@ -386,10 +407,31 @@ for (const code of ["UND_ERR_HEADERS_TIMEOUT", "UND_ERR_CONNECT_TIMEOUT", "ETIME
 
 test("what fetch itself refuses is no call of an agent", async () => {
   const metrics = createTestMetrics();
-  const fetch = monitorFetch({ metrics });
+  const fetch = monitorFetch({ metrics, errors: metrics });
   await assert.rejects(fetch("/relative"), TypeError);
   assert.equal(await (await fetch("data:,hello")).text(), "hello");
-  assert.deepEqual([metrics.requests, metrics.errors], [[], []]);
+
+  const url = "http://agent.test/";
+  const used = new Request(url, { method: "POST", body: "a question" });
+  await used.text();
+  await assert.rejects(fetch(used), TypeError);
+  await assert.rejects(fetch(url, { body: "a question" }), TypeError); // with GET
+  await assert.rejects(fetch(url, { method: "not a method" }), TypeError);
+  await assert.rejects(fetch(url, { headers: { "not a name": "a" } }), TypeError);
+  await assert.rejects(fetch("http://user:password@agent.test/"), TypeError);
+  const body = new ReadableStream(); // without `duplex`
+  await assert.rejects(fetch(url, { method: "POST", body }), TypeError);
+  assert.deepEqual([metrics.requests, metrics.errors, metrics.counters], [[], [], []]);
+  assert.equal(fetch.lostMeasurements, 0);
+});
+
+test("a connection that is refused is a failure also where no redirect would be followed", async () => {
+  const cause = Object.assign(new Error("refused"), { code: "ECONNREFUSED" });
+  const failure = new TypeError("fetch failed", { cause });
+  const metrics = createTestMetrics();
+  const fetch = monitorFetch({ metrics, fetch: () => Promise.reject(failure) });
+  await assert.rejects(fetch("http://agent.test/", { redirect: "error" }));
+  assert.equal(metrics.requests[0]?.labels.outcome, "connection_failed");
 });
 
 /** Time that moves when the test says so. */
@@ -468,7 +510,8 @@ test("times: headers, first content (not the first byte), and the end of the bod
   ]);
 });
 
-test("an answer that nobody reads is recorded after a while, and stays readable", async () => {
+/** A call of an agent that answers after 7 ms, and has not been read yet. */
+async function answered(status: number) {
   const clock = createManualClock();
   const metrics = createTestMetrics();
   const fetch = monitorFetch({
@@ -477,10 +520,14 @@ test("an answer that nobody reads is recorded after a while, and stays readable"
     clock,
     fetch: async () => {
       clock.move(7);
-      return new Response("late", { status: 503 });
+      return new Response("late", { status });
     },
   });
-  const response = await fetch("http://agent.test/");
+  return { clock, metrics, response: await fetch("http://agent.test/") };
+}
+
+test("an answer that nobody reads is recorded after a while, and stays readable", async () => {
+  const { clock, metrics, response } = await answered(200);
   clock.move(UNREAD_AFTER_MS - 1);
   assert.equal(metrics.requests.length, 0);
   clock.move(1);
@@ -490,11 +537,28 @@ test("an answer that nobody reads is recorded after a while, and stays readable"
       statusCode,
       labels.outcome,
     ]),
-    [[7, 503, "unread"]],
+    [[7, 200, "unread"]],
   );
-  assert.deepEqual(metrics.errors, ["agent.test server: The agent answered 503"]);
   assert.equal(await response.text(), "late");
   assert.equal(metrics.requests.length, 1);
+});
+
+test("a refusal counts at its headers, and is an error once it was read or let lie for a second", async () => {
+  const { clock, metrics, response } = await answered(503);
+  assert.deepEqual(
+    metrics.requests.map(({ latencyMs, statusCode, labels }) => [
+      latencyMs,
+      statusCode,
+      labels.outcome,
+    ]),
+    [[7, 503, "completed"]],
+  );
+  clock.move(UNREAD_REFUSAL_AFTER_MS - 1);
+  assert.deepEqual(metrics.errors, []);
+  clock.move(1);
+  assert.deepEqual(metrics.errors, ["agent.test server: The agent answered 503"]);
+  assert.equal(await response.text(), "late");
+  assert.deepEqual([metrics.requests.length, metrics.errors.length, metrics.counters], [1, 1, []]);
 });
 
 test("an answer that was dropped half read is recorded when it is collected", async () => {
