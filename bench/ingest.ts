@@ -5,7 +5,9 @@
  * hexadecimal, whole traces, self times and causes of failures, counts in windows of
  * time – so that the decoders differ and nothing else.
  */
-import { isWanted, toAgentSpan } from "../src/ingest/otlp/agent-span.ts";
+import { agentAttributes } from "../src/ingest/otlp/agent-attributes.ts";
+import { agentSpans, toAgentSpan } from "../src/ingest/otlp/agent-span.ts";
+import type { Attributes } from "../src/ingest/otlp/attribute-keys.ts";
 import { decodeTracesProtobuf } from "../src/ingest/otlp/decode-protobuf.ts";
 import { OpenTraces } from "../src/ingest/otlp/open-traces.ts";
 import type { AttributeValue, OtlpSpan } from "../src/ingest/otlp/otlp-span.ts";
@@ -125,7 +127,7 @@ class Rollup {
 }
 
 function decoded(batch: Uint8Array): readonly AgentSpan[] {
-  return decodeTracesProtobuf(batch, { isWanted }).spans.map(toAgentSpan);
+  return decodeTracesProtobuf(batch, agentSpans).spans;
 }
 
 // ─── What a user of protobufjs has to do ────────────────────────────────────
@@ -161,14 +163,17 @@ function asOtlpSpan(span: SpanMessage, resource: OtlpSpan["resource"]): OtlpSpan
         type: textOf(attributes, "exception.type"),
         message: textOf(attributes, "exception.message"),
       })),
-    scopeName: "",
     resource,
   };
 }
 
-function wantedOf(attributes: readonly KeyValueMessage[]): Map<string, AttributeValue> {
-  const found = new Map<string, AttributeValue>();
-  for (const { key, value } of attributes) if (isWanted(key)) found.set(key, plain(value));
+function wantedOf(attributes: readonly KeyValueMessage[]): Attributes {
+  const { places } = agentAttributes;
+  const found = new Array<AttributeValue | undefined>(places.size).fill(undefined);
+  for (const { key, value } of attributes) {
+    const place = places.get(key);
+    if (place !== undefined) found[place] = plain(value);
+  }
   return found;
 }
 

@@ -4,7 +4,7 @@
  * It is the only place that wires ingest, store, rules and notify together.
  */
 import type { Clock } from "./clock.ts";
-import { isWanted, toAgentSpan } from "./ingest/otlp/agent-span.ts";
+import { agentSpans } from "./ingest/otlp/agent-span.ts";
 import { decodeTracesJson } from "./ingest/otlp/decode-json.ts";
 import { decodeMetricsJson } from "./ingest/otlp/decode-metrics-json.ts";
 import { decodeMetricsProtobuf } from "./ingest/otlp/decode-metrics-protobuf.ts";
@@ -142,9 +142,9 @@ export class Monitor {
   async takeTraces(body: Uint8Array, encoding: OtlpEncoding): Promise<void> {
     const { spans, dropped } =
       encoding === "protobuf"
-        ? decodeTracesProtobuf(body, { isWanted })
-        : decodeTracesJson(new TextDecoder().decode(body), { isWanted });
-    await this.takeSpans(spans.map(toAgentSpan), dropped);
+        ? decodeTracesProtobuf(body, agentSpans)
+        : decodeTracesJson(new TextDecoder().decode(body), agentSpans);
+    await this.takeSpans(spans, dropped);
   }
 
   /**

@@ -8,7 +8,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { gunzipSync } from "node:zlib";
 import fc from "fast-check";
-import { isWanted, toAgentSpan } from "../src/ingest/otlp/agent-span.ts";
+import { agentSpans } from "../src/ingest/otlp/agent-span.ts";
 import { decodeTracesJson } from "../src/ingest/otlp/decode-json.ts";
 import { decodeTracesProtobuf } from "../src/ingest/otlp/decode-protobuf.ts";
 import { bodyOf, entryOf, type JournalEntry } from "../src/journal-entry.ts";
@@ -86,7 +86,7 @@ test("recordings are cut into bodies of one span, and nothing is lost", () => {
   for (const part of recordings.flat()) assert.equal(spansOf([part]).length, 1);
   for (const { file } of expectedCaptures.filter((one) => one.file.endsWith(".pb"))) {
     const body = readFileSync(new URL(`../fixtures/telemetry/captures/${file}`, import.meta.url));
-    for (const span of decodeTracesProtobuf(body, { isWanted }).spans) {
+    for (const span of decodeTracesProtobuf(body, agentSpans).spans) {
       assert.ok(spanIds.has(idOf(span)), file);
     }
   }
@@ -101,7 +101,7 @@ class Run {
   readonly #journal: EntryBody[] = [];
 
   take(parts: readonly Part[]): void {
-    const spans = spansOf(parts).map(toAgentSpan);
+    const spans = spansOf(parts);
     this.#apply({ kind: "spans", spans, dropped: {} });
   }
 
@@ -130,8 +130,8 @@ function spansOf(parts: readonly Part[]) {
   const bodies = parts.flatMap((part) => (part.encoding === "protobuf" ? [part.body] : []));
   const documents = parts.flatMap((part) => (part.encoding === "json" ? [part.resourceSpans] : []));
   return [
-    ...decodeTracesProtobuf(Buffer.concat(bodies), { isWanted }).spans,
-    ...decodeTracesJson(JSON.stringify({ resourceSpans: documents }), { isWanted }).spans,
+    ...decodeTracesProtobuf(Buffer.concat(bodies), agentSpans).spans,
+    ...decodeTracesJson(JSON.stringify({ resourceSpans: documents }), agentSpans).spans,
   ];
 }
 

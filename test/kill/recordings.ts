@@ -6,6 +6,7 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { gunzipSync, gzipSync } from "node:zlib";
+import { agentSpans } from "../../src/ingest/otlp/agent-span.ts";
 import { decodeTracesJson } from "../../src/ingest/otlp/decode-json.ts";
 import { decodeTracesProtobuf } from "../../src/ingest/otlp/decode-protobuf.ts";
 import { type ExpectedTotals, expectedCaptures, sequences } from "../captures.expected.ts";
@@ -75,8 +76,8 @@ function readPart(file: string): Part {
   const isJson = file.includes(".json");
   const bytes = isGzip ? gunzipSync(stored) : stored;
   const { spans } = isJson
-    ? decodeTracesJson(bytes.toString("utf8"), { isWanted: () => false })
-    : decodeTracesProtobuf(bytes, { isWanted: () => false });
+    ? decodeTracesJson(bytes.toString("utf8"), agentSpans)
+    : decodeTracesProtobuf(bytes, agentSpans);
   return {
     bytes,
     isGzip,

@@ -11,7 +11,7 @@ import { createMlflowClient } from "../../src/databricks/mlflow-server.ts";
 import { findExperiment, getTraceArtifact } from "../../src/databricks/mlflow-traces.ts";
 import { createTestClock } from "../../src/databricks/test-clock.ts";
 import { readTraceArtifact } from "../../src/ingest/mlflow/read-traces.ts";
-import { isWanted, toAgentSpan } from "../../src/ingest/otlp/agent-span.ts";
+import { agentSpans } from "../../src/ingest/otlp/agent-span.ts";
 import { assembleTrace } from "../../src/ingest/otlp/assemble-trace.ts";
 import { decodeTracesProtobuf } from "../../src/ingest/otlp/decode-protobuf.ts";
 import type { AgentSpan } from "../../src/signals/span.ts";
@@ -107,13 +107,11 @@ async function readAll(
 
 function spansSent(file: string): AgentSpan[] {
   const body = readFileSync(new URL(file, captures));
-  return decodeTracesProtobuf(body, { isWanted })
-    .spans.map(toAgentSpan)
-    .map((span) => ({
-      ...span,
-      // Over OTLP nothing names such an agent; over REST its experiment does.
-      endpoint: span.endpoint === "unknown" ? EXPERIMENT : span.endpoint,
-    }));
+  return decodeTracesProtobuf(body, agentSpans).spans.map((span) => ({
+    ...span,
+    // Over OTLP nothing names such an agent; over REST its experiment does.
+    endpoint: span.endpoint === "unknown" ? EXPERIMENT : span.endpoint,
+  }));
 }
 
 function byTrace(spans: readonly AgentSpan[]): Map<string, AgentSpan[]> {

@@ -9,7 +9,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { MonitorError } from "../../monitor-error.ts";
 import type { AgentSpan } from "../../signals/span.ts";
-import { isWanted, toAgentSpan } from "../otlp/agent-span.ts";
+import { agentSpans } from "../otlp/agent-span.ts";
 import { decodeTracesProtobuf } from "../otlp/decode-protobuf.ts";
 import { OpenTraces, TRACE_SPANS_MAX } from "../otlp/open-traces.ts";
 import { parseExactJson } from "./parse-exact-json.ts";
@@ -54,9 +54,8 @@ for (const { rest, traceId, tags = [], otlp } of same) {
     const { traces, dropped } = read(answer(rest), [trace], { endpoint: "unused" });
     assert.deepEqual([...dropped], []);
     const expected = otlp
-      .flatMap((name) => decodeTracesProtobuf(recorded(`${name}.otlp.pb`), { isWanted }).spans)
-      .filter((span) => `tr-${span.traceId}` === traceId)
-      .map(toAgentSpan);
+      .flatMap((name) => decodeTracesProtobuf(recorded(`${name}.otlp.pb`), agentSpans).spans)
+      .filter((span) => `tr-${span.traceId}` === traceId);
     assert.ok(expected.length > 5);
     assert.deepEqual(inOrder(traces.get(traceId) ?? []), inOrder(expected));
   });

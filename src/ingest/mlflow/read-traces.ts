@@ -9,7 +9,8 @@
  */
 import { MonitorError } from "../../monitor-error.ts";
 import type { AgentSpan } from "../../signals/span.ts";
-import { isWanted, toAgentSpan } from "../otlp/agent-span.ts";
+import { agentAttributes } from "../otlp/agent-attributes.ts";
+import { agentSpans } from "../otlp/agent-span.ts";
 import { decodeTracesObject } from "../otlp/decode-json.ts";
 import { TRACE_SPANS_MAX } from "../otlp/open-traces.ts";
 import { parseExactJson } from "./parse-exact-json.ts";
@@ -95,8 +96,8 @@ function reading(
     const spans = found.slice(0, TRACE_SPANS_MAX);
     if (found.length > spans.length) drop("trace_span_limit", found.length - spans.length);
     try {
-      const decoded = decodeTracesObject(asOtlp(spans, trace, endpoint), { isWanted });
-      traces.set(trace.traceId, decoded.spans.map(toAgentSpan));
+      const decoded = decodeTracesObject(asOtlp(spans, trace, endpoint), agentSpans);
+      traces.set(trace.traceId, decoded.spans);
       for (const [reason, count] of decoded.dropped) drop(reason, count);
     } catch {
       drop("unreadable_trace", 1);
@@ -163,7 +164,8 @@ function asOtlpEvent(value: unknown): unknown {
 function attributesOfTexts(texts: JsonRecord): unknown[] {
   return Object.entries(texts)
     .filter(
-      (entry): entry is [string, string] => isWanted(entry[0]) && typeof entry[1] === "string",
+      (entry): entry is [string, string] =>
+        agentAttributes.places.has(entry[0]) && typeof entry[1] === "string",
     )
     .map(([key, text]) => ({ key, value: anyValue(parsedValue(text)) }));
 }

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { toAgentSpan } from "./agent-span.ts";
 import type { AttributeValue, OtlpSpan } from "./otlp-span.ts";
+import { rowOf } from "./test-attributes.ts";
 
 function span(
   attributes: Readonly<Record<string, AttributeValue>>,
@@ -19,10 +20,9 @@ function span(
     endMs: 1_800_000_000_100,
     statusCode: 0,
     statusMessage: "",
-    attributes: new Map(Object.entries(attributes)),
+    attributes: rowOf(attributes),
     exceptions: [],
-    scopeName: "",
-    resource: new Map(),
+    resource: [],
     ...rest,
   };
 }
@@ -34,7 +34,7 @@ test("no name or message moves a reader's terminal or turns the text around", ()
       { "openinference.span.kind": "CHAIN", "error.type": hostile },
       {
         name: hostile,
-        resource: new Map([["service.name", hostile]]),
+        resource: rowOf({ "service.name": hostile }),
         statusCode: 2,
         statusMessage: `boom ${hostile}`,
       },

@@ -9,7 +9,10 @@ import type { Tokens } from "../../signals/request.ts";
 import { scrub } from "../../signals/scrub.ts";
 import type { AgentSpan, Convention } from "../../signals/span.ts";
 import { toldTokens } from "../../signals/tokens.ts";
-import type { AttributeValue, OtlpSpan } from "./otlp-span.ts";
+import { agentAttributes, at } from "./agent-attributes.ts";
+import type { Attributes } from "./attribute-keys.ts";
+import type { AttributeValue, OtlpSpan, SpanReader } from "./otlp-span.ts";
+import { remembering } from "./remembering.ts";
 
 /** Longest error message that is kept, in characters. */
 const MESSAGE_LENGTH_MAX = 400;
@@ -19,340 +22,290 @@ const NAME_LENGTH_MAX = 200;
 const OTLP_KIND_SERVER = 2;
 const OTLP_STATUS_ERROR = 2;
 
-const wanted = new Set([
-  "dspy.endpoint",
-  "dspy.model.version",
-  "service.name",
-  "service.version",
-  "dspy.kind",
-  "dspy.module.path",
-  "dspy.module.class",
-  "dspy.program.class",
-  "dspy.lm.cost_usd",
-  "dspy.lm.saved_cost_usd",
-  "dspy.lm.cache_hit",
-  "dspy.release",
-  "dspy.predictor.hash",
-  "dspy.error_class",
-  "error.type",
-  "gen_ai.operation.name",
-  "gen_ai.agent.name",
-  "gen_ai.request.model",
-  "gen_ai.response.model",
-  "gen_ai.provider.name",
-  "gen_ai.system",
-  "gen_ai.usage.input_tokens",
-  "gen_ai.usage.output_tokens",
-  "gen_ai.usage.prompt_tokens",
-  "gen_ai.usage.completion_tokens",
-  "gen_ai.usage.cache_read.input_tokens",
-  "gen_ai.usage.cache_creation.input_tokens",
-  "gen_ai.response.time_to_first_chunk",
-  "openinference.span.kind",
-  "llm.model_name",
-  "llm.provider",
-  "llm.token_count.prompt",
-  "llm.token_count.completion",
-  "llm.token_count.prompt_details.cache_read",
-  "llm.token_count.prompt_details.cache_write",
-  "llm.cost.total",
-  "mlflow.spanType",
-  "mlflow.llm.model",
-  "mlflow.llm.provider",
-  "mlflow.chat.tokenUsage",
-]);
-
-/** Whether `toAgentSpan` reads the attribute. Decoders skip the rest unread. */
-export function isWanted(key: string): boolean {
-  return wanted.has(key);
-}
+/** What decoders hand their spans to. */
+export const agentSpans: SpanReader<AgentSpan> = { keys: agentAttributes, read: toAgentSpan };
 
 export function toAgentSpan(span: OtlpSpan): AgentSpan {
-  const convention = conventionOf(span);
-  const told = readers[convention](span);
+  const { attributes, resource } = span;
+  const convention = conventionOf(attributes);
   const failed = span.statusCode === OTLP_STATUS_ERROR;
-  const errorClass = toldErrorClass(span);
-  return {
+  const errorClass = toldErrorClass(attributes[at.dspyErrorClass]);
+  const told: Told = {
     traceId: span.traceId,
     spanId: span.spanId,
     // What called the agent is of another process, and mostly reports elsewhere.
     parentSpanId: span.parentIsRemote ? null : span.parentSpanId,
-    name: cut(span.name, NAME_LENGTH_MAX),
+    name: line(span.name),
     convention,
-    kind: told.kind,
+    kind: "other",
     startMs: span.startMs,
     endMs: span.endMs,
-    endpoint:
-      text(span.resource.get("dspy.endpoint")) ??
-      text(span.resource.get("service.name")) ??
-      "unknown",
-    modelVersion:
-      text(span.resource.get("dspy.model.version")) ?? text(span.resource.get("service.version")),
-    release: text(span.attributes.get("dspy.release")) ?? text(span.resource.get("dspy.release")),
-    predictorHash: text(span.attributes.get("dspy.predictor.hash")),
-    path: told.path ?? null,
-    program: told.program ?? null,
-    model: told.model ?? null,
-    provider: told.provider ?? null,
-    tokens: told.tokens ?? null,
-    totalTokens: told.totalTokens ?? null,
-    costUsd: told.costUsd ?? null,
-    savedCostUsd: told.savedCostUsd ?? null,
-    cacheHit: told.cacheHit ?? null,
-    firstTokenMs: told.firstTokenMs ?? null,
+    endpoint: text(resource[at.dspyEndpoint]) ?? text(resource[at.serviceName]) ?? "unknown",
+    modelVersion: text(resource[at.dspyModelVersion]) ?? text(resource[at.serviceVersion]),
+    release: text(attributes[at.dspyRelease]) ?? text(resource[at.dspyRelease]),
+    predictorHash: text(attributes[at.dspyPredictorHash]),
+    path: null,
+    program: null,
+    model: null,
+    provider: null,
+    tokens: null,
+    totalTokens: null,
+    costUsd: null,
+    savedCostUsd: null,
+    cacheHit: null,
+    firstTokenMs: null,
     failed,
     errorClass,
     errorType: failed || errorClass ? errorTypeOf(span) : null,
     errorMessage: failed ? errorMessageOf(span) : null,
-    repeatsParent: convention === "openinference" && PREDICT_AGAIN.test(span.name),
+    repeatsParent: false,
   };
+  readers[convention](told, span);
+  return told;
 }
 
-/** What a convention tells of a span. */
-type Told = {
-  kind: AgentSpan["kind"];
-  path?: string | null;
-  program?: string | null;
-  model?: string | null;
-  provider?: string | null;
-  tokens?: Tokens | null;
-  totalTokens?: Tokens | null;
-  costUsd?: number | null;
-  savedCostUsd?: number | null;
-  cacheHit?: boolean | null;
-  firstTokenMs?: number | null;
-};
+/** What a convention adds to a span. */
+type Told = { -readonly [Field in keyof AgentSpan]: AgentSpan[Field] };
 
-function conventionOf(span: OtlpSpan): Convention {
-  const { attributes } = span;
-  if (attributes.has("dspy.kind")) return "callback";
-  if (attributes.has("openinference.span.kind")) return "openinference";
-  if (attributes.has("mlflow.spanType")) return "mlflow";
-  if (attributes.has("gen_ai.operation.name")) return "genai";
+function conventionOf(attributes: Attributes): Convention {
+  if (attributes[at.dspyKind] !== undefined) return "callback";
+  if (attributes[at.openInferenceKind] !== undefined) return "openinference";
+  if (attributes[at.mlflowSpanType] !== undefined) return "mlflow";
+  if (attributes[at.genAiOperation] !== undefined) return "genai";
   return "none";
 }
 
-const readers: Record<Convention, (span: OtlpSpan) => Told> = {
-  callback({ attributes }) {
-    const kind = text(attributes.get("dspy.kind"));
-    const program = text(attributes.get("dspy.program.class"));
+const readers: Record<Convention, (told: Told, span: OtlpSpan) => void> = {
+  callback(told, { attributes }) {
+    const kind = text(attributes[at.dspyKind]);
     switch (kind) {
+      case "lm":
+        told.kind = kind;
+        tellModel(told, attributes[at.genAiModel], genAiProvider(attributes));
+        told.cacheHit = attributes[at.dspyCacheHit] === true;
+        told.firstTokenMs = firstTokenMs(attributes);
+        if (told.cacheHit) {
+          told.tokens = { input: 0, output: 0 };
+          told.costUsd = 0;
+          told.savedCostUsd = amount(attributes[at.dspySavedCostUsd]);
+        } else {
+          told.tokens = genAiTokens(attributes);
+          told.costUsd = amount(attributes[at.dspyCostUsd]);
+        }
+        return;
       case "module":
-        return { kind, program, path: text(attributes.get("dspy.module.path")) };
-      case "lm": {
-        const cacheHit = attributes.get("dspy.lm.cache_hit") === true;
-        return {
-          kind,
-          ...genAiModel(attributes),
-          tokens: cacheHit ? { input: 0, output: 0 } : genAiTokens(attributes),
-          costUsd: cacheHit ? 0 : amount(attributes.get("dspy.lm.cost_usd")),
-          savedCostUsd: cacheHit ? amount(attributes.get("dspy.lm.saved_cost_usd")) : null,
-          cacheHit,
-          firstTokenMs: firstTokenMs(attributes),
-        };
-      }
       case "retriever":
-        return { kind, program, path: text(attributes.get("dspy.module.path")) };
+        told.path = text(attributes[at.dspyPath]);
+        told.kind = kind;
+        told.program = text(attributes[at.dspyProgram]);
+        return;
       case "tool":
       case "adapter":
       case "embedding":
-        return { kind, program };
-      default:
-        return { kind: "other" };
+        told.kind = kind;
+        told.program = text(attributes[at.dspyProgram]);
     }
   },
 
-  openinference({ name, attributes }) {
-    switch (text(attributes.get("openinference.span.kind"))) {
+  openinference(told, { name, attributes }) {
+    told.repeatsParent = isPredictAgain(name);
+    switch (attributes[at.openInferenceKind]) {
       case "LLM":
-        return {
-          kind: "lm",
-          ...modelOf(attributes.get("llm.model_name"), attributes.get("llm.provider")),
-          tokens: tokensOf({
-            input: attributes.get("llm.token_count.prompt"),
-            output: attributes.get("llm.token_count.completion"),
-            cacheRead: attributes.get("llm.token_count.prompt_details.cache_read"),
-            cacheWrite: attributes.get("llm.token_count.prompt_details.cache_write"),
-          }),
-          costUsd: amount(attributes.get("llm.cost.total")),
-        };
+        told.kind = "lm";
+        tellModel(told, attributes[at.llmModel], attributes[at.llmProvider]);
+        told.tokens = tokensOf(
+          attributes[at.llmPromptTokens],
+          attributes[at.llmCompletionTokens],
+          attributes[at.llmCacheRead],
+          attributes[at.llmCacheWrite],
+        );
+        told.costUsd = amount(attributes[at.llmCostUsd]);
+        return;
       case "TOOL":
-        return { kind: "tool" };
+        told.kind = "tool";
+        return;
       case "RETRIEVER":
-        return { kind: "retriever" };
+        told.kind = "retriever";
+        return;
       case "EMBEDDING":
-        return { kind: "embedding" };
+        told.kind = "embedding";
+        return;
       case "CHAIN":
       case "AGENT":
-        return ADAPTER.test(name)
-          ? { kind: "adapter" }
-          : { kind: "module", program: className(name) };
-      default:
-        return { kind: "other" };
+        if (isAdapter(name)) told.kind = "adapter";
+        else tellModule(told, name, null);
     }
   },
 
-  mlflow({ name, attributes }) {
-    const totalTokens = mlflowTokens(attributes.get("mlflow.chat.tokenUsage"));
-    const named = modelOf(
-      unquoted(attributes.get("mlflow.llm.model")),
-      unquoted(attributes.get("mlflow.llm.provider")),
-    );
-    const lm: Told = { kind: "lm", ...named, tokens: totalTokens };
-    switch (unquoted(attributes.get("mlflow.spanType"))) {
-      case "CHAT_MODEL":
-        return lm;
-      case "LLM":
-        // autolog gives a dspy.Predict the type LLM; a model called by other means has it too.
-        return MODULE_METHOD.test(name)
-          ? { kind: "module", program: className(name), totalTokens }
-          : lm;
-      case "TOOL":
-        return { kind: "tool" };
-      case "RETRIEVER":
-        return { kind: "retriever" };
-      case "PARSER":
-        return { kind: "adapter" };
-      case "EMBEDDING":
-        return { kind: "embedding" };
-      default:
-        return { kind: "module", program: className(name), totalTokens };
+  mlflow(told, { name, attributes }) {
+    const type = unquoted(attributes[at.mlflowSpanType]);
+    const totalTokens = mlflowTokens(attributes[at.mlflowTokenUsage]);
+    // autolog gives a dspy.Predict the type LLM; a model called by other means has it too.
+    if (type === "CHAT_MODEL" || (type === "LLM" && !isModuleMethod(name))) {
+      const provider = unquoted(attributes[at.mlflowProvider]);
+      told.kind = "lm";
+      told.tokens = totalTokens;
+      tellModel(told, unquoted(attributes[at.mlflowModel]), provider);
+      return;
     }
+    const kind = mlflowKinds.get(type);
+    if (kind) told.kind = kind;
+    else tellModule(told, name, totalTokens);
   },
 
-  genai({ name, attributes }) {
+  genai(told, { name, attributes }) {
+    const operation = text(attributes[at.genAiOperation]);
     const tokens = genAiTokens(attributes);
-    const named = genAiModel(attributes);
-    const program = className(text(attributes.get("gen_ai.agent.name")) ?? name);
-    switch (text(attributes.get("gen_ai.operation.name"))) {
-      case "generate_content":
-        // MLflow calls a dspy.Predict so, without a model.
-        if (named.model === null) return { kind: "module", program, totalTokens: tokens };
-        return { kind: "lm", ...named, tokens, firstTokenMs: firstTokenMs(attributes) };
-      case "chat":
-      case "text_completion":
-        return { kind: "lm", ...named, tokens, firstTokenMs: firstTokenMs(attributes) };
-      case "embeddings":
-        return { kind: "embedding" };
-      case "execute_tool":
-      case "TOOL":
-        return { kind: "tool" };
-      case "retrieval":
-      case "RETRIEVER":
-        return { kind: "retriever" };
-      case "PARSER":
-        return { kind: "adapter" };
-      default:
-        return { kind: "module", program, totalTokens: tokens };
+    const isModelCall =
+      operation === "chat" ||
+      operation === "text_completion" ||
+      // MLflow calls a dspy.Predict so, without a model.
+      (operation === "generate_content" && text(attributes[at.genAiModel]) !== null);
+    if (isModelCall) {
+      told.kind = "lm";
+      told.tokens = tokens;
+      told.firstTokenMs = firstTokenMs(attributes);
+      tellModel(told, attributes[at.genAiModel], genAiProvider(attributes));
+      return;
     }
+    const kind = genAiKinds.get(operation);
+    if (kind) told.kind = kind;
+    else tellModule(told, text(attributes[at.genAiAgent]) ?? name, tokens);
   },
 
-  none({ kind }) {
-    return { kind: kind === OTLP_KIND_SERVER ? "server" : "other" };
+  none(told, { kind }) {
+    if (kind === OTLP_KIND_SERVER) told.kind = "server";
   },
 };
+
+type Kinds = ReadonlyMap<string | null, AgentSpan["kind"]>;
+
+const mlflowKinds: Kinds = new Map([
+  ["TOOL", "tool"],
+  ["RETRIEVER", "retriever"],
+  ["PARSER", "adapter"],
+  ["EMBEDDING", "embedding"],
+]);
+
+const genAiKinds: Kinds = new Map([
+  ["embeddings", "embedding"],
+  ["execute_tool", "tool"],
+  ["TOOL", "tool"],
+  ["retrieval", "retriever"],
+  ["RETRIEVER", "retriever"],
+  ["PARSER", "adapter"],
+]);
 
 const MODULE_METHOD = /\.a?forward$/;
 const ADAPTER = /Adapter\.(?:__call__|acall|format|parse)$/;
 /** OpenInference shows a Predict twice: `Predict.forward`, and inside it once more with the signature. */
 const PREDICT_AGAIN = /^\w{1,100}\((\w{1,100})\)\.a?forward$/;
 
+const isModuleMethod = remembering((spanName) => MODULE_METHOD.test(spanName));
+const isAdapter = remembering((spanName) => ADAPTER.test(spanName));
+const isPredictAgain = remembering((spanName) => PREDICT_AGAIN.test(spanName));
+
 /** `Triage` of `Predict(Triage).forward`; `null` where the signature has no name of its own. */
-export function signatureIn(spanName: string): string | null {
+export const signatureIn = remembering((spanName): string | null => {
   const signature = PREDICT_AGAIN.exec(spanName)?.[1] ?? null;
   return signature === "StringSignature" ? null : signature;
+});
+
+const className = remembering((spanName) =>
+  cut(spanName.replace(MODULE_METHOD, ""), NAME_LENGTH_MAX),
+);
+
+function tellModule(told: Told, spanName: string, totalTokens: Tokens | null): void {
+  told.kind = "module";
+  told.program = className(spanName);
+  told.totalTokens = totalTokens;
 }
 
-function className(spanName: string): string {
-  return cut(spanName.replace(MODULE_METHOD, ""), NAME_LENGTH_MAX);
-}
+/** One line that may be shown. */
+const line = remembering((value) => cut(value, NAME_LENGTH_MAX));
 
 function text(value: AttributeValue | undefined): string | null {
-  return typeof value === "string" && value !== "" ? cut(value, NAME_LENGTH_MAX) : null;
+  return typeof value === "string" && value !== "" ? line(value) : null;
 }
 
 /** MLflow sends each value as JSON text to OTLP receivers, and typed to its own server. */
 function unquoted(value: AttributeValue | undefined): string | null {
-  return text(typeof value === "string" && value.startsWith('"') ? value.slice(1, -1) : value);
+  return typeof value === "string" ? unquotedLine(value) : null;
 }
+
+const unquotedLine = remembering((value) =>
+  text(value.startsWith('"') ? value.slice(1, -1) : value),
+);
 
 /**
  * The model without its provider, so that one model has one name in every convention.
  * A provider in front of the name, such as `openai/gpt-4o`, is nearer to what was
  * called than one that an attribute tells.
  */
-function modelOf(
+function tellModel(
+  told: Told,
   name: AttributeValue | undefined,
   provider: AttributeValue | undefined,
-): Pick<AgentSpan, "model" | "provider"> {
-  const model = text(name);
-  const end = model?.lastIndexOf("/") ?? -1;
+): void {
+  const named = typeof name === "string" && name !== "" ? modelNamed(name) : null;
   const toldProvider = text(provider);
-  return {
-    model: model?.slice(end + 1) ?? null,
-    provider:
-      model !== null && end > 0
-        ? model.slice(0, end)
-        : toldProvider === "unknown"
-          ? null
-          : toldProvider,
-  };
+  told.model = named?.model ?? null;
+  told.provider = named?.provider ?? (toldProvider === "unknown" ? null : toldProvider);
 }
 
-function genAiModel(attributes: OtlpSpan["attributes"]): Pick<AgentSpan, "model" | "provider"> {
-  return modelOf(
-    attributes.get("gen_ai.request.model"),
-    attributes.get("gen_ai.provider.name") ?? attributes.get("gen_ai.system"),
-  );
+const modelNamed = remembering((name): Pick<AgentSpan, "model" | "provider"> => {
+  const whole = line(name);
+  const end = whole.lastIndexOf("/");
+  return { model: whole.slice(end + 1), provider: end > 0 ? whole.slice(0, end) : null };
+});
+
+function genAiProvider(attributes: Attributes): AttributeValue | undefined {
+  return attributes[at.genAiProvider] ?? attributes[at.genAiSystem];
 }
 
 function amount(value: AttributeValue | undefined): number | null {
   return typeof value === "number" && Number.isFinite(value) && value >= 0 ? value : null;
 }
 
-type ToldTokens = {
-  readonly input: AttributeValue | undefined;
-  readonly output: AttributeValue | undefined;
-  readonly cacheRead: AttributeValue | undefined;
-  readonly cacheWrite: AttributeValue | undefined;
-};
-
 /**
  * What the provider's prompt cache served or took is part of the input. Where it is
  * more than the input, as some clients of Anthropic tell it, it was counted beside it.
  */
-function tokensOf(told: ToldTokens): Tokens | null {
-  const [input, output] = [amount(told.input), amount(told.output)];
+function tokensOf(
+  toldInput: AttributeValue | undefined,
+  toldOutput: AttributeValue | undefined,
+  toldCacheRead: AttributeValue | undefined,
+  toldCacheWrite: AttributeValue | undefined,
+): Tokens | null {
+  const input = amount(toldInput);
+  const output = amount(toldOutput);
   if (input === null && output === null) return null;
-  const cacheRead = amount(told.cacheRead) ?? undefined;
-  const cacheWrite = amount(told.cacheWrite) ?? undefined;
+  const cacheRead = amount(toldCacheRead) ?? undefined;
+  const cacheWrite = amount(toldCacheWrite) ?? undefined;
   const cached = (cacheRead ?? 0) + (cacheWrite ?? 0);
   const whole = cached > (input ?? 0) ? (input ?? 0) + cached : (input ?? 0);
   return toldTokens({ input: whole, output: output ?? 0, cacheRead, cacheWrite });
 }
 
-function genAiTokens(attributes: OtlpSpan["attributes"]): Tokens | null {
-  return tokensOf({
-    input:
-      attributes.get("gen_ai.usage.input_tokens") ?? attributes.get("gen_ai.usage.prompt_tokens"),
-    output:
-      attributes.get("gen_ai.usage.output_tokens") ??
-      attributes.get("gen_ai.usage.completion_tokens"),
-    cacheRead: attributes.get("gen_ai.usage.cache_read.input_tokens"),
-    cacheWrite: attributes.get("gen_ai.usage.cache_creation.input_tokens"),
-  });
+function genAiTokens(attributes: Attributes): Tokens | null {
+  return tokensOf(
+    attributes[at.genAiInputTokens] ?? attributes[at.genAiPromptTokens],
+    attributes[at.genAiOutputTokens] ?? attributes[at.genAiCompletionTokens],
+    attributes[at.genAiCacheRead],
+    attributes[at.genAiCacheWrite],
+  );
 }
 
 function mlflowTokens(value: AttributeValue | undefined): Tokens | null {
   const usage = typeof value === "string" ? parsed(value) : value;
   if (typeof usage !== "object" || usage === null || Array.isArray(usage)) return null;
   const told = usage as Record<string, AttributeValue>;
-  return tokensOf({
-    input: told.input_tokens,
-    output: told.output_tokens,
-    cacheRead: told.cache_read_input_tokens,
-    cacheWrite: told.cache_creation_input_tokens,
-  });
+  return tokensOf(
+    told.input_tokens,
+    told.output_tokens,
+    told.cache_read_input_tokens,
+    told.cache_creation_input_tokens,
+  );
 }
 
 function parsed(json: string): AttributeValue {
@@ -363,8 +316,8 @@ function parsed(json: string): AttributeValue {
   }
 }
 
-function firstTokenMs(attributes: OtlpSpan["attributes"]): number | null {
-  const seconds = amount(attributes.get("gen_ai.response.time_to_first_chunk"));
+function firstTokenMs(attributes: Attributes): number | null {
+  const seconds = amount(attributes[at.genAiFirstChunk]);
   return seconds === null ? null : seconds * 1000;
 }
 
@@ -380,15 +333,15 @@ const classesOfAgents: readonly ErrorClass[] = [
   "unknown",
 ];
 
-function toldErrorClass({ attributes }: OtlpSpan): ErrorClass | null {
-  const told = attributes.get("dspy.error_class");
+function toldErrorClass(told: AttributeValue | undefined): ErrorClass | null {
+  if (told === undefined) return null;
   return classesOfAgents.find((errorClass) => errorClass === told) ?? null;
 }
 
 function errorTypeOf({ attributes, exceptions, statusMessage }: OtlpSpan): string {
   const type =
     exceptions.at(-1)?.type ||
-    text(attributes.get("error.type")) ||
+    text(attributes[at.errorType]) ||
     /^\w+(?=:|$)/.exec(statusMessage)?.[0];
   return cut((type || "unknown").replace(/^.*\./, ""), NAME_LENGTH_MAX);
 }

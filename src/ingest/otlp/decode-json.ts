@@ -7,19 +7,18 @@
  * Source: OTLP specification, JSON Protobuf Encoding.
  */
 import { MonitorError } from "../../monitor-error.ts";
+import type { AttributeKeys, Attributes } from "./attribute-keys.ts";
 import {
-  ATTRIBUTE_LIMIT,
   type AttributeValue,
   countDropped,
   type DecodedTraces,
-  type DecodeOptions,
   EXCEPTION_LIMIT,
   isParentRemote,
   isValidTime,
-  KEY_LIMIT_BYTES,
   NESTED_VALUE_LIMIT,
   type OtlpException,
   type OtlpSpan,
+  type SpanReader,
   TEXT_LIMIT_BYTES,
   VALUE_DEPTH_LIMIT,
 } from "./otlp-span.ts";
@@ -28,8 +27,8 @@ import {
  * @throws MonitorError `TELEMETRY_INVALID` when the text is no JSON or has
  * another structure. A fault of one span only drops that span.
  */
-export function decodeTracesJson(text: string, options: DecodeOptions): DecodedTraces {
-  return decodeTracesObject(parse(text), options);
+export function decodeTracesJson<T>(text: string, reader: SpanReader<T>): DecodedTraces<T> {
+  return decodeTracesObject(parse(text), reader);
 }
 
 /**
@@ -37,12 +36,16 @@ export function decodeTracesJson(text: string, options: DecodeOptions): DecodedT
  *
  * @throws MonitorError `TELEMETRY_INVALID` when it has another structure.
  */
-export function decodeTracesObject(request: unknown, options: DecodeOptions): DecodedTraces {
+export function decodeTracesObject<T>(
+  request: unknown,
+  { keys, read }: SpanReader<T>,
+): DecodedTraces<T> {
+  const spans: T[] = [];
   const decoding: Decoding = {
-    options,
+    keys,
     place: { resource: -1, scope: -1, span: -1 },
     nestedLeft: 0,
-    spans: [],
+    take: (span) => spans.push(read(span)),
     dropped: new Map(),
   };
   if (!isObject(request))
@@ -51,18 +54,18 @@ export function decodeTracesObject(request: unknown, options: DecodeOptions): De
     decoding.place.resource += 1;
     readResourceSpans(decoding, objectOf(decoding, item, "an entry of resourceSpans"));
   }
-  return { spans: decoding.spans, dropped: decoding.dropped };
+  return { spans, dropped: decoding.dropped };
 }
 
 type JsonObject = { readonly [key: string]: unknown };
 
 type Decoding = {
-  readonly options: DecodeOptions;
+  readonly keys: AttributeKeys;
   /** Indexes of what is being read, for messages; -1 outside. */
   readonly place: { resource: number; scope: number; span: number };
   /** How many more values the attribute being read may hold. */
   nestedLeft: number;
-  readonly spans: OtlpSpan[];
+  readonly take: (span: OtlpSpan) => void;
   readonly dropped: Map<string, number>;
 };
 
@@ -82,33 +85,23 @@ function parse(text: string): unknown {
 }
 
 function readResourceSpans(decoding: Decoding, resourceSpans: JsonObject): void {
-  const resource = new Map<string, AttributeValue>();
   const described = objectIn(decoding, resourceSpans, "resource", "resource");
-  if (described !== null) readAttributes(decoding, described, resource);
+  const resource = readAttributes(decoding, described ?? {});
 
   for (const item of listIn(decoding, resourceSpans, "scopeSpans", "scope_spans")) {
     decoding.place.scope += 1;
     const scopeSpans = objectOf(decoding, item, "an entry of scopeSpans");
-    const scope = objectIn(decoding, scopeSpans, "scope", "scope");
-    const scopeName = scope === null ? "" : textIn(decoding, scope, "name", "name");
-
     for (const span of listIn(decoding, scopeSpans, "spans", "spans")) {
       decoding.place.span += 1;
-      readSpan(decoding, objectOf(decoding, span, "a span"), scopeName, resource);
+      readSpan(decoding, objectOf(decoding, span, "a span"), resource);
     }
     decoding.place.span = -1;
   }
   decoding.place.scope = -1;
 }
 
-function readSpan(
-  decoding: Decoding,
-  span: JsonObject,
-  scopeName: string,
-  resource: ReadonlyMap<string, AttributeValue>,
-): void {
-  const attributes = new Map<string, AttributeValue>();
-  readAttributes(decoding, span, attributes);
+function readSpan(decoding: Decoding, span: JsonObject, resource: Attributes): void {
+  const attributes = readAttributes(decoding, span);
   const exceptions = readExceptions(decoding, span);
   const name = textIn(decoding, span, "name", "name");
   const status = objectIn(decoding, span, "status", "status");
@@ -133,7 +126,7 @@ function readSpan(
     countDropped(decoding.dropped, "invalid_time");
     return;
   }
-  decoding.spans.push({
+  decoding.take({
     traceId,
     spanId,
     parentSpanId,
@@ -146,7 +139,6 @@ function readSpan(
     statusCode: enumOf(status === null ? 0 : fieldOf(status, "code", "code"), STATUS_CODES),
     statusMessage,
     exceptions,
-    scopeName,
     resource,
   });
 }
@@ -189,22 +181,17 @@ function msOfNano(value: unknown): number {
   return Number(value.slice(0, -6)) + Number(value.slice(-6)) / 1e6;
 }
 
-function readAttributes(
-  decoding: Decoding,
-  owner: JsonObject,
-  attributes: Map<string, AttributeValue>,
-): void {
+function readAttributes(decoding: Decoding, owner: JsonObject): Attributes {
+  const { places } = decoding.keys;
+  const attributes = new Array<AttributeValue | undefined>(places.size).fill(undefined);
   for (const item of listIn(decoding, owner, "attributes", "attributes")) {
     const attribute = objectOf(decoding, item, "an attribute");
-    const key = stringIn(decoding, attribute, "key", "key");
-    if (!isKeyShort(key) || !decoding.options.isWanted(key)) continue;
-    if (attributes.size >= ATTRIBUTE_LIMIT && !attributes.has(key)) {
-      countDropped(decoding.dropped, "attribute_limit");
-      continue;
-    }
+    const place = places.get(stringIn(decoding, attribute, "key", "key"));
+    if (place === undefined) continue;
     decoding.nestedLeft = NESTED_VALUE_LIMIT;
-    attributes.set(key, valueIn(decoding, attribute, 1));
+    attributes[place] = valueIn(decoding, attribute, 1);
   }
+  return attributes;
 }
 
 /** The value beside a key. */
@@ -384,12 +371,6 @@ function cut(text: string): string {
   const { read, written } = UTF8_ENCODER.encodeInto(text, kept);
   // A slice would keep the whole text in memory for as long as its part lives.
   return read === text.length ? text : UTF8_DECODER.decode(kept.subarray(0, written));
-}
-
-function isKeyShort(key: string): boolean {
-  if (key.length * UTF8_BYTES_MAX <= KEY_LIMIT_BYTES) return true;
-  if (key.length > KEY_LIMIT_BYTES) return false;
-  return UTF8_ENCODER.encode(key).length <= KEY_LIMIT_BYTES;
 }
 
 /** What a value is, said without showing it. */

@@ -6,19 +6,18 @@
  * Source: opentelemetry-proto, collector/trace/v1 and trace/v1.
  */
 import { MonitorError } from "../../monitor-error.ts";
+import { type AttributeKeys, placeOf } from "./attribute-keys.ts";
 import {
-  ATTRIBUTE_LIMIT,
   type AttributeValue,
   countDropped,
   type DecodedTraces,
-  type DecodeOptions,
   EXCEPTION_LIMIT,
   isParentRemote,
   isValidTime,
-  KEY_LIMIT_BYTES,
   NESTED_VALUE_LIMIT,
   type OtlpException,
   type OtlpSpan,
+  type SpanReader,
   TEXT_LIMIT_BYTES,
   VALUE_DEPTH_LIMIT,
 } from "./otlp-span.ts";
@@ -45,17 +44,21 @@ import { holds, newTextTable, remember, slotOf, type TextTable } from "./text-ta
  * @throws MonitorError `TELEMETRY_INVALID` when the bytes are no protobuf
  * message or nest too deeply. A fault of one span only drops that span.
  */
-export function decodeTracesProtobuf(body: Uint8Array, options: DecodeOptions): DecodedTraces {
+export function decodeTracesProtobuf<T>(
+  body: Uint8Array,
+  { keys, read }: SpanReader<T>,
+): DecodedTraces<T> {
   refuseOtherFormats(body);
+  const spans: T[] = [];
   const decoding: Decoding = {
     body,
     view: new DataView(body.buffer, body.byteOffset, body.byteLength),
     at: 0,
     low: 0,
     high: 0,
-    options,
-    keys: newTextTable(),
-    values: newTextTable(),
+    keys,
+    attributes: newAttributes(keys),
+    texts: newTextTable(),
     keyStart: 0,
     keyBytes: 0,
     valueStart: 0,
@@ -63,7 +66,7 @@ export function decodeTracesProtobuf(body: Uint8Array, options: DecodeOptions): 
     nestedLeft: 0,
     traceIdAt: -1,
     traceId: "",
-    spans: [],
+    take: (span) => spans.push(read(span)),
     dropped: new Map(),
   };
   const end = body.length;
@@ -72,14 +75,15 @@ export function decodeTracesProtobuf(body: Uint8Array, options: DecodeOptions): 
     if (tag === REQUEST_RESOURCE_SPANS) readResourceSpans(decoding, readLength(decoding, end));
     else skipField(decoding, tag, end);
   }
-  return { spans: decoding.spans, dropped: decoding.dropped };
+  return { spans, dropped: decoding.dropped };
 }
 
 /** All that one call knows. One object of one shape, so that reading stays fast. */
 type Decoding = Cursor & {
-  readonly options: DecodeOptions;
-  readonly keys: TextTable;
-  readonly values: TextTable;
+  readonly keys: AttributeKeys;
+  /** Of the span being read. */
+  readonly attributes: AttributeRow;
+  readonly texts: TextTable;
   /** Where `findKeyAndValue` found them. */
   keyStart: number;
   keyBytes: number;
@@ -90,9 +94,15 @@ type Decoding = Cursor & {
   /** The trace id read last, since the next span mostly has the same. */
   traceIdAt: number;
   traceId: string;
-  readonly spans: OtlpSpan[];
+  readonly take: (span: OtlpSpan) => void;
   readonly dropped: Map<string, number>;
 };
+
+type AttributeRow = (AttributeValue | undefined)[];
+
+function newAttributes({ places }: AttributeKeys): AttributeRow {
+  return new Array<AttributeValue | undefined>(places.size).fill(undefined);
+}
 
 /** Longest value, in bytes, worth looking up before decoding. */
 const REPEATED_TEXT_BYTES = 64;
@@ -101,9 +111,7 @@ const REQUEST_RESOURCE_SPANS = (1 << 3) | LENGTH;
 const RESOURCE_SPANS_RESOURCE = (1 << 3) | LENGTH;
 const RESOURCE_SPANS_SCOPE_SPANS = (2 << 3) | LENGTH;
 const RESOURCE_ATTRIBUTES = (1 << 3) | LENGTH;
-const SCOPE_SPANS_SCOPE = (1 << 3) | LENGTH;
 const SCOPE_SPANS_SPANS = (2 << 3) | LENGTH;
-const SCOPE_NAME = (1 << 3) | LENGTH;
 const SPAN_TRACE_ID = (1 << 3) | LENGTH;
 const SPAN_SPAN_ID = (2 << 3) | LENGTH;
 const SPAN_PARENT_SPAN_ID = (4 << 3) | LENGTH;
@@ -149,7 +157,7 @@ function readResourceSpans(decoding: Decoding, sizeBytes: number): void {
   const end = start + sizeBytes;
 
   // The resource may stand behind its spans, so it is looked for first.
-  const resource = new Map<string, AttributeValue>();
+  const resource = newAttributes(decoding.keys);
   while (decoding.at < end) {
     const tag = readTag(decoding, end);
     if (tag === RESOURCE_SPANS_RESOURCE) {
@@ -170,11 +178,7 @@ function readResourceSpans(decoding: Decoding, sizeBytes: number): void {
   }
 }
 
-function readResource(
-  decoding: Decoding,
-  sizeBytes: number,
-  resource: Map<string, AttributeValue>,
-): void {
+function readResource(decoding: Decoding, sizeBytes: number, resource: AttributeRow): void {
   const end = decoding.at + sizeBytes;
   while (decoding.at < end) {
     const tag = readTag(decoding, end);
@@ -186,54 +190,19 @@ function readResource(
   }
 }
 
-function readScopeSpans(
-  decoding: Decoding,
-  sizeBytes: number,
-  resource: ReadonlyMap<string, AttributeValue>,
-): void {
-  const start = decoding.at;
-  const end = start + sizeBytes;
-
-  let scopeName = "";
-  while (decoding.at < end) {
-    const tag = readTag(decoding, end);
-    if (tag === SCOPE_SPANS_SCOPE) {
-      scopeName = readScopeName(decoding, readLength(decoding, end), scopeName);
-    } else {
-      skipField(decoding, tag, end);
-    }
-  }
-
-  decoding.at = start;
-  while (decoding.at < end) {
-    const tag = readTag(decoding, end);
-    if (tag === SCOPE_SPANS_SPANS) {
-      readSpan(decoding, readLength(decoding, end), scopeName, resource);
-    } else {
-      skipField(decoding, tag, end);
-    }
-  }
-}
-
-function readScopeName(decoding: Decoding, sizeBytes: number, before: string): string {
+function readScopeSpans(decoding: Decoding, sizeBytes: number, resource: AttributeRow): void {
   const end = decoding.at + sizeBytes;
-  let name = before;
   while (decoding.at < end) {
     const tag = readTag(decoding, end);
-    if (tag === SCOPE_NAME) name = readText(decoding, readLength(decoding, end));
+    if (tag === SCOPE_SPANS_SPANS) readSpan(decoding, readLength(decoding, end), resource);
     else skipField(decoding, tag, end);
   }
-  return name;
 }
 
-function readSpan(
-  decoding: Decoding,
-  sizeBytes: number,
-  scopeName: string,
-  resource: ReadonlyMap<string, AttributeValue>,
-): void {
+function readSpan(decoding: Decoding, sizeBytes: number, resource: AttributeRow): void {
   const end = decoding.at + sizeBytes;
-  const attributes = new Map<string, AttributeValue>();
+  const { attributes } = decoding;
+  attributes.fill(undefined);
   let traceIdAt = 0;
   let traceIdBytes = 0;
   let spanIdAt = 0;
@@ -285,7 +254,7 @@ function readSpan(
         flags = readFixed32(decoding, end);
         break;
       case SPAN_ATTRIBUTES:
-        readAttribute(decoding, readLength(decoding, end), attributes);
+        readAttributes(decoding, end, attributes);
         break;
       case SPAN_EVENTS: {
         const exception = readException(decoding, readLength(decoding, end));
@@ -328,7 +297,7 @@ function readSpan(
     return;
   }
   const isRoot = parentIdBytes === 0 || isZero(decoding.view, parentIdAt, 8);
-  decoding.spans.push({
+  decoding.take({
     traceId: traceIdOf(decoding, traceIdAt),
     spanId: hex8(decoding.view, spanIdAt),
     parentSpanId: isRoot ? null : hex8(decoding.view, parentIdAt),
@@ -341,7 +310,6 @@ function readSpan(
     statusCode,
     statusMessage,
     exceptions: exceptions ?? NO_EXCEPTIONS,
-    scopeName,
     resource,
   });
 }
@@ -364,54 +332,60 @@ function msOfNano(high: number, low: number): number {
   return high * 4294 + wholeMs + (nano - wholeMs * 1e6) / 1e6;
 }
 
-function readAttribute(
-  decoding: Decoding,
-  sizeBytes: number,
-  attributes: Map<string, AttributeValue>,
-): void {
+function readAttribute(decoding: Decoding, sizeBytes: number, attributes: AttributeRow): void {
   const end = decoding.at + sizeBytes;
   findKeyAndValue(decoding, end);
-  const key = wantedKey(decoding);
-  if (key === null) return;
-  if (attributes.size >= ATTRIBUTE_LIMIT && !attributes.has(key)) {
-    countDropped(decoding.dropped, "attribute_limit");
-    return;
-  }
+  const { keys, view, keyStart, keyBytes } = decoding;
+  const place = placeOf(keys, view, keyStart, keyBytes);
+  if (place === -1) return;
   decoding.nestedLeft = NESTED_VALUE_LIMIT;
   decoding.at = decoding.valueStart;
-  attributes.set(key, readValue(decoding, decoding.valueEnd, 1));
+  attributes[place] = readValue(decoding, decoding.valueEnd, 1);
   decoding.at = end;
 }
 
 /**
- * As every exporter writes an attribute: a short key, then the value up to the end.
- * Returns whether it is one such; nothing has changed when it is not.
+ * All attributes of a span, which stand one behind the other; the cursor is behind the tag of
+ * the first. Those that every exporter writes so – a short key, then the value up to the end –
+ * and nobody reads are passed by here, with nothing but local variables: a third of the
+ * time that the general way takes.
  */
-function findUsualKeyAndValue(decoding: Decoding, end: number): boolean {
-  const { body, at } = decoding;
-  if (end - at < 4 || byteAt(body, at) !== KEY_VALUE_KEY) return false;
-  const keyBytes = byteAt(body, at + 1);
-  const valueAt = at + 2 + keyBytes;
-  if (keyBytes >= 0x80 || end - valueAt < 2 || byteAt(body, valueAt) !== KEY_VALUE_VALUE) {
-    return false;
+function readAttributes(decoding: Decoding, end: number, attributes: AttributeRow): void {
+  const { body, view, keys } = decoding;
+  let { at } = decoding;
+  for (;;) {
+    // The least that is looked at below: two lengths of two bytes, two tags, a key's length.
+    if (end - at < 7) break;
+    let sizeBytes = byteAt(body, at++);
+    if (sizeBytes >= 0x80) sizeBytes = (sizeBytes & 0x7f) | (byteAt(body, at++) << 7);
+    const keyBytes = byteAt(body, at + 1);
+    const valueAt = at + 2 + keyBytes;
+    const attributeEnd = at + sizeBytes;
+    if (sizeBytes >= 0x4000 || attributeEnd > end || byteAt(body, at) !== KEY_VALUE_KEY) break;
+    if (keyBytes >= 0x80 || attributeEnd - valueAt < 3) break;
+    if (byteAt(body, valueAt) !== KEY_VALUE_VALUE) break;
+    const first = byteAt(body, valueAt + 1);
+    const valueEnd =
+      first < 0x80
+        ? valueAt + 2 + first
+        : valueAt + 3 + ((first & 0x7f) | (byteAt(body, valueAt + 2) << 7));
+    if (valueEnd !== attributeEnd) break;
+    const place = placeOf(keys, view, at + 2, keyBytes);
+    if (place !== -1) {
+      decoding.nestedLeft = NESTED_VALUE_LIMIT;
+      decoding.at = valueAt + (first < 0x80 ? 2 : 3);
+      attributes[place] = readValue(decoding, valueEnd, 1);
+    }
+    at = valueEnd;
+    decoding.at = at;
+    if (at === end || byteAt(body, at) !== SPAN_ATTRIBUTES) return;
+    decoding.at = ++at;
   }
-  const first = byteAt(body, valueAt + 1);
-  const isShort = first < 0x80;
-  if (!isShort && end - valueAt < 3) return false;
-  const valueBytes = isShort ? first : (first & 0x7f) | (byteAt(body, valueAt + 2) << 7);
-  const valueStart = valueAt + (isShort ? 2 : 3);
-  if (valueBytes >= 0x4000 || valueStart + valueBytes !== end) return false;
-  decoding.keyBytes = keyBytes;
-  decoding.keyStart = at + 2;
-  decoding.valueStart = valueStart;
-  decoding.valueEnd = end;
-  decoding.at = end;
-  return true;
+  readAttribute(decoding, readLength(decoding, end), attributes);
 }
 
 /** Leaves the cursor at `end`; an absent value lies from `end` to `end`. */
 function findKeyAndValue(decoding: Decoding, end: number): void {
-  if (findUsualKeyAndValue(decoding, end)) return;
   decoding.keyBytes = 0;
   decoding.keyStart = end;
   decoding.valueStart = end;
@@ -575,29 +549,17 @@ function readStringValue(decoding: Decoding): string {
   return text;
 }
 
-/** The key that `findKeyAndValue` found, or `null` when it is not wanted. */
-function wantedKey(decoding: Decoding): string | null {
-  const { body, view, keys, keyStart, keyBytes } = decoding;
-  if (keyBytes > KEY_LIMIT_BYTES) return null;
-  const slot = slotOf(view, keyStart, keyBytes);
-  if (holds(keys, slot, view, keyStart, keyBytes)) return keys.texts[slot] ?? null;
-  const text = decodeText(body, keyStart, keyStart + keyBytes);
-  const key = decoding.options.isWanted(text) ? text : null;
-  remember(keys, slot, keyStart, keyBytes, key);
-  return key;
-}
-
 /** Reads the next bytes as text, cut at `TEXT_LIMIT_BYTES`, and moves past all of them. */
 function readText(decoding: Decoding, sizeBytes: number): string {
-  const { body, view, values, at: start } = decoding;
+  const { body, view, texts, at: start } = decoding;
   decoding.at = start + sizeBytes;
   if (sizeBytes > REPEATED_TEXT_BYTES) {
     return decodeText(body, start, cutEnd(body, start, sizeBytes));
   }
   const slot = slotOf(view, start, sizeBytes);
-  if (holds(values, slot, view, start, sizeBytes)) return values.texts[slot] ?? "";
+  if (holds(texts, slot, view, start, sizeBytes)) return texts.texts[slot] ?? "";
   const text = decodeText(body, start, start + sizeBytes);
-  remember(values, slot, start, sizeBytes, text);
+  remember(texts, slot, start, sizeBytes, text);
   return text;
 }
 
@@ -644,9 +606,35 @@ function traceIdOf(decoding: Decoding, at: number): string {
   return decoding.traceId;
 }
 
-/** Eight bytes as 16 lower-case hex digits. */
+/** Eight bytes as 16 lower-case hex digits: one flat string, which is quick to look up. */
 function hex8(view: DataView, at: number): string {
-  return view.getBigUint64(at).toString(16).padStart(16, "0");
+  const high = view.getUint32(at);
+  const low = view.getUint32(at + 4);
+  return String.fromCharCode(
+    digitOf(high >>> 28),
+    digitOf(high >>> 24),
+    digitOf(high >>> 20),
+    digitOf(high >>> 16),
+    digitOf(high >>> 12),
+    digitOf(high >>> 8),
+    digitOf(high >>> 4),
+    digitOf(high),
+    digitOf(low >>> 28),
+    digitOf(low >>> 24),
+    digitOf(low >>> 20),
+    digitOf(low >>> 16),
+    digitOf(low >>> 12),
+    digitOf(low >>> 8),
+    digitOf(low >>> 4),
+    digitOf(low),
+  );
+}
+
+const DIGITS = asciiBytes("0123456789abcdef");
+
+/** Of the lowest four bits. */
+function digitOf(bits: number): number {
+  return byteAt(DIGITS, bits & 15);
 }
 
 /** `sizeBytes` is a multiple of 4. */

@@ -4,6 +4,8 @@
  * that both keep. Nothing here knows DSPy, OpenInference or MLflow.
  */
 
+import type { AttributeKeys, Attributes } from "./attribute-keys.ts";
+
 /**
  * A value as OTLP has it. Integers beyond 2^53 lose precision; doubles may be
  * NaN or infinite; bytes are `null`. Objects have no prototype, so a key such
@@ -37,20 +39,30 @@ export type OtlpSpan = {
    */
   readonly startMs: number;
   readonly endMs: number;
-  /** Wanted attributes. Of a key sent twice the last value counts. */
-  readonly attributes: ReadonlyMap<string, AttributeValue>;
+  /** Of a key sent twice the last value counts. Those of the next span once this one was read. */
+  readonly attributes: Attributes;
   /** 0 unset, 1 ok, 2 error. */
   readonly statusCode: number;
   readonly statusMessage: string;
   /** From the events named "exception". The stack trace is never read. */
   readonly exceptions: readonly OtlpException[];
-  readonly scopeName: string;
-  /** Wanted resource attributes, one map shared by all spans of a resource. */
-  readonly resource: ReadonlyMap<string, AttributeValue>;
+  /** The attributes of the resource, shared by all of its spans. */
+  readonly resource: Attributes;
 };
 
-export type DecodedTraces = {
-  readonly spans: readonly OtlpSpan[];
+/**
+ * Reads one span after the other, as soon as each is decoded: a decoder keeps none, and
+ * uses one row for the attributes of all.
+ */
+export type SpanReader<T> = {
+  /** The keys of the attributes that are read. The others are skipped. */
+  readonly keys: AttributeKeys;
+  read(span: OtlpSpan): T;
+};
+
+export type DecodedTraces<T> = {
+  /** What the reader made of each. */
+  readonly spans: readonly T[];
   /** What was left out, by `DropReason`. */
   readonly dropped: ReadonlyMap<string, number>;
 };
@@ -60,34 +72,18 @@ export type DecodedTraces = {
  *
  * - `invalid_trace_id`, `invalid_span_id`, `invalid_time`: the span was. A
  *   parent id of a wrong length counts as `invalid_span_id`.
- * - `attribute_limit`, `value_limit`, `exception_limit`: one attribute, one
- *   nested value or one exception was, the span stayed.
+ * - `value_limit`, `exception_limit`: one nested value or one exception was, the
+ *   span stayed.
  */
 export type DropReason =
   | "invalid_trace_id"
   | "invalid_span_id"
   | "invalid_time"
-  | "attribute_limit"
   | "value_limit"
   | "exception_limit";
 
-export type DecodeOptions = {
-  /**
-   * Whether an attribute of a span or resource is to be kept. Keys inside a
-   * kept value are not asked about. Must be pure: answers are remembered for
-   * the length of a call.
-   */
-  isWanted(key: string): boolean;
-};
-
 /** Longest text kept, in UTF-8 bytes. The rest is cut off between characters. */
 export const TEXT_LIMIT_BYTES = 8 * 1024;
-
-/** Longest attribute key asked about, in UTF-8 bytes. Longer ones are not wanted. */
-export const KEY_LIMIT_BYTES = 256;
-
-/** Most attributes kept for a span, and for a resource. The rest counts as `attribute_limit`. */
-export const ATTRIBUTE_LIMIT = 512;
 
 /** Most values kept inside one array or kvlist attribute. The rest counts as `value_limit`. */
 export const NESTED_VALUE_LIMIT = 1024;

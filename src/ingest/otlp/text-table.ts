@@ -1,6 +1,5 @@
 /**
- * Texts met before in one body, found again by their bytes: attribute keys and
- * short values repeat in every span, and decoding UTF-8 costs far more than
+ * Texts met before in one body, found again by their bytes: names and short values repeat in every span, and decoding UTF-8 costs far more than
  * comparing it. Each slot keeps the last text with its hash, so the table never
  * grows, and texts that collide cost a decoding and nothing else.
  */
@@ -8,8 +7,7 @@ export type TextTable = {
   readonly starts: Int32Array;
   /** In bytes; -1 for an empty slot. */
   readonly lengths: Int32Array;
-  /** What was remembered: for a key that nobody wants it is `null`. */
-  readonly texts: (string | null)[];
+  readonly texts: string[];
 };
 
 const SLOTS = 512;
@@ -18,12 +16,16 @@ export function newTextTable(): TextTable {
   return {
     starts: new Int32Array(SLOTS),
     lengths: new Int32Array(SLOTS).fill(-1),
-    texts: new Array<string | null>(SLOTS).fill(null),
+    texts: new Array<string>(SLOTS).fill(""),
   };
 }
 
-/** From the length and up to twelve of the bytes: first, middle and last four. */
 export function slotOf(view: DataView, start: number, sizeBytes: number): number {
+  return hashOf(view, start, sizeBytes) & (SLOTS - 1);
+}
+
+/** From the length and up to twelve of the bytes: first, middle and last four. */
+export function hashOf(view: DataView, start: number, sizeBytes: number): number {
   let hash = sizeBytes;
   if (sizeBytes >= 4) {
     const last = start + sizeBytes - 4;
@@ -35,7 +37,7 @@ export function slotOf(view: DataView, start: number, sizeBytes: number): number
       hash = Math.imul(hash ^ view.getUint8(at), HASH_FACTOR);
     }
   }
-  return (hash ^ (hash >>> 15)) & (SLOTS - 1);
+  return hash ^ (hash >>> 15);
 }
 
 /** Odd, with bits all over: the multiplier of xxHash32. */
@@ -50,13 +52,22 @@ export function holds(
   sizeBytes: number,
 ): boolean {
   if (table.lengths[slot] !== sizeBytes) return false;
-  const before = table.starts[slot] ?? 0;
+  return bytesEqual(view, table.starts[slot] ?? 0, view, start, sizeBytes);
+}
+
+export function bytesEqual(
+  one: DataView,
+  oneStart: number,
+  other: DataView,
+  otherStart: number,
+  sizeBytes: number,
+): boolean {
   let index = 0;
   for (; index + 4 <= sizeBytes; index += 4) {
-    if (view.getUint32(before + index) !== view.getUint32(start + index)) return false;
+    if (one.getUint32(oneStart + index) !== other.getUint32(otherStart + index)) return false;
   }
   for (; index < sizeBytes; index++) {
-    if (view.getUint8(before + index) !== view.getUint8(start + index)) return false;
+    if (one.getUint8(oneStart + index) !== other.getUint8(otherStart + index)) return false;
   }
   return true;
 }
@@ -66,7 +77,7 @@ export function remember(
   slot: number,
   start: number,
   sizeBytes: number,
-  text: string | null,
+  text: string,
 ): void {
   table.starts[slot] = start;
   table.lengths[slot] = sizeBytes;
