@@ -15,6 +15,8 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
+import { pathToFileURL } from "node:url";
+import { build } from "vite";
 import { compiler, packPackage, root, run, unpackPackage } from "./packed-package.ts";
 
 type Manifest = {
@@ -157,6 +159,58 @@ test("a worker of a service records into its collector", () => {
   );
   assert.match(run(process.execPath, ["worker.js"], consumer), /\{.*endpoint="qa".*\} 1\n$/);
 });
+
+/** What becomes of a service when its bundler takes the package in, or leaves it outside. */
+for (const [what, settings, expected] of [
+  ["as modules", { format: "es", noExternal: true }, /^CONFIG_INVALID.* external.*1 healthy$/],
+  ["as CommonJS", { format: "cjs", noExternal: true }, /^CONFIG_INVALID.* external.*1 healthy$/],
+  ["with the package outside", { format: "es", noExternal: false }, /^fine 1 healthy$/],
+] as const) {
+  test(`a service bundled ${what} works, or says what does not`, async () => {
+    writeFileSync(
+      join(consumer, "check.js"),
+      'export default () => ({ status: "healthy", message: "fine" });',
+    );
+    writeFileSync(
+      join(consumer, "service.js"),
+      `import { HealthCheckManager, MetricsCollector } from "dspy-databricks-agents/monitoring";
+       const health = new HealthCheckManager();
+       async function inModule() {
+         try {
+           const module = new URL(${JSON.stringify(pathToFileURL(join(consumer, "check.js")).href)});
+           health.registerCheck("module", { module });
+           return (await health.runCheck("module")).message;
+         } catch (error) {
+           return error.code + " " + error.hint;
+         }
+       }
+       void inModule().then(async (said) => {
+         const metrics = new MetricsCollector();
+         metrics.recordLatency("x", 5);
+         health.registerCheck("function", () => ({ status: "healthy" }));
+         const { status } = await health.runCheck("function");
+         console.log(said, metrics.getMetricSummary("x").count, status);
+         metrics.close();
+         await health.close();
+       });`,
+    );
+    const { format, noExternal } = settings;
+    const extension = format === "cjs" ? "cjs" : "mjs";
+    await build({
+      configFile: false,
+      root: consumer,
+      logLevel: "silent",
+      ssr: noExternal ? { noExternal } : {},
+      build: {
+        ssr: "service.js",
+        outDir: `out-${extension}`,
+        rollupOptions: { output: { format, entryFileNames: `service.${extension}` } },
+      },
+    });
+    const bundle = `out-${extension}/service.${extension}`;
+    assert.match(run(process.execPath, [bundle], consumer).trim(), expected);
+  });
+}
 
 for (const [name, options] of Object.entries({
   "a strict program, libraries checked too": {

@@ -13,6 +13,7 @@ import {
   MODULE_CHECKS_MAX,
 } from "./health-check-manager.ts";
 import { HealthStatus } from "./health-status.ts";
+import { threadFile } from "./worker-runner.ts";
 
 const healthy: Check = () => ({ status: HealthStatus.HEALTHY, message: "Fine." });
 const returning = (value: unknown) => (() => value) as Check;
@@ -486,6 +487,16 @@ for (const [code, what, use] of [
 ] as const) {
   test(`refuses ${what}`, () => {
     assert.throws(use, { name: "MonitorError", code, hint: /^Give / });
+  });
+}
+
+for (const [how, here] of [
+  ["as CommonJS", undefined],
+  ["as CommonJS for older machines", ""],
+  ["as a module", "file:///srv/service/bundle.mjs"],
+] as const) {
+  test(`a module in a service that was bundled ${how} is refused with what to do`, () => {
+    assert.throws(() => threadFile(here), { code: "CONFIG_INVALID", hint: /external/ });
   });
 }
 

@@ -132,7 +132,8 @@ export class HealthCheckManager {
    * function runs in this process; `{ module }` runs in a worker thread of its own.
    *
    * @throws MonitorError `USAGE_INVALID` for anything that can't be a check, and beyond
-   * 1000 checks or 32 with a module; `CONFIG_INVALID` for an option that makes no sense.
+   * 1000 checks or 32 with a module; `CONFIG_INVALID` for an option that makes no sense, and for a
+   * module where this package was bundled.
    */
   registerCheck(name: string, check: Check | ModuleCheck, options: CheckOptions = {}): void {
     checkOptions("a check", options);

@@ -3,7 +3,9 @@
  * never end: a run that is over its time is ended with its thread, and the next
  * run gets a new one. The thread is kept between runs, and keeps no process alive.
  */
+import { existsSync } from "node:fs";
 import { MessageChannel, type MessagePort, Worker } from "node:worker_threads";
+import { MonitorError } from "../monitor-error.ts";
 import type { CheckThreadData, FromCheckThread, ToCheckThread } from "./check-thread.ts";
 import { describe, type Finding, readThrown, unknownFinding } from "./read-result.ts";
 import type { Runner } from "./runner.ts";
@@ -28,7 +30,9 @@ type Thread = {
   answer: ((finding: Finding) => void) | null;
 };
 
+/** @throws MonitorError `CONFIG_INVALID` where the file of the thread is not beside this one. */
 export function createWorkerRunner(options: WorkerRunnerOptions): Runner {
+  const file = threadFile(import.meta.url);
   let thread: Thread | null = null;
 
   function lose(lost: Thread, finding: Finding): void {
@@ -40,14 +44,13 @@ export function createWorkerRunner(options: WorkerRunnerOptions): Runner {
 
   function startThread(): Thread {
     const { port1: port, port2 } = new MessageChannel();
-    const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
     const data: CheckThreadData = {
       name: options.name,
       module: options.module.href,
       exportName: options.exportName,
       port: port2,
     };
-    const worker = new Worker(new URL(`./check-thread.${extension}`, import.meta.url), {
+    const worker = new Worker(file, {
       name: `health check ${options.name}`,
       workerData: data,
       transferList: [port2],
@@ -107,6 +110,26 @@ export function createWorkerRunner(options: WorkerRunnerOptions): Runner {
       if (thread) await end(thread);
     },
   };
+}
+
+/**
+ * Where the code of the thread is. A bundler puts ours into a file of the service's and
+ * leaves that of the thread behind; bundled as CommonJS, ours does not even know where it is.
+ *
+ * @param here `import.meta.url`.
+ */
+export function threadFile(here: string | undefined): URL {
+  if (here) {
+    const file = new URL(`./check-thread.${here.endsWith(".ts") ? "ts" : "js"}`, here);
+    if (existsSync(file)) return file;
+  }
+  throw new MonitorError(
+    "CONFIG_INVALID",
+    "a health check with a module can't run: dspy-databricks-agents was bundled, and the code of its worker thread is not in the bundle",
+    {
+      hint: "Mark it as external in the bundler (esbuild: --external:dspy-databricks-agents), or give the check as a function.",
+    },
+  );
 }
 
 function threadDied(error: unknown, { memoryMb }: WorkerRunnerOptions): Finding {
