@@ -18,6 +18,7 @@ import {
   statusError,
   unusableAnswer,
 } from "./read-answer.ts";
+import type { Secret } from "./secret.ts";
 import { EVENT_MAX_CHARS, readEvents, type ServerSentEvent } from "./server-sent-events.ts";
 import { createTokenSource } from "./token-source.ts";
 import {
@@ -45,6 +46,8 @@ export type CallOptions = CallLimits & {
   readonly query?: Query | undefined;
   /** What to grant, as a sentence, should the answer be 403. */
   readonly permission?: string;
+  /** What is sent and must stand in no error, should the answer repeat it. */
+  readonly secrets?: readonly Secret[];
 };
 
 export type TextOptions = CallOptions & {
@@ -182,10 +185,10 @@ export function createDatabricksClient(options: DatabricksClientOptions): Databr
     return answer;
   }
 
-  const contextOf = ({ permission }: CallOptions): CallContext => ({
+  const contextOf = ({ permission, secrets = [] }: CallOptions): CallContext => ({
     host,
     source,
-    secrets: tokens.secrets,
+    secrets: () => [...tokens.secrets(), ...secrets],
     permission,
     inOtherWords: options.inOtherWords,
   });

@@ -7,7 +7,7 @@
 import { type ApiPath, apiPath } from "./api-path.ts";
 import type { CallLimits, DatabricksClient } from "./client.ts";
 import { DatabricksError } from "./databricks-error.ts";
-import { integerOf, recordsOf, textOf } from "./json-fields.ts";
+import { dateOf, integerOf, recordsOf, textOf } from "./json-fields.ts";
 import { readPages } from "./pages.ts";
 import type { HttpStream } from "./transport.ts";
 import type { ByteSource } from "./upload.ts";
@@ -76,12 +76,12 @@ export async function headFile(
   limits: CallLimits = {},
 ): Promise<FileHead | null> {
   const headers = await headOf(client, filePath(path), { path, limits });
-  if (headers === null) return null;
-  const modifiedMs = Date.parse(headers.get("last-modified") ?? "");
-  return {
-    sizeBytes: integerOf(headers.get("content-length")),
-    modifiedMs: Number.isFinite(modifiedMs) ? modifiedMs : null,
-  };
+  return (
+    headers && {
+      sizeBytes: integerOf(headers.get("content-length")),
+      modifiedMs: dateOf(headers.get("last-modified")),
+    }
+  );
 }
 
 export function deleteFile(

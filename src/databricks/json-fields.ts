@@ -31,6 +31,12 @@ export function numberOf(value: unknown): number | null {
   return typeof value === "number" && Number.isFinite(value) ? value : null;
 }
 
+/** Unix milliseconds of a date as text. */
+export function dateOf(value: unknown): number | null {
+  const ms = Date.parse(textOf(value) ?? "");
+  return Number.isFinite(ms) ? ms : null;
+}
+
 /** What is neither is not known. */
 export function flagOf(value: unknown): boolean | null {
   return typeof value === "boolean" ? value : null;

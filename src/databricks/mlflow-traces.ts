@@ -8,17 +8,20 @@
 import { MonitorError } from "../monitor-error.ts";
 import { apiPath } from "./api-path.ts";
 import type { DatabricksClient } from "./client.ts";
-import { DatabricksError } from "./databricks-error.ts";
 import type { ExternalLinks } from "./external-links.ts";
 import { recordOf, textMapOf, textOf } from "./json-fields.ts";
+import {
+  type Experiment,
+  getExperiment,
+  getExperimentByName,
+  readPermission,
+} from "./mlflow-experiments.ts";
 
 export type MlflowServer = {
   readonly client: DatabricksClient;
   /** `null` where the server itself hands out what it keeps in files; Databricks signs an address for each. */
   readonly download: ExternalLinks["getText"] | null;
 };
-
-export type Experiment = { readonly id: string; readonly name: string };
 
 export type TraceInfo = {
   /** Such as `tr-6d1f2e26f6bed259ef6d3265f81d45c0`. */
@@ -60,41 +63,20 @@ export const BATCH_TRACES_MAX = 10;
 export async function findExperiment(
   { client }: MlflowServer,
   nameOrId: string,
-  { signal }: Options = {},
+  limits: Options = {},
 ): Promise<Experiment> {
-  const purpose = `find the MLflow experiment "${nameOrId}"`;
-  const permission = readPermission(nameOrId);
-  const byId = { experiment_id: nameOrId };
-  const byName = { experiment_name: nameOrId };
-  const path = apiPath`/api/2.0/mlflow/experiments/get`;
-  const pathByName = apiPath`/api/2.0/mlflow/experiments/get-by-name`;
-  const ask = (query: typeof byId | typeof byName) =>
-    client
-      .getJson(query === byId ? path : pathByName, { purpose, permission, query, signal })
-      .catch(notFoundIsNull);
-
   const isId = /^\d{1,30}$/.test(nameOrId);
-  const answer = (isId ? await ask(byId) : null) ?? (await ask(byName));
-  if (!answer) {
-    throw new MonitorError(
-      "MLFLOW_EXPERIMENT_UNKNOWN",
-      `there is no MLflow experiment "${nameOrId}" on ${client.host}`,
-      {
-        hint: "Give --experiment its name as MLflow's page shows it (in Databricks it begins with /), or its id.",
-      },
-    );
-  }
-  const found = recordOf(recordOf(answer.json)?.experiment);
-  const id = textOf(found?.experiment_id);
-  if (id === null) throw answer.unusable("is no experiment");
-  return { id, name: textOf(found?.name) ?? nameOrId };
-}
-
-function notFoundIsNull(error: unknown): null {
-  // A server that knows no such route answers 404 too, but has no such code.
-  const call = error instanceof DatabricksError ? error.call : null;
-  if (call?.status === 404 && call.errorCode === "RESOURCE_DOES_NOT_EXIST") return null;
-  throw error;
+  const found =
+    (isId ? await getExperiment(client, nameOrId, limits) : null) ??
+    (await getExperimentByName(client, nameOrId, limits));
+  if (found) return found;
+  throw new MonitorError(
+    "MLFLOW_EXPERIMENT_UNKNOWN",
+    `there is no MLflow experiment "${nameOrId}" on ${client.host}`,
+    {
+      hint: "Give --experiment its name as MLflow's page shows it (in Databricks it begins with /), or its id.",
+    },
+  );
 }
 
 /** One page of the traces that began at `fromMs` or later, the oldest first. */
@@ -183,10 +165,6 @@ export async function getTraceArtifact(
     },
     { purpose, signal },
   );
-}
-
-function readPermission(experiment: string): string {
-  return `Give the identity CAN READ on the MLflow experiment "${experiment}".`;
 }
 
 function readTraceInfo(value: unknown): TraceInfo | null {

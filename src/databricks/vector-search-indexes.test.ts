@@ -1,8 +1,13 @@
 /** What is read from the answers about a vector search index, in the shapes seen so far. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { clientThatGets } from "./test-answering-client.ts";
-import { getVectorSearchIndex, type VectorSearchIndex } from "./vector-search-indexes.ts";
+import { checkApiCase, clientThatGets } from "./test-answering-client.ts";
+import {
+  getVectorSearchIndex,
+  listVectorSearchIndexes,
+  syncVectorSearchIndex,
+  type VectorSearchIndex,
+} from "./vector-search-indexes.ts";
 
 const unsaid: VectorSearchIndex = {
   name: "ml.docs.index",
@@ -67,3 +72,18 @@ for (const answer of [null, [], {}, { name: 7 }]) {
     });
   });
 }
+
+test("the indexes of an endpoint", () =>
+  checkApiCase([
+    (client) => listVectorSearchIndexes(client, "docs"),
+    { vector_indexes: [{ name: "ml.docs.a" }, {}] },
+    "GET /api/2.0/vector-search/indexes?endpoint_name=docs",
+    ["ml.docs.a"],
+  ]));
+
+test("an index is brought up to date", () =>
+  checkApiCase([
+    (client) => syncVectorSearchIndex(client, "ml.docs.a"),
+    {},
+    "POST /api/2.0/vector-search/indexes/ml.docs.a/sync",
+  ]));

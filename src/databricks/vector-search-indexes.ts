@@ -1,13 +1,13 @@
 /**
- * Vector search indexes, as far as watching needs them. Reads what is known of an
- * index and never queries it. `detailed_state` is in no official type, but real
+ * Vector search indexes. What is known of an index is read without querying it. `detailed_state` is in no official type, but real
  * workspaces were seen to send it; whether an index serves is told by `ready`.
  *
  * Source: databricks-sdk-py 0.156.0, `VectorSearchIndexesAPI.get_index`.
  */
 import { apiPath } from "./api-path.ts";
-import type { DatabricksClient } from "./client.ts";
-import { integerOf, recordOf, textOf } from "./json-fields.ts";
+import type { CallLimits, DatabricksClient } from "./client.ts";
+import { integerOf, recordOf, recordsOf, textOf } from "./json-fields.ts";
+import { readPages } from "./pages.ts";
 
 export type VectorSearchIndex = {
   /** With catalog and schema, such as `ml.docs.index`. */
@@ -30,12 +30,12 @@ export type VectorSearchIndex = {
 export async function getVectorSearchIndex(
   client: DatabricksClient,
   name: string,
-  { signal }: { readonly signal?: AbortSignal | undefined } = {},
+  limits: CallLimits = {},
 ): Promise<VectorSearchIndex> {
   const answer = await client.getJson(apiPath`/api/2.0/vector-search/indexes/${name}`, {
+    ...limits,
     purpose: `read vector search index "${name}"`,
     permission: `Give the identity SELECT on index "${name}", and USE CATALOG and USE SCHEMA on what it is in.`,
-    signal,
   });
   const index = recordOf(answer.json);
   const foundName = textOf(index?.name);
@@ -52,4 +52,36 @@ export async function getVectorSearchIndex(
     message: textOf(status?.message),
     sourceTable: textOf(recordOf(index.delta_sync_index_spec)?.source_table),
   };
+}
+
+/** The names of the indexes that an endpoint serves. */
+export async function listVectorSearchIndexes(
+  client: DatabricksClient,
+  endpointName: string,
+  limits: CallLimits = {},
+): Promise<readonly string[]> {
+  const entries = await readPages("vector_indexes", (page) =>
+    client.getJson(apiPath`/api/2.0/vector-search/indexes`, {
+      ...limits,
+      query: { endpoint_name: endpointName, ...page },
+      purpose: `list the indexes of vector search endpoint "${endpointName}"`,
+      permission: `Give the identity CAN USE on vector search endpoint "${endpointName}".`,
+    }),
+  );
+  return recordsOf(entries)
+    .map(({ name }) => textOf(name))
+    .filter((name) => name !== null);
+}
+
+/** Brings an index up to date with its table; resolves once that has begun. */
+export async function syncVectorSearchIndex(
+  client: DatabricksClient,
+  name: string,
+  limits: CallLimits = {},
+): Promise<void> {
+  await client.post(apiPath`/api/2.0/vector-search/indexes/${name}/sync`, {
+    ...limits,
+    purpose: `update vector search index "${name}"`,
+    permission: `Make the identity the owner of index "${name}".`,
+  });
 }

@@ -6,9 +6,9 @@
  */
 import type { Clock } from "../clock.ts";
 import { DatabricksError } from "../databricks/databricks-error.ts";
+import type { Experiment } from "../databricks/mlflow-experiments.ts";
 import {
   BATCH_TRACES_MAX,
-  type Experiment,
   getTraceArtifact,
   getTraces,
   type MlflowServer,

@@ -3,12 +3,9 @@ import type { Clock } from "../../clock.ts";
 import { createDatabricksClient, type DatabricksClient } from "../../databricks/client.ts";
 import type { Credentials } from "../../databricks/credentials.ts";
 import { createExternalLinks } from "../../databricks/external-links.ts";
+import type { Experiment } from "../../databricks/mlflow-experiments.ts";
 import { createMlflowClient } from "../../databricks/mlflow-server.ts";
-import {
-  type Experiment,
-  findExperiment,
-  type MlflowServer,
-} from "../../databricks/mlflow-traces.ts";
+import { findExperiment, type MlflowServer } from "../../databricks/mlflow-traces.ts";
 import { MonitorError } from "../../monitor-error.ts";
 import { WIDE_OVERLAP_MS } from "../../sources/mlflow-source.ts";
 import type { MlflowOptions } from "./options.ts";
