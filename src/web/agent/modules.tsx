@@ -76,7 +76,7 @@ const COLUMNS: Column<TreeRow>[] = [
   },
   {
     id: "inner-failures",
-    label: "Unread / tools",
+    label: "Parse / tool",
     title:
       "Answers that could not be read, and failed calls of its tools; also where the request went on",
     cell: (row) => <InnerFailures row={row} />,
