@@ -32,7 +32,6 @@ export type RunLog = {
   readonly alertChanges: AlertChange[];
   notificationsSent: number;
   spansTaken: number;
-  orphanSpans: number;
   readonly dropped: Map<string, number>;
 };
 
@@ -160,7 +159,6 @@ export class MonitorState {
       const fresh = trace.errors.filter(({ group }) => !known?.has(group));
       const begun = this.agents.add(trace, timeMs);
       this.tracesClosed++;
-      this.run.orphanSpans += trace.orphanSpans;
       for (const { type, path, endpoint, message, timeMs: atMs } of fresh) {
         const text = `New error: ${type} in ${path}${message === "" ? "" : `: ${message}`}`;
         const change = { kind: "error_group", endpoint, to: "new", text } as const;
@@ -278,7 +276,6 @@ function newRun(): RunLog {
     alertChanges: [],
     notificationsSent: 0,
     spansTaken: 0,
-    orphanSpans: 0,
     dropped: new Map(),
   };
 }

@@ -20,6 +20,7 @@ import { ALL_RELEASES_MAX, addReleases, type ReleaseSeen, Releases } from "./rel
 import { addRequests, type RecentRequest } from "./requests.ts";
 import { Sliced } from "./sliced.ts";
 import { RunTally } from "./tally.ts";
+import { TelemetryLoss } from "./telemetry-loss.ts";
 
 /** Agents known by their telemetry alone; beyond this they are counted together as `other`. */
 export const AGENTS_MAX = 200;
@@ -37,7 +38,11 @@ export type Agent = CountedRequests & {
   /** Oldest first. */
   readonly recent: RecentRequest[];
   readonly releases: Releases;
+  /** By when the traces closed. */
+  readonly loss: { readonly slices: Sliced<TelemetryLoss>; run: TelemetryLoss };
 };
+
+const newLoss = () => new TelemetryLoss();
 
 export class Agents {
   readonly #agents = new Map<string, Agent>();
@@ -88,6 +93,7 @@ export class Agents {
   beginRun(): void {
     for (const agent of this.#agents.values()) {
       agent.run = new RunTally();
+      agent.loss.run = newLoss();
       agent.places.beginRun();
       for (const model of agent.models.values()) model.run = new RunTally();
       for (const group of agent.groups.values()) group.run = new GroupCount();
@@ -103,6 +109,8 @@ export class Agents {
     const agent = this.#agentOf(trace.endpoint);
     agent.lastSeenMs = nowMs;
     agent.conventions.add(trace.convention);
+    agent.loss.run.add(trace);
+    agent.loss.slices.add(nowMs, nowMs, (slice) => slice.add(trace));
     addRequests(agent, trace, nowMs);
     agent.places.add(trace, nowMs);
     addLmCalls(agent.models, trace.moduleCalls, nowMs);
@@ -132,6 +140,7 @@ export class Agents {
       groups: newErrorGroups(this.#room.groups),
       recent: [],
       releases: new Releases(this.#room.releases),
+      loss: { slices: new Sliced(newLoss, agentSlicing), run: newLoss() },
     };
     this.#agents.set(endpoint, agent);
     return agent;

@@ -145,6 +145,23 @@ test("modules are counted by release, and the releases of a module add up to it"
   );
 });
 
+test("it tells which agent's traces are not whole", () => {
+  const { metrics, state, clock } = monitorWith({ agents: 1, modules: 2 });
+  const labels = `{endpoint="${nameOf(0)}"}`;
+  assert.equal(sampleOf(metrics(), `dspy_orphan_span_ratio${labels}`), 0);
+  const request = { path: "self", inside: [{ path: "self.a" }, { path: "self.b" }] };
+  const [root, ...rest] = spansOf(request).map((span) => ({ ...span, endpoint: nameOf(0) }));
+  assert.ok(root);
+  state.agents.add(assembleTrace(rest), clock.nowMs);
+  assert.equal(sampleOf(metrics(), `dspy_orphan_spans_total${labels}`), 2);
+  assert.equal(sampleOf(metrics(), `dspy_closed_spans_total${labels}`), 5);
+  assert.equal(sampleOf(metrics(), `dspy_incomplete_requests_total${labels}`), 1);
+  assert.equal(sampleOf(metrics(), `dspy_orphan_span_ratio${labels}`), 0.4);
+  clock.nowMs += 10 * 60_000;
+  assert.equal(seriesOf(metrics(), "dspy_orphan_span_ratio").length, 0, "nothing of late");
+  assert.match(metrics(), /^# HELP dspy_orphan_spans_total \S/m);
+});
+
 test("very many releases: some of a module are told apart, and it says how many are not", () => {
   const { metrics } = monitorWith({ agents: 20, modules: 9, releases: 15 });
   const text = metrics();

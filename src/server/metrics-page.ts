@@ -3,7 +3,6 @@
  * megabyte: that one is made anew every few seconds only, however often it is asked
  * for, so that scrapes hold up nothing else. A small one is always of now.
  */
-import type { Monitor } from "../monitor.ts";
 import { type Monitored, metricsText } from "./metrics-text.ts";
 import { nothingDetailed } from "./module-families.ts";
 import type { Refusals } from "./otlp.ts";
@@ -14,10 +13,7 @@ export const SNAPSHOT_MAX_AGE_MS = 5_000;
 export const SMALL_MAX_CHARS = 256 * 1024;
 
 /** @returns what to call for each scrape. */
-export function createMetricsPage(
-  monitor: Monitored & Pick<Monitor, "now">,
-  refusals: Refusals,
-): () => string {
+export function createMetricsPage(monitor: Monitored, refusals: Refusals): () => string {
   const detailed = nothingDetailed();
   let large: { readonly text: string; readonly madeMs: number } | null = null;
 

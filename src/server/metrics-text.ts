@@ -1,5 +1,6 @@
 /** The monitor's own `/metrics` in Prometheus text 0.0.4: what it saw of the agents, and how it fares itself. */
 import type { Agent } from "../live/agents.ts";
+import type { TelemetryLoss } from "../live/telemetry-loss.ts";
 import type { Monitor } from "../monitor.ts";
 import { subjectName } from "../signals/alert.ts";
 import { type Family, histogram, known, render, type Value } from "./metric-family.ts";
@@ -9,7 +10,7 @@ import type { Refusals } from "./otlp.ts";
 export const METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 /** What of the monitor is told. */
-export type Monitored = Pick<Monitor, "state" | "alertsDropped">;
+export type Monitored = Pick<Monitor, "state" | "alertsDropped" | "now">;
 
 export function metricsText(
   monitor: Monitored,
@@ -20,6 +21,7 @@ export function metricsText(
   return [
     ...agentFamilies(agents),
     ...moduleFamilies(agents, detailed),
+    ...lossFamilies(agents, monitor.now()),
     ...ownFamilies(monitor, refusals),
   ]
     .map(render)
@@ -121,6 +123,43 @@ function agentFamilies(agents: readonly Agent[]): Family[] {
   ];
 }
 
+/** How long a stretch the share of orphan spans is of. */
+const RATIO_OVER_MS = 5 * 60_000;
+
+/** Whether the traces of an agent are whole. */
+function lossFamilies(agents: readonly Agent[], nowMs: number): Family[] {
+  const each = (read: (loss: TelemetryLoss) => number) =>
+    agents.map(({ endpoint, loss }) => ({ labels: { endpoint }, value: read(loss.run) }));
+  return [
+    {
+      name: "dspy_closed_spans_total",
+      type: "counter",
+      help: "Spans of traces that are closed, each counted once.",
+      values: each(({ spans }) => spans),
+    },
+    {
+      name: "dspy_orphan_spans_total",
+      type: "counter",
+      help: "Of these, spans whose parent never came: sampled, or lost on the way.",
+      values: each(({ orphanSpans }) => orphanSpans),
+    },
+    {
+      name: "dspy_orphan_span_ratio",
+      type: "gauge",
+      help: "Share of spans whose parent never came, of the last 5 minutes; absent without a span.",
+      values: agents.flatMap(({ endpoint, loss: { slices } }) =>
+        known({ endpoint }, slices.over(nowMs - RATIO_OVER_MS, nowMs + 1, nowMs).orphanSpanRatio),
+      ),
+    },
+    {
+      name: "dspy_incomplete_requests_total",
+      type: "counter",
+      help: "Requests whose root span never came: what did come is counted, and their end is not known.",
+      values: each(({ incompleteRequests }) => incompleteRequests),
+    },
+  ];
+}
+
 function ownFamilies(monitor: Monitored, refusals: Refusals): Family[] {
   const { state } = monitor;
   return [
@@ -173,12 +212,6 @@ function ownFamilies(monitor: Monitored, refusals: Refusals): Family[] {
       type: "counter",
       help: "OTLP bodies that were refused as a whole, by reason, since the monitor was started.",
       values: [...refusals].map(([reason, value]) => ({ labels: { reason }, value })),
-    },
-    {
-      name: "dspy_orphan_spans_total",
-      type: "counter",
-      help: "Spans whose parent never came although the root of their trace did.",
-      values: [{ labels: {}, value: state.run.orphanSpans }],
     },
     {
       name: "dspy_open_traces",

@@ -12,6 +12,7 @@ export type ClosedTrace = {
   /** In tree order: a caller before what it calls. */
   readonly moduleCalls: readonly ModuleCall[];
   readonly errors: readonly ErrorEvent[];
-  /** Spans whose parent never came although the root did. */
+  readonly spans: number;
+  /** Spans whose parent never came. */
   readonly orphanSpans: number;
 };

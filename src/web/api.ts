@@ -61,6 +61,10 @@ export type AgentRow = CostFigures & {
   /** `null` where telemetry does not tell the cache. */
   byCache: { hit: CacheSide; miss: CacheSide } | null;
   lastRequestMs: number | null;
+  /** Share, 0 to 1, of the spans in this range whose parent never came; `null` without a span. */
+  orphanSpanRatio: number | null;
+  /** Requests in this range whose root span never came: sampled, or lost on the way. */
+  incompleteRequests: number;
   /**
    * Whether these figures are how it is now, and if not, why: nobody calls it; it is called and
    * its telemetry is lost, or it never sent any; the workspace is late, or may not be read; or
@@ -177,7 +181,11 @@ export type Overview = {
   errorGroups: ErrorGroupRow[];
   health: ComponentRow[];
   data: DataRow[];
+  /** As `dspy_telemetry_dropped_total`, but ever: since the history that is kept began. */
   dropped: { reason: string; count: number }[];
+  /** Of all agents together. */
+  orphanSpanRatio: number | null;
+  incompleteRequests: number;
 };
 
 export type ModuleRow = CostFigures & {
@@ -229,6 +237,8 @@ export type RequestRow = CostFigures & {
   errorType: string | null;
   /** The deepest module that failed, or the one that took most of the time. */
   path: string | null;
+  /** Its root span never came: it is what did arrive, and may have taken longer, or failed. */
+  incomplete: boolean;
 };
 
 export type ReleaseFigure = {

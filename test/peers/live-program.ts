@@ -47,7 +47,7 @@ export async function runLive(convention: string, environment: string): Promise<
   const linesOf = (word: string) => [...output.matchAll(RegExp(`^${word} (.*)$`, "gm"))];
   return {
     agent,
-    orphanSpans: monitor.state.run.orphanSpans,
+    orphanSpans: agent.loss.run.orphanSpans,
     outside: linesOf("LEDGER").map(([, line = ""]): Outside => JSON.parse(line)),
     calls: JSON.parse(linesOf("CALLS")[0]?.[1] ?? "{}"),
   };

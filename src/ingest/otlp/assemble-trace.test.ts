@@ -193,11 +193,24 @@ for (const kind of ["embedding", "adapter", "tool", "retriever", "lm", "other"] 
 
 test("without its root a trace is an incomplete request", () => {
   const [, ...rest] = spansOf({ inside: [{ ...predict, inside: [lm] }] });
-  const [request] = assembleTrace(rest).requests;
+  const { requests, spans, orphanSpans } = assembleTrace(rest);
+  const [request] = requests;
   assert.deepEqual(
     { incomplete: request?.incomplete, program: request?.program, failed: request?.errorClass },
     { incomplete: true, program: "unknown", failed: null },
   );
+  assert.deepEqual([spans, orphanSpans], [2, 1]);
+});
+
+test("what lost its parent was called in the request of its trace, and so is of its release", () => {
+  const [program, , inner] = spansOf({ release: "r1", inside: [{ ...predict, inside: [lm] }] });
+  const [, , elsewhere] = spansOf({ inside: [{ ...predict, inside: [lm] }] }, 100);
+  assert.ok(program && inner && elsewhere);
+  const releases = (...spans: AgentSpan[]) =>
+    assembleTrace(spans).moduleCalls.map(({ release }) => release);
+  assert.deepEqual(releases(program, inner), ["r1", "r1"]);
+  const other = { ...program, spanId: "00000000000000ff", release: "r2" };
+  assert.deepEqual(releases(program, other, elsewhere), ["r1", "r2", null]);
 });
 
 test("a subtree whose parent never came is counted as orphaned, and is no request of its own", () => {

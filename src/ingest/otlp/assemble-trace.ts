@@ -73,7 +73,8 @@ export function assembleTrace(
     requests,
     moduleCalls,
     errors,
-    orphanSpans: orphans.length,
+    spans: spans.length,
+    orphanSpans: orphanTops.length,
   };
 }
 

@@ -179,6 +179,7 @@ function requestRows(
       errorClass: request.errorClass,
       errorType,
       path,
+      incomplete: request.incomplete,
     }))
     .sort(order)
     .slice(0, REQUESTS_MAX);

@@ -9,6 +9,7 @@ import {
   changeRows,
   componentRows,
   errorGroupRows,
+  lossFigures,
   notificationRows,
 } from "./rows.ts";
 
@@ -44,6 +45,7 @@ export function overview(monitor: Monitor, surroundings: Surroundings, range: Ra
     health: componentRows(state.components.values(), null),
     data: [tracesRow(monitor), journalRow(monitor, range.nowMs), ...surroundings.sources()],
     dropped: [...state.dropped].map(([reason, count]) => ({ reason, count })),
+    ...lossFigures(agents, range),
   };
 }
 

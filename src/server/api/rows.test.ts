@@ -32,7 +32,7 @@ function rowsOf(failures: readonly string[]) {
       handled: false,
       program: "Agent",
     };
-    const nothing = { requests: [], moduleCalls: [], orphanSpans: 0 };
+    const nothing = { requests: [], moduleCalls: [], spans: 0, orphanSpans: 0 };
     agents.add(
       { ...nothing, traceId: "t", endpoint, convention: "callback", errors: [error] },
       nowMs,

@@ -4,6 +4,7 @@ import type { Change, Component, KeptNotification } from "../../journal-entry.ts
 import type { Agent } from "../../live/agents.ts";
 import type { ErrorGroup } from "../../live/error-groups.ts";
 import type { Tally } from "../../live/tally.ts";
+import { TelemetryLoss } from "../../live/telemetry-loss.ts";
 import type { Monitor } from "../../monitor.ts";
 import { unitOf } from "../../rules/evaluate.ts";
 import type { AlertState } from "../../rules/step-alerts.ts";
@@ -55,11 +56,19 @@ export function agentRow(monitor: Monitor, agent: Agent, range: Range): AgentRow
     cacheHits: tally.cacheHits,
     byCache: byCache(tally),
     lastRequestMs: agent.lastRequestMs,
+    ...lossFigures([agent], range),
     freshness: freshness.kind,
     health: health && { status: health.status, state: health.state, message: health.message },
     traffic: slices.map((slice) => slice?.calls ?? 0),
     trafficFailed: slices.map((slice) => slice?.failed ?? 0),
   };
+}
+
+export function lossFigures(agents: readonly Agent[], { fromMs, toMs, nowMs }: Range) {
+  const sum = new TelemetryLoss();
+  for (const { loss } of agents) sum.merge(loss.slices.over(fromMs, toMs, nowMs));
+  const { orphanSpanRatio, incompleteRequests } = sum;
+  return { orphanSpanRatio, incompleteRequests };
 }
 
 export function costFigures(cost: Cost): CostFigures {

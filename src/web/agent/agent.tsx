@@ -7,6 +7,7 @@ import { chartsOf } from "../charts/chart-spec.ts";
 import { cacheWords } from "../cost-words.ts";
 import { Fold } from "../elements/fold.tsx";
 import { AwaitedRows, Panel } from "../elements/panel.tsx";
+import { lossWords } from "../loss-words.ts";
 import { type AgentRoute, CHARTS, overviewHref, type Range, routeHref } from "../route.ts";
 import { Alerts } from "../sections/alerts.tsx";
 import { ChangeList } from "../sections/changes.tsx";
@@ -32,6 +33,7 @@ export function AgentPage({ view, route }: Props) {
   const large = charts.find((spec) => spec.id === chart);
   const words = releaseWords(of);
   const ofRelease = words && ` of ${words}`;
+  const lost = view && lossWords(view.agent);
   const caches = view ? cacheWords(view.agent) : [];
   return (
     <>
@@ -90,6 +92,11 @@ export function AgentPage({ view, route }: Props) {
           </p>
         )}
         {view && view.modules.length > 0 && <Modules modules={view.modules} />}
+        {lost && (
+          <p class="hint" data-testid="loss">
+            {lost}
+          </p>
+        )}
       </Panel>
       <Panel id="models" title="Models" count={view?.models.length} aside={ofRelease}>
         {!view && <AwaitedRows rows={2} />}

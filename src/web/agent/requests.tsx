@@ -46,6 +46,11 @@ function columnsOf(nowMs: number): Column<RequestRow>[] {
       cell: (row) => (
         <>
           <code>{row.path ?? row.program}</code>
+          {row.incomplete && (
+            <span class="tag" title="Its beginning never came: it may have taken longer, or failed">
+              incomplete
+            </span>
+          )}
           {row.errorType && (
             <span class="request-error">
               {row.errorType}

@@ -3,6 +3,7 @@ import type { Overview, Status } from "../api.ts";
 import { Age } from "../elements/moment.tsx";
 import { State } from "../elements/state.tsx";
 import { formatCount } from "../format.ts";
+import { lossWords } from "../loss-words.ts";
 
 const STATUS: Record<Overview["data"][number]["state"], Status> = {
   ok: "healthy",
@@ -12,6 +13,7 @@ const STATUS: Record<Overview["data"][number]["state"], Status> = {
 
 export function DataSources({ overview }: { overview: Overview }) {
   const { asOfMs, data, dropped } = overview;
+  const lost = lossWords(overview);
   return (
     <>
       <ul class="data-sources">
@@ -47,6 +49,7 @@ export function DataSources({ overview }: { overview: Overview }) {
             .
           </>
         )}
+        {lost && ` ${lost}`}
       </p>
     </>
   );
