@@ -162,8 +162,9 @@ function figuresOf({ endpoint, conventions, run, places, models, groups, recent 
   };
 }
 
-function tallyOf({ calls, failed, latencyMs, selfMs, lmMs, ...tally }: RunTally) {
-  const { tokens, cost, cacheHits, upToBound, lmCalls, parseFailures, toolFailures } = tally;
+function tallyOf(tally: RunTally) {
+  const { calls, failed, latencyMs, selfMs, lmMs, tokens, cost, cacheHits } = tally;
+  const { upToBound, lmCalls, parseFailures, toolFailures } = tally;
   const amounts = { latencyMs: latencyMs.sum, selfMs: selfMs.sum, lmMs, ...cost };
   return {
     calls,

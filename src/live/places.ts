@@ -37,6 +37,8 @@ export type Place = CountedCalls & {
 
 export class Places {
   readonly #kept: Kept<Place>;
+  /** The last in `#kept` of each path. Several kinds and programs seldom have the same. */
+  readonly #lastOfPath = new Map<string, Place>();
   #inOrder: Place[] = [];
 
   constructor(room: Room) {
@@ -66,22 +68,23 @@ export class Places {
 
   forget(nowMs: number): void {
     this.#kept.forget(nowMs);
+    this.#lastOfPath.clear();
     if (this.#kept.size === this.#inOrder.length) return;
     this.#inOrder = this.#inOrder.filter((place) => this.#kept.get(keyOf(place)) === place);
   }
 
   add({ moduleCalls, errors }: Pick<ClosedTrace, "moduleCalls" | "errors">, nowMs: number): void {
-    const unread = new Set(
-      errors
-        .filter(({ errorClass }) => errorClass === "adapter_parse")
-        .map(({ eventId }) => eventId),
-    );
+    const unread = unreadAnswers(errors);
     const nothingUsed = nothingUsedIn(moduleCalls);
     const placed: PlaceCall[] = [];
-    /** By span id: the call of a place itself, or the one that another call was made in. */
-    const bySpan = new Map<string, PlaceCall>();
+    // The calls that are open, by depth, since calls are told in tree order; and for each
+    // the call of a place that it is, or that it was made in.
+    const open: ModuleCall[] = [];
+    const openWithin: (PlaceCall | undefined)[] = [];
     for (const call of moduleCalls) {
-      const above = bySpan.get(call.parentSpanId ?? "");
+      const { depth } = call;
+      const isInside = depth > 0 && open[depth - 1]?.spanId === call.parentSpanId;
+      const above = isInside ? openWithin[depth - 1] : undefined;
       let within = above;
       if (isPlace(call)) {
         within = newPlaceCall(this.#placeOf(call, above?.place), call, nothingUsed);
@@ -90,18 +93,24 @@ export class Places {
       } else if (above) {
         addInnerCall(above, call);
       }
-      if (!within) continue;
-      bySpan.set(call.spanId, within);
-      if (unread.has(call.eventId)) within.parseFailures++;
+      open[depth] = call;
+      openWithin[depth] = within;
+      if (within && unread?.has(call.eventId)) within.parseFailures++;
     }
     // What happened inside a call is told after it.
     for (const told of placed) countPlaceCall(told, nowMs);
   }
 
   #placeOf(call: PlacedCall, above: Place | undefined): Place {
+    // Putting a key together and looking it up takes as long as all of counting.
+    const last = this.#lastOfPath.get(call.path);
+    if (last?.kind === call.kind && last.program === call.program) return last;
     const key = keyOf(call);
     const known = this.#kept.get(key);
-    if (known) return known;
+    if (known) {
+      this.#lastOfPath.set(call.path, known);
+      return known;
+    }
     if (!this.#kept.hasRoom && call !== theRest) {
       return this.#placeOf(theRest, undefined);
     }
@@ -140,6 +149,15 @@ function isPlace(call: ModuleCall): call is PlacedModuleCall {
   return call.kind === "module" || call.kind === "tool" || call.kind === "retriever";
 }
 
+/** By event id, the calls whose answers could not be read; `null` without any. */
+function unreadAnswers(errors: ClosedTrace["errors"]): ReadonlySet<string> | null {
+  let unread: Set<string> | null = null;
+  for (const { errorClass, eventId } of errors) {
+    if (errorClass === "adapter_parse") unread = (unread ?? new Set()).add(eventId);
+  }
+  return unread;
+}
+
 type Use = Parameters<Tally["addUse"]>[0];
 
 /** One call of a place, with what it did itself: not in places below. */
@@ -155,15 +173,24 @@ type PlaceCall = {
 };
 
 function newPlaceCall(place: Place, call: PlacedModuleCall, use: Use): PlaceCall {
-  const nothing = { lmMs: 0, lmCalls: 0, parseFailures: 0, toolFailures: 0 };
-  return { place, call, selfMs: call.selfMs, ...nothing, use };
+  return {
+    place,
+    call,
+    selfMs: call.selfMs,
+    lmMs: 0,
+    lmCalls: 0,
+    parseFailures: 0,
+    toolFailures: 0,
+    use,
+  };
 }
 
 function newRunByRelease(): ByRelease<CallSums> {
   return new ByRelease(() => new CallSums(), RUN_RELEASES_MAX);
 }
 
-function countPlaceCall({ place, call, ...told }: PlaceCall, nowMs: number): void {
+function countPlaceCall(told: PlaceCall, nowMs: number): void {
+  const { place, call } = told;
   const { latencyMs, errorClass } = call;
   const selfMs = selfWithin(told.selfMs, call);
   place.runByRelease.of(call).add({ latencyMs, selfMs, failed: errorClass !== null });
@@ -188,9 +215,13 @@ function selfWithin(selfMs: number, { latencyMs }: ModuleCall): number {
 
 /** Where model calls tell their tokens, a module without model calls used none: 0, not unknown. */
 function nothingUsedIn(calls: readonly ModuleCall[]): Use {
-  const tokensTold = calls.some(({ kind, tokens }) => kind === "lm" && tokens !== null);
-  const costTold = calls.some(({ kind, cost }) => kind === "lm" && costUsdOf(cost) !== null);
-  const cacheTold = calls.some(({ kind, cache }) => kind === "lm" && cache !== "unknown");
+  let [tokensTold, costTold, cacheTold] = [false, false, false];
+  for (const { kind, tokens, cost, cache } of calls) {
+    if (kind !== "lm") continue;
+    tokensTold ||= tokens !== null;
+    costTold ||= costUsdOf(cost) !== null;
+    cacheTold ||= cache !== "unknown";
+  }
   return {
     tokens: tokensTold ? { input: 0, output: 0 } : null,
     cost: costTold ? noCost : unknownCost,

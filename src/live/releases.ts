@@ -104,6 +104,8 @@ export type SeenRequest = Pick<
 export class Releases {
   readonly #room: Room;
   readonly #byKey = new Map<string, ReleaseSeen>();
+  /** What was asked for last: the next request mostly has the same, and no key is put together for it. */
+  #last: ReleaseSeen | null = null;
 
   constructor(room: Room = { left: ALL_RELEASES_MAX }) {
     this.#room = room;
@@ -112,6 +114,13 @@ export class Releases {
   /** The release of a request; `null` when the telemetry names none, or there is no room at all. */
   of({ release, modelVersion }: ReleaseName): ReleaseSeen | null {
     if (release === null && modelVersion === null) return null;
+    const last = this.#last;
+    if (last?.name.release === release && last.name.modelVersion === modelVersion) return last;
+    this.#last = this.#find(release, modelVersion);
+    return this.#last;
+  }
+
+  #find(release: string | null, modelVersion: string | null): ReleaseSeen | null {
     const key = JSON.stringify([release, modelVersion]);
     const known = this.#byKey.get(key);
     if (known) return known;
@@ -136,12 +145,14 @@ export class Releases {
   clear(): void {
     this.#room.left += this.#byKey.size;
     this.#byKey.clear();
+    this.#last = null;
   }
 
   #forgetOne(): void {
     const [oldest] = [...this.#byKey].sort(([, a], [, b]) => a.lastMs - b.lastMs);
     if (!oldest) return;
     this.#byKey.delete(oldest[0]);
+    this.#last = null;
     this.#room.left++;
   }
 }

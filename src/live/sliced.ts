@@ -30,10 +30,10 @@ export class Sliced<T extends Mergeable<T>> {
 
   /** Changes the slices that hold `timeMs`. Too old a time changes nothing. */
   add(timeMs: number, nowMs: number, change: (slice: T) => void): void {
-    for (const tier of [this.#fine, this.#coarse]) {
-      const slice = tier.at(timeMs, nowMs);
-      if (slice) change(slice);
-    }
+    const fine = this.#fine.at(timeMs, nowMs);
+    if (fine) change(fine);
+    const coarse = this.#coarse.at(timeMs, nowMs);
+    if (coarse) change(coarse);
   }
 
   /** The sum over `[fromMs, toMs)`, widened to whole slices at its start. */
@@ -68,6 +68,9 @@ class Tier<T> {
   readonly #retainedMs: number;
   readonly #slices = new Map<number, T>();
   #prunedUntil = Number.NEGATIVE_INFINITY;
+  /** The slice that was changed last: the next call mostly belongs to it too. */
+  #lastIndex = Number.NaN;
+  #last: T | null = null;
 
   constructor(create: () => T, sliceMs: number, retainedMs: number) {
     this.#create = create;
@@ -79,12 +82,15 @@ class Tier<T> {
     const oldest = Math.floor((nowMs - this.#retainedMs) / this.#sliceMs);
     const index = Math.floor(timeMs / this.#sliceMs);
     if (index < oldest) return null;
+    if (index === this.#lastIndex) return this.#last;
     this.#prune(oldest);
     let slice = this.#slices.get(index);
     if (!slice) {
       slice = this.#create();
       this.#slices.set(index, slice);
     }
+    this.#lastIndex = index;
+    this.#last = slice;
     return slice;
   }
 
@@ -100,6 +106,7 @@ class Tier<T> {
     // Every few slices is often enough: a few too many do no harm.
     if (oldest - this.#prunedUntil < 10) return;
     this.#prunedUntil = oldest;
+    this.#lastIndex = Number.NaN;
     for (const index of this.#slices.keys()) if (index < oldest) this.#slices.delete(index);
   }
 }

@@ -2,11 +2,11 @@
  * What is counted of calls: of an agent, a module, a model. Sums of what is not
  * always known remember whether anything was known at all.
  */
-import { addCosts, addKnown, type Cost, costUsdOf, unknownCost } from "../signals/cost.ts";
+import { addKnown, type Cost, CostSum, costUsdOf, unknownCost } from "../signals/cost.ts";
 import { Distribution, EXACT_SAMPLES_MAX } from "../signals/distribution.ts";
 import type { ErrorClass } from "../signals/error-class.ts";
 import type { CacheOutcome, Tokens } from "../signals/request.ts";
-import { addTokens } from "../signals/tokens.ts";
+import { TokenSum } from "../signals/tokens.ts";
 
 const nothingFailed: ReadonlyMap<ErrorClass, number> = new Map();
 
@@ -28,9 +28,8 @@ export class Tally {
   parseFailures = 0;
   /** Failed calls of tools that the calls called themselves, also where the request went on. */
   toolFailures = 0;
-  /** `null` until one call told. */
-  tokens: Tokens | null = null;
-  cost: Cost = unknownCost;
+  #tokens: TokenSum | null = null;
+  #cost: CostSum | null = null;
   cacheHits: number | null = null;
   /** Latencies of what DSPy's cache answered, and of what it did not, where telemetry tells. */
   hitLatencyMs: Distribution | null = null;
@@ -40,6 +39,15 @@ export class Tally {
   readonly #exactSamplesMax: number;
   /** Made when the first call fails: there are very many tallies, and few failures. */
   #failedByClass: Map<ErrorClass, number> | null = null;
+
+  /** `null` until one call told. */
+  get tokens(): Tokens | null {
+    return this.#tokens?.value() ?? null;
+  }
+
+  get cost(): Cost {
+    return this.#cost?.value() ?? unknownCost;
+  }
 
   get failedByClass(): ReadonlyMap<ErrorClass, number> {
     return this.#failedByClass ?? nothingFailed;
@@ -99,8 +107,14 @@ export class Tally {
     readonly cost: Cost;
     readonly cacheHits: number | null;
   }): void {
-    this.tokens = addTokens(this.tokens, use.tokens);
-    this.cost = addCosts(this.cost, use.cost);
+    if (use.tokens !== null) {
+      this.#tokens ??= new TokenSum();
+      this.#tokens.add(use.tokens);
+    }
+    if (use.cost !== unknownCost) {
+      this.#cost ??= new CostSum();
+      this.#cost.add(use.cost);
+    }
     this.cacheHits = addKnown(this.cacheHits, use.cacheHits);
   }
 

@@ -41,6 +41,30 @@ export function addCosts(one: Cost, other: Cost): Cost {
   };
 }
 
+/** As `addCosts`, in place: for sums over very many calls. */
+export class CostSum {
+  #toldUsd: number | null = null;
+  #pricedUsd: number | null = null;
+  #savedUsd: number | null = null;
+  #unpricedCalls = 0;
+
+  add({ toldUsd, pricedUsd, savedUsd, unpricedCalls }: Cost): void {
+    this.#toldUsd = addKnown(this.#toldUsd, toldUsd);
+    this.#pricedUsd = addKnown(this.#pricedUsd, pricedUsd);
+    this.#savedUsd = addKnown(this.#savedUsd, savedUsd);
+    this.#unpricedCalls += unpricedCalls;
+  }
+
+  value(): Cost {
+    return {
+      toldUsd: this.#toldUsd,
+      pricedUsd: this.#pricedUsd,
+      savedUsd: this.#savedUsd,
+      unpricedCalls: this.#unpricedCalls,
+    };
+  }
+}
+
 /**
  * Of the calls whose cost is known: see `unpricedCalls`. Answers of DSPy's cache cost
  * nothing: beside unpriced calls they don't make the sum 0.
