@@ -5,15 +5,15 @@
  * Source: databricks-sdk-py 0.156.0, `databricks/sdk/oauth.py`; RFC 6749, 4.4 and 5.2.
  */
 import type { WorkspaceApi } from "./core/context.ts";
-import { databricksError } from "./databricks-error.ts";
+import { WORKSPACE_ID } from "./unity-catalog/catalogs.ts";
 
 export const oauthTokens: WorkspaceApi = {
   name: "OAuth and discovery",
   isOpen: true,
   mount(routes, { principals, url }) {
-    // SDKs look here before they have credentials; a workspace of today does not have it.
-    routes.get("/.well-known/databricks-config", () =>
-      databricksError("NOT_FOUND", "There is no /.well-known/databricks-config."),
+    // SDKs look here before they have credentials, and for where to trade client credentials.
+    routes.get("/.well-known/databricks-config", (c) =>
+      c.json({ oidc_endpoint: `${url()}/oidc`, workspace_id: String(WORKSPACE_ID) }),
     );
 
     routes.get("/oidc/.well-known/oauth-authorization-server", (c) =>

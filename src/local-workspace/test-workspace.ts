@@ -37,10 +37,16 @@ export type TestWorkspaceOptions = {
   readonly principals?: readonly string[];
   readonly dataDirectory?: string;
   readonly clock?: TestClock;
+  readonly random?: () => number;
 };
 
 export function openTestWorkspace(options: TestWorkspaceOptions = {}): TestWorkspace {
-  const { principals = [], dataDirectory = null, clock = createTestClock() } = options;
+  const {
+    principals = [],
+    dataDirectory = null,
+    clock = createTestClock(),
+    random = () => 0,
+  } = options;
   const tokens: readonly PrincipalToken[] = [
     { name: ADMIN_NAME, token: ADMIN_TOKEN, isAdmin: true },
     ...principals.map((name) => ({ name, token: `token of ${name}`, isAdmin: false })),
@@ -53,6 +59,7 @@ export function openTestWorkspace(options: TestWorkspaceOptions = {}): TestWorks
     python: null,
     recordedAgents: readRecordings(),
     processUse: () => null,
+    random,
     sendTelemetry: (body) => void telemetry.push(body),
     url: () => "http://127.0.0.1:0",
   });

@@ -65,11 +65,13 @@ test("with a password", () =>
   checkRefusal({ path: LIST, authorization: `Basic ${TOKEN}` }, unauthenticated));
 test("without a token, an unknown route tells nothing either", () =>
   checkRefusal({ path: "/api/2.0/nothing", authorization: null }, unauthenticated));
-test("the SDK's discovery finds nothing, also without a token", () =>
-  checkRefusal(
-    { path: "/.well-known/databricks-config", authorization: null },
-    { status: 404, code: "NOT_FOUND", says: /databricks-config/ },
-  ));
+test("SDKs discover where to trade credentials without having any", async () => {
+  const { api } = start();
+  const response = await api.request("/.well-known/databricks-config", {
+    headers: { authorization: "" },
+  });
+  assert.match(((await response.json()) as { oidc_endpoint: string }).oidc_endpoint, /\/oidc$/);
+});
 
 for (const path of [`${LIST}/nobody`, `${LIST}/nobody/metrics`]) {
   test(`an endpoint that does not exist: ${path}`, () =>
@@ -83,8 +85,7 @@ test("an endpoint that does not exist is not invoked", () =>
 
 for (const [method, path] of [
   ["GET", "/api/2.0/clusters/list"],
-  ["DELETE", `${LIST}/support-rag`],
-  ["PUT", `${LIST}/support-rag/config`],
+  ["PUT", `${LIST}/support-rag/rate-limits`],
   ["GET", INVOKE],
 ] as const) {
   test(`what is not here is named: ${method} ${path}`, () =>
@@ -119,10 +120,10 @@ test("a question without a recording gets no made-up answer", () =>
     { method: "POST", path: INVOKE, body: '{"inputs":{"question":"Who is there?"}}' },
     { ...badRequest, says: /no recorded answer/ },
   ));
-test("more than 1 MiB is too much", () =>
+test("more than 4 MiB is too much for an agent", () =>
   checkRefusal(
-    { method: "POST", path: INVOKE, body: `{"inputs":"${"x".repeat(1024 * 1024)}"}` },
-    { status: 413, code: "MAX_REQUEST_SIZE_EXCEEDED", says: /1048576 bytes/ },
+    { method: "POST", path: INVOKE, body: `{"inputs":"${"x".repeat(4 * 1024 * 1024)}"}` },
+    { status: 413, code: "MAX_REQUEST_SIZE_EXCEEDED", says: /4194304 bytes/ },
   ));
 
 async function get(path: string) {

@@ -15,7 +15,8 @@ import { databricksError, errorResponse, Refusal } from "./databricks-error.ts";
 import { files } from "./files/files.ts";
 import { modelRegistry } from "./mlflow/registry.ts";
 import { oauthTokens } from "./oauth-tokens.ts";
-import { servingEndpoints } from "./serving-endpoints.ts";
+import { secrets } from "./secrets/secrets.ts";
+import { servingEndpoints } from "./serving/endpoints.ts";
 import { catalogs } from "./unity-catalog/catalogs.ts";
 import { grantsApi } from "./unity-catalog/grants-api.ts";
 import { models } from "./unity-catalog/models.ts";
@@ -26,6 +27,7 @@ import { vectorSearch } from "./vector-search.ts";
 /** One line each: without it, the API is not there. */
 export const apis: readonly WorkspaceApi[] = [
   oauthTokens,
+  secrets,
   servingEndpoints,
   catalogs,
   volumes,
@@ -109,6 +111,8 @@ function logCalls(
 async function loggedBody(c: Context): Promise<unknown> {
   const length = Number(c.req.header("content-length") ?? 0);
   const type = c.req.header("content-type") ?? "";
+  // Files are passed on as they come.
+  if (c.req.path.startsWith("/api/2.0/fs/")) return null;
   const isText = type === "" || /json|text|x-www-form-urlencoded/.test(type);
   if (!isText || length === 0 || length > LOGGED_BODY_MAX_BYTES) return null;
   const text = await c.req.text();

@@ -10,13 +10,13 @@ import { serve } from "@hono/node-server";
 import { ADMIN_NAME } from "./access/principals.ts";
 import type { Clock } from "./clock.ts";
 import { type Call, createCallLog } from "./core/call-log.ts";
-import type { Timing } from "./core/context.ts";
+import type { Behaviour } from "./core/context.ts";
 import { createFaults, type Faults } from "./core/faults.ts";
 import { openContext } from "./core/open-context.ts";
 import { createOtlpSender, type OtlpCounts } from "./otlp-sender.ts";
-import { measureProcessUse } from "./process-use.ts";
 import { readRecordings } from "./recordings.ts";
 import { seedWorkspace } from "./seed.ts";
+import { measureProcessUse } from "./serving/process-use.ts";
 import { createWorkspaceApi } from "./workspace-api.ts";
 
 export type LocalWorkspaceOptions = {
@@ -47,8 +47,8 @@ export type LocalWorkspace = {
   readonly token: string;
   /** What goes wrong on purpose. */
   readonly faults: Pick<Faults, "add" | "clear">;
-  /** How long things take; may be changed at any time. */
-  readonly timing: Timing;
+  /** How long things take, and which deployments fail; may be changed at any time. */
+  readonly behaviour: Behaviour;
   /** The last requests, oldest first, without their tokens. */
   calls(): readonly Call[];
   /** What became of the agents' telemetry so far. */
@@ -82,6 +82,7 @@ export async function startLocalWorkspace(options: LocalWorkspaceOptions): Promi
     recordedAgents: readRecordings(),
     processUse: processUse.last,
     sendTelemetry: (body) => sender?.send(body),
+    random: Math.random,
     url: () => url,
   });
   seedWorkspace(context, { withExamples: options.examples ?? true });
@@ -118,7 +119,7 @@ export async function startLocalWorkspace(options: LocalWorkspaceOptions): Promi
     url,
     token,
     faults,
-    timing: context.timing,
+    behaviour: context.behaviour,
     calls: callLog.calls,
     telemetry: () => sender?.counts() ?? { sent: 0, dropped: 0, queued: 0 },
     close() {

@@ -7,8 +7,8 @@ import type { Grants } from "../access/grants.ts";
 import type { ObjectPermissions } from "../access/object-permissions.ts";
 import type { Principal, Principals } from "../access/principals.ts";
 import type { Clock } from "../clock.ts";
-import type { ProcessUse } from "../endpoint-metrics.ts";
 import type { AgentRecordings } from "../recordings.ts";
+import type { ProcessUse } from "../serving/endpoint-metrics.ts";
 import type { FileTree } from "./file-tree.ts";
 import type { Lifetime } from "./lifetime.ts";
 import type { State } from "./state.ts";
@@ -28,7 +28,9 @@ export type WorkspaceContext = {
   readonly grants: Grants;
   readonly permissions: ObjectPermissions;
   readonly lifetime: Lifetime;
-  readonly timing: Timing;
+  readonly behaviour: Behaviour;
+  /** From 0 to below 1. */
+  readonly random: () => number;
   /** A Python that serves models and runs notebooks; `null` where none is configured. */
   readonly python: string | null;
   /** The examples that answer from recordings where no Python serves them. */
@@ -40,10 +42,12 @@ export type WorkspaceContext = {
   url(): string;
 };
 
-/** How long things take here that take minutes there; a test may change it at any time. */
-export type Timing = {
-  /** From a new configuration of an endpoint to its outcome. */
+/** How the workspace behaves where a real one differs from day to day; a test may change it at any time. */
+export type Behaviour = {
+  /** From a new configuration of an endpoint to its first container. */
   endpointStartMs: number;
+  /** Endpoints of which no container can be started, with the message that says why. */
+  readonly failingStarts: Map<string, string>;
 };
 
 /** What a request carries once it is let in. */

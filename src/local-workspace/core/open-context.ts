@@ -12,7 +12,7 @@ import { openState } from "./state.ts";
 
 export type OpenContextOptions = Pick<
   WorkspaceContext,
-  "recordedAgents" | "sendTelemetry" | "processUse" | "python" | "url"
+  "recordedAgents" | "sendTelemetry" | "processUse" | "python" | "url" | "random"
 > & {
   /** `null`: a temporary one. */
   readonly dataDirectory: string | null;
@@ -53,7 +53,7 @@ export function openContext(options: OpenContextOptions): OpenContext {
       grants: createGrants({ state, admin }),
       permissions: createObjectPermissions(state),
       lifetime,
-      timing: { endpointStartMs: ENDPOINT_START_MS },
+      behaviour: { endpointStartMs: ENDPOINT_START_MS, failingStarts: new Map() },
     },
     async close() {
       await lifetime.close();

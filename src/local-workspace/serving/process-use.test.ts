@@ -1,8 +1,8 @@
 /** The process's use of the machine is told once a minute was measured, and never before. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { createTestClock } from "../test-clock.ts";
 import { measureProcessUse } from "./process-use.ts";
-import { createTestClock } from "./test-clock.ts";
 
 /** 20 s after the start of a minute. */
 const START_MS = 1_800_000_020_000;

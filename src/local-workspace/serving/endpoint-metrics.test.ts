@@ -1,8 +1,8 @@
 /** Request counts are those of the last complete minute, and what was not measured is absent. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { createTestClock } from "../test-clock.ts";
 import { createEndpointMetrics, type ProcessUse } from "./endpoint-metrics.ts";
-import { createTestClock } from "./test-clock.ts";
 
 const MINUTE_MS = 60_000;
 
@@ -16,7 +16,7 @@ async function check(
   const metrics = createEndpointMetrics({
     clock,
     processUse: () => use,
-    provisionedConcurrency: 4,
+    provisionedConcurrency: () => 4,
   });
   for (const [i, requests] of minutes.entries()) {
     if (i > 0) await clock.advance(MINUTE_MS);
@@ -68,7 +68,7 @@ test("an old minute is not told as the last one", async () => {
   const metrics = createEndpointMetrics({
     clock,
     processUse: () => null,
-    provisionedConcurrency: 4,
+    provisionedConcurrency: () => 4,
   });
   metrics.count(ok);
   await clock.advance(5 * MINUTE_MS);
@@ -80,7 +80,7 @@ test("each metric is declared once, with its type", async () => {
   const metrics = createEndpointMetrics({
     clock,
     processUse: () => null,
-    provisionedConcurrency: 4,
+    provisionedConcurrency: () => 4,
   });
   const types = metrics.prometheusText().match(/^# TYPE .*$/gm);
   assert.deepEqual(types, [

@@ -5,7 +5,7 @@
  */
 import { availableParallelism, totalmem } from "node:os";
 import { cpuUsage, memoryUsage } from "node:process";
-import type { Clock } from "./clock.ts";
+import type { Clock } from "../clock.ts";
 import type { ProcessUse } from "./endpoint-metrics.ts";
 
 const MINUTE_MS = 60_000;

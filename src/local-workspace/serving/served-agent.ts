@@ -3,7 +3,7 @@
  * has a cache as DSPy has one. A question that was answered a short while ago
  * gets the recording of its repetition, where there is one.
  */
-import type { AgentRecordings, Recording } from "./recordings.ts";
+import type { AgentRecordings, Recording } from "../recordings.ts";
 
 export type ServedAgent = AgentRecordings & {
   /** `null` when the question was never recorded. */

@@ -8,7 +8,7 @@
  *
  * Source: Databricks, "Track and export serving endpoint health metrics".
  */
-import type { Clock } from "./clock.ts";
+import type { Clock } from "../clock.ts";
 
 export type EndpointMetrics = {
   count(request: { readonly status: number; readonly latencyMs: number }): void;
@@ -23,7 +23,7 @@ export type EndpointMetricsOptions = {
   /** The use of the last complete minute. */
   readonly processUse: () => ProcessUse | null;
   /** What the endpoint is configured for; requests beyond it are not held back. */
-  readonly provisionedConcurrency: number;
+  readonly provisionedConcurrency: () => number;
 };
 
 const MINUTE_MS = 60_000;
@@ -75,7 +75,7 @@ export function createEndpointMetrics(options: EndpointMetricsOptions): Endpoint
       return [
         ...(last ? requestGauges(last) : []),
         ...(use ? useGauges(use) : []),
-        ...gauge("provisioned_concurrent_requests_total", provisionedConcurrency, {
+        ...gauge("provisioned_concurrent_requests_total", provisionedConcurrency(), {
           help: "Number of concurrent requests the endpoint is provisioned for",
         }),
         "# HELP request_latency_ms Latency of requests in milliseconds",

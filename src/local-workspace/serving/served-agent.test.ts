@@ -1,7 +1,7 @@
 /** A question that was answered a short while ago is answered from the cache. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { readRecordings } from "./recordings.ts";
+import { readRecordings } from "../recordings.ts";
 import { serveAgent } from "./served-agent.ts";
 
 const [supportRag = assert.fail()] = readRecordings();
