@@ -119,6 +119,13 @@ const replacing =
     return text.replaceAll(from, to);
   };
 
+/** Whatever the workspace says of the container. */
+const scaledToZero = (text: string) =>
+  text.replaceAll(
+    /"deployment_state_message":"[^"]*"/g,
+    '"deployment_state_message":"Scaled to zero"',
+  );
+
 // How things are.
 
 for (const [what, run, change, expected] of [
@@ -131,16 +138,13 @@ for (const [what, run, change, expected] of [
   [
     "an endpoint that is scaled to zero",
     endpoint,
-    replacing('"deployment_state_message":""', '"deployment_state_message":"Scaled to zero"'),
+    scaledToZero,
     "endpoint/support-rag healthy/cold: Scaled to zero; the next request starts it and waits for that.",
   ],
   [
     "an endpoint that is scaled to zero and says not ready",
     endpoint,
-    (text: string) =>
-      text
-        .replace('"READY"', '"NOT_READY"')
-        .replaceAll('"deployment_state_message":""', '"deployment_state_message":"Scaled to zero"'),
+    (text: string) => scaledToZero(text.replace('"READY"', '"NOT_READY"')),
     "endpoint/support-rag healthy/cold: Scaled to zero; the next request starts it and waits for that.",
   ],
   [
@@ -328,13 +332,7 @@ test("who stops waiting gets unknown", async () => {
 });
 
 test("a manager's report of a workspace, in which no agent was called", async () => {
-  const { client, seen, close } = await ask({
-    change: (text) =>
-      text.replaceAll(
-        '"deployment_state_message":""',
-        '"deployment_state_message":"Scaled to zero"',
-      ),
-  });
+  const { client, seen, close } = await ask({ change: scaledToZero });
   const manager = new HealthCheckManager();
   manager.registerCheck("agent", createEndpointCheck({ client, endpointName }));
   manager.registerCheck("model", ({ signal }) =>
