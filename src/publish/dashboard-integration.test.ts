@@ -59,6 +59,8 @@ test("what the contract lists is there", async () => {
   one.health.registerCheck("db", () => ({ status: "healthy", message: "It answers." }));
   one.metrics.recordRequest("qa", { latencyMs: 150, statusCode: 200, labels: { region: "west" } });
   one.metrics.recordRequest("qa", { latencyMs: 250, statusCode: 429 });
+  one.metrics.recordRequest("qa", { latencyMs: 200, statusCode: 401 });
+  one.metrics.recordRequest("qa", { latencyMs: 200, statusCode: 503 });
   one.metrics.recordLatency("inference_time", 100);
   one.metrics.setGauge("active_connections", 42);
   one.pass(1);
@@ -74,13 +76,16 @@ test("what the contract lists is there", async () => {
   ]);
   assert.equal(data.timestamp, "2026-01-01T00:01:00.000Z");
   const { requests, endpoints, latencies, counters, gauges, omittedSeries } = data.metrics;
-  const { count, failed, refused, errorRatePercent, latencyMs, since } = requests;
-  assert.deepEqual([count, failed, refused, errorRatePercent], [2, 0, 1, 0]);
+  const { latencyMs, since, ...figures } = requests;
+  assert.deepEqual(figures, {
+    ...{ count: 4, failed: 1, throttled: 1, client: 1 },
+    ...{ errorRatePercent: 25, throttledRatePercent: 25, clientRatePercent: 25 },
+  });
   assert.deepEqual([latencyMs?.min, latencyMs?.max], [150, 250]);
   assert.equal(since, "2026-01-01T00:00:00.000Z");
   assert.deepEqual(
     endpoints.map(({ endpointName, count, latencyMs }) => [endpointName, count, latencyMs?.p99]),
-    [["qa", 2, 250]],
+    [["qa", 4, 250]],
   );
   assert.equal(latencies.inference_time_latency_ms?.p50, 100);
   assert.equal(gauges.active_connections, 42);
@@ -106,7 +111,8 @@ test("what is not known is null, and nothing to do is healthy", async () => {
   using one = service();
   const { metrics, overallStatus } = await one.dashboard.getDashboardData();
   assert.equal(overallStatus, "healthy");
-  assert.equal(metrics.requests.errorRatePercent, null);
+  const { errorRatePercent, throttledRatePercent, clientRatePercent } = metrics.requests;
+  assert.deepEqual([errorRatePercent, throttledRatePercent, clientRatePercent], [null, null, null]);
   assert.equal(metrics.requests.latencyMs, null);
 });
 

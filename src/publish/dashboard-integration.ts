@@ -22,7 +22,13 @@ import {
   overallStatus,
   type StatusThresholds,
 } from "./overall-status.ts";
-import { READING_EVERY_MS, type RequestCounts, RequestHistory, sumOf } from "./request-history.ts";
+import {
+  READING_EVERY_MS,
+  type RequestCount,
+  type RequestCounts,
+  RequestHistory,
+  sumOf,
+} from "./request-history.ts";
 
 export type DashboardOptions = {
   /** Whose workspace the agents of the Grafana dashboard link to. */
@@ -43,10 +49,14 @@ export type RequestFigures = {
   readonly count: number;
   /** Failed because of the agent: 5xx, and calls that ended without a proper answer. */
   readonly failed: number;
-  /** Refused by the endpoint itself: 429 and other 4xx. */
-  readonly refused: number;
-  /** `null` without requests. */
+  /** Refused by the endpoint itself for want of capacity: 429. */
+  readonly throttled: number;
+  /** Refused by the endpoint itself for the caller's fault: other 4xx. */
+  readonly client: number;
+  /** Of `failed`; this and the other rates are `null` without requests. */
   readonly errorRatePercent: number | null;
+  readonly throttledRatePercent: number | null;
+  readonly clientRatePercent: number | null;
   readonly latencyMs: MetricSummary | null;
 };
 
@@ -238,7 +248,7 @@ export class DashboardIntegration {
       .map(([endpoint, count]) => ({
         endpointName: endpoint,
         ...count,
-        errorRatePercent: errorRateOf(count),
+        ...ratesOf(count),
         latencyMs: latency({ endpoint }),
       }));
 
@@ -249,7 +259,7 @@ export class DashboardIntegration {
     return {
       requests: {
         ...all,
-        errorRatePercent: errorRateOf(all),
+        ...ratesOf(all),
         latencyMs: latency(),
         since: new Date(sinceMs).toISOString(),
       },
@@ -297,8 +307,14 @@ export class DashboardIntegration {
 
 const isBad = (severity: string) => severity === "error" || severity === "critical";
 
-const errorRateOf = ({ count, failed }: { readonly count: number; readonly failed: number }) =>
-  count === 0 ? null : (100 * failed) / count;
+function ratesOf({ count, failed, throttled, client }: RequestCount) {
+  const percent = (part: number) => (count === 0 ? null : (100 * part) / count);
+  return {
+    errorRatePercent: percent(failed),
+    throttledRatePercent: percent(throttled),
+    clientRatePercent: percent(client),
+  };
+}
 
 function valuesOf(kind: "counter" | "gauge", series: MetricsSnapshot["series"]) {
   const values = series.flatMap((one) =>

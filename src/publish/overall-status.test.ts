@@ -11,7 +11,7 @@ import {
 
 const nothing: StatusEvidence = {
   components: [],
-  requests: { count: 0, failed: 0, refused: 0 },
+  requests: { count: 0, failed: 0, throttled: 0, client: 0 },
   latencyP99Ms: null,
   openErrors: 0,
   criticalGroups: [],
@@ -70,7 +70,7 @@ check(
 );
 check(
   "refused requests are nobody's failure",
-  { requests: { count: 100, failed: 0, refused: 90 } },
+  { requests: { count: 100, failed: 0, throttled: 60, client: 30 } },
   "healthy",
 );
 check("other thresholds", { requests: of(10, 3) }, "critical: 30 % of 10 requests failed.", {
@@ -133,7 +133,7 @@ test("a hundred broken components are ten reasons and how many more", () => {
 });
 
 function of(count: number, failed: number) {
-  return { count, failed, refused: 0 };
+  return { count, failed, throttled: 0, client: 0 };
 }
 
 function component(name: string, status: ComponentHealth["status"]): ComponentHealth {

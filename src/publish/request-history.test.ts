@@ -71,12 +71,13 @@ test("calls that fail without a status count as failed, refused ones apart", () 
     { labels: { endpoint: "qa", outcome: "aborted" }, value: 4 },
     { labels: { endpoint: "qa", status_code: "429", outcome: "completed" }, value: 5 },
     { labels: { endpoint: "qa", status_code: "504", outcome: "completed" }, value: 6 },
+    { labels: { endpoint: "qa", status_code: "403", outcome: "completed" }, value: 8 },
     { labels: { endpoint: "in-process" }, value: 7 },
   ];
   const { byEndpoint } = new RequestHistory().since(0, { startMs: 0, series });
   assert.deepEqual(Object.fromEntries(byEndpoint), {
-    qa: { count: 30, failed: 11, refused: 5 },
-    "in-process": { count: 7, failed: 0, refused: 0 },
+    qa: { count: 38, failed: 11, throttled: 5, client: 8 },
+    "in-process": { count: 7, failed: 0, throttled: 0, client: 0 },
   });
 });
 

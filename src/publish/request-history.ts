@@ -11,8 +11,10 @@ export type RequestCount = {
   readonly count: number;
   /** Failed because of the agent. */
   readonly failed: number;
-  /** Refused by the endpoint itself: 429 and other 4xx. */
-  readonly refused: number;
+  /** Refused by the endpoint itself for want of capacity: 429. */
+  readonly throttled: number;
+  /** Refused by the endpoint itself for the caller's fault: other 4xx. */
+  readonly client: number;
 };
 
 export type RequestCounts = {
@@ -35,7 +37,7 @@ const KEPT_FOR_MS = 24 * 3_600_000;
 const ENDPOINTS_MAX = 1_000;
 export const OTHER_ENDPOINTS = "other";
 
-const NONE: RequestCount = { count: 0, failed: 0, refused: 0 };
+const NONE: RequestCount = { count: 0, failed: 0, throttled: 0, client: 0 };
 
 const FAILED_OUTCOMES: ReadonlySet<string | undefined> = new Set(failedOutcomes);
 
@@ -96,7 +98,8 @@ function requestsByEndpoint({ series }: CounterTotals): Map<string, RequestCount
     byEndpoint.set(endpoint, {
       count: before.count + value,
       failed: before.failed + (ending === "failed" ? value : 0),
-      refused: before.refused + (ending === "refused" ? value : 0),
+      throttled: before.throttled + (ending === "throttled" ? value : 0),
+      client: before.client + (ending === "client" ? value : 0),
     });
   }
   return byEndpoint;
@@ -104,22 +107,25 @@ function requestsByEndpoint({ series }: CounterTotals): Map<string, RequestCount
 
 function endingOf(statusCode: string | undefined, outcome: string | undefined) {
   if (statusCode?.startsWith("5")) return "failed";
-  if (statusCode?.startsWith("4")) return "refused";
+  if (statusCode === "429") return "throttled";
+  if (statusCode?.startsWith("4")) return "client";
   return FAILED_OUTCOMES.has(outcome) ? "failed" : "answered";
 }
 
 const minus = (after: RequestCount, before: RequestCount): RequestCount => ({
   count: after.count - before.count,
   failed: after.failed - before.failed,
-  refused: after.refused - before.refused,
+  throttled: after.throttled - before.throttled,
+  client: after.client - before.client,
 });
 
 export function sumOf(counts: Iterable<RequestCount>): RequestCount {
-  let { count, failed, refused } = NONE;
+  let { count, failed, throttled, client } = NONE;
   for (const one of counts) {
     count += one.count;
     failed += one.failed;
-    refused += one.refused;
+    throttled += one.throttled;
+    client += one.client;
   }
-  return { count, failed, refused };
+  return { count, failed, throttled, client };
 }
