@@ -268,3 +268,27 @@ for (const [what, wrong] of senseless) {
     });
   });
 }
+
+/** Processor time of an error with five patterns, once this many errors are kept, in microseconds. */
+function costAfter(errors: number): number {
+  const tracker = new ErrorTracker({ maxErrors: 100_000 });
+  for (const errorTypes of [["api"], ["api.error"], ["model"], ["tool", "api"]]) {
+    const pattern = { thresholdCount: 1_000, timeWindowSeconds: 3_600, alertCallback: () => {} };
+    tracker.registerPattern({ name: `${errorTypes}`, errorTypes, ...pattern });
+  }
+  const track = () => tracker.trackError("api.error", "no answer after 5 s", { agentName: "qa" });
+  for (let n = 0; n < errors; n++) track();
+  const times = Array.from({ length: 7 }, () => {
+    const started = process.threadCpuUsage();
+    for (let n = 0; n < 500; n++) track();
+    return process.threadCpuUsage(started).user / 500;
+  });
+  return Math.min(...times);
+}
+
+test("an error costs the same with a hundred times the history", () => {
+  costAfter(20_000); // until it is compiled
+  const [few, many] = [costAfter(1_000), costAfter(100_000)];
+  // A look through the history would take a hundred times as long.
+  assert.ok(many < 5 * few + 1, `${few} µs, then ${many} µs`);
+});
