@@ -11,11 +11,13 @@ import { Agents } from "./live/agents.ts";
 import { releaseLabel } from "./rules/release-label.ts";
 import { type AlertState, alertKey } from "./rules/step-alerts.ts";
 import type { AlertChange } from "./signals/alert.ts";
+import type { Deployment } from "./signals/deployment.ts";
+import { type Happened, nothingHappened } from "./signals/happened.ts";
 import type { HealthResult } from "./signals/health-result.ts";
 import type { PriceBook } from "./signals/price-book.ts";
 import { builtInPriceBook } from "./signals/prices.ts";
 import type { Sample } from "./signals/sample.ts";
-import type { AgentSpan } from "./signals/span.ts";
+import type { SpanBatch } from "./store/span-codec.ts";
 
 /** Changes that are shown: alerts, error groups, health, notifications. */
 export const CHANGES_MAX = 200;
@@ -71,36 +73,44 @@ export class MonitorState {
     this.run = newRun();
   }
 
-  /** @param timeMs when the entry was made. */
-  apply(entry: JournalEntry, timeMs: number): void {
+  /**
+   * Returns what the entry says that is worth keeping for long.
+   *
+   * @param timeMs when the entry was made.
+   * @param seq its place in the journal.
+   */
+  apply(entry: JournalEntry, timeMs: number, seq = 0): Happened {
     this.sinceMs ??= timeMs;
     switch (entry.kind) {
       case "spans":
-        this.#takeSpans(entry.spans, entry.dropped, timeMs);
-        break;
+        this.#takeSpans(entry, timeMs, seq);
+        return nothingHappened;
       case "close":
-        this.#closeTraces(entry.traceIds, timeMs);
-        break;
-      case "observed":
+        return { ...nothingHappened, ...this.#closeTraces(entry.traceIds, timeMs) };
+      case "observed": {
         this.#drop(Object.entries(entry.dropped));
-        for (const sample of entry.samples) this.#takeSample(sample);
-        for (const result of entry.health) this.#takeHealth(result);
-        break;
-      case "metrics":
+        const { samples, health } = entry;
+        for (const sample of samples) this.#takeSample(sample);
+        for (const result of health) this.#takeHealth(result);
+        return { ...nothingHappened, samples, health };
+      }
+      case "metrics": {
         this.metricPointsTaken += entry.points.length + entry.repeated;
         this.#drop(Object.entries(entry.dropped));
-        this.#drop(this.pushed.add(entry.points, timeMs));
-        break;
+        const { dropped, samples: pushed } = this.pushed.add(entry.points, timeMs);
+        this.#drop(dropped);
+        return { ...nothingHappened, pushed };
+      }
       case "alerts":
         this.#takeAlerts(entry);
-        break;
+        return { ...nothingHappened, alerts: entry.changes };
       case "notified":
         this.#takeNotified(entry, timeMs);
-        break;
+        return nothingHappened;
       case "carried":
         this.#takeCarried(entry);
         this.#forget(timeMs);
-        break;
+        return nothingHappened;
     }
   }
 
@@ -141,22 +151,24 @@ export class MonitorState {
     this.alerts = new Map(alerts.map((alert) => [alertKey(alert.ruleId, alert.endpoint), alert]));
   }
 
-  #takeSpans(
-    spans: readonly AgentSpan[],
-    dropped: Readonly<Record<string, number>>,
-    timeMs: number,
-  ): void {
+  #takeSpans({ spans, dropped }: SpanBatch, timeMs: number, seq: number): void {
     this.spansTaken += spans.length;
     this.run.spansTaken += spans.length;
     this.lastSpansMs = timeMs;
     this.#drop(Object.entries(dropped));
-    this.#drop(this.openTraces.add(spans, timeMs));
+    this.#drop(this.openTraces.add(spans, timeMs, seq));
   }
 
-  #closeTraces(traceIds: readonly string[], timeMs: number): void {
-    for (const trace of this.openTraces.close(traceIds)) {
+  #closeTraces(
+    traceIds: readonly string[],
+    timeMs: number,
+  ): Pick<Happened, "traces" | "deployments"> {
+    const traces = this.openTraces.close(traceIds);
+    const deployments: Deployment[] = [];
+    for (const trace of traces) {
       const known = this.agents.get(trace.endpoint)?.groups;
       const fresh = trace.errors.filter(({ group }) => !known?.has(group));
+      const from = this.agents.get(trace.endpoint)?.modelVersion ?? null;
       const begun = this.agents.add(trace, timeMs);
       this.tracesClosed++;
       for (const { type, path, endpoint, message, timeMs: atMs } of fresh) {
@@ -165,18 +177,16 @@ export class MonitorState {
         this.#changed({ ...change, timeMs: Math.min(atMs, timeMs) });
       }
       for (const { name, firstMs } of begun) {
-        const to = releaseLabel(name);
-        const text = `Release ${to} serves its first request`;
         const { endpoint } = trace;
-        this.#changed({
-          kind: "deployment",
-          endpoint,
-          to,
-          text,
-          timeMs: Math.min(firstMs, timeMs),
-        });
+        const { modelVersion: to, release } = name;
+        const atMs = Math.min(firstMs, timeMs);
+        deployments.push({ endpoint, from, to, release, outcome: "serving", timeMs: atMs });
+        const label = releaseLabel(name);
+        const text = `Release ${label} serves its first request`;
+        this.#changed({ kind: "deployment", endpoint, to: label, text, timeMs: atMs });
       }
     }
+    return { traces, deployments };
   }
 
   #takeSample(sample: Sample): void {

@@ -4,6 +4,7 @@
  * It is the only place that wires ingest, store, rules and notify together.
  */
 import type { Clock } from "./clock.ts";
+import type { History } from "./history/history.ts";
 import { agentSpans } from "./ingest/otlp/agent-span.ts";
 import { decodeTracesJson } from "./ingest/otlp/decode-json.ts";
 import { decodeMetricsJson } from "./ingest/otlp/decode-metrics-json.ts";
@@ -51,6 +52,8 @@ const BASELINE_WINDOWS = 6;
 
 export type MonitorOptions = {
   readonly dataDirectory: string;
+  /** Starts the history that follows the journal. Left out, none is kept. */
+  readonly startHistory?: ((journal: Journal) => History) | undefined;
   readonly clock: Clock;
   readonly random: () => number;
   readonly rules: readonly Rule[];
@@ -79,6 +82,7 @@ export class Monitor {
   readonly startedMs: number;
   readonly #options: MonitorOptions;
   readonly #journal: Journal;
+  readonly #history: History | null;
   readonly #delivery: Delivery | null;
   readonly #stopTimers: (() => void)[] = [];
   readonly #readings = new Map<string, { readonly atMs: number; readonly readings: Reading[] }>();
@@ -89,9 +93,10 @@ export class Monitor {
   #writtenSincePrune = 0;
   #storeProblem: string | null = null;
 
-  private constructor(options: MonitorOptions, journal: Journal, state: MonitorState) {
+  private constructor(options: MonitorOptions, { journal, history, state }: Kept) {
     this.#options = options;
     this.#journal = journal;
+    this.#history = history;
     this.state = state;
     this.rules = options.rules;
     this.startedMs = options.clock.now();
@@ -125,7 +130,8 @@ export class Monitor {
     state.beginRun();
     state.openTraces.waitAnew(options.clock.now());
 
-    const monitor = new Monitor(options, journal, state);
+    const history = options.startHistory?.(journal) ?? null;
+    const monitor = new Monitor(options, { journal, history, state });
     monitor.#startTimers();
     // The first answer should not show what alerts measured at their last change.
     await monitor.#stepAlerts();
@@ -232,6 +238,7 @@ export class Monitor {
       );
     }
     await this.#delivery?.close();
+    await this.#history?.close();
     await this.#journal.close();
   }
 
@@ -269,7 +276,7 @@ export class Monitor {
     this.#writtenSincePrune = 0;
     try {
       await this.#record(this.state.carried());
-      this.#journal.prune(this.now());
+      this.#journal.prune(this.now(), this.#history?.prunableUpTo);
     } catch (error) {
       this.#survive(error);
     }
@@ -502,6 +509,12 @@ function newestRelease({ releases }: Agent): AgentReading["release"] {
 }
 
 /** Applies what the journal holds, and says what could not be read of it. */
+type Kept = {
+  readonly journal: Journal;
+  readonly history: History | null;
+  readonly state: MonitorState;
+};
+
 async function restore(
   journal: Journal,
   state: MonitorState,

@@ -13,7 +13,11 @@ export type StartedMonitor = {
   close(): Promise<void>;
 };
 
-export async function startMonitor(options: Partial<MonitorOptions> = {}): Promise<StartedMonitor> {
+/** With `keep` its data directory stays, for another monitor to be started on. */
+export async function startMonitor({
+  keep = false,
+  ...options
+}: Partial<MonitorOptions> & { readonly keep?: boolean } = {}): Promise<StartedMonitor> {
   const dataDirectory = mkdtempSync(join(tmpdir(), "monitor-"));
   const monitor = await Monitor.start({
     dataDirectory,
@@ -37,7 +41,7 @@ export async function startMonitor(options: Partial<MonitorOptions> = {}): Promi
     async close() {
       await server.close();
       await monitor.close();
-      rmSync(dataDirectory, { recursive: true, force: true });
+      if (!keep) rmSync(dataDirectory, { recursive: true, force: true });
     },
   };
 }

@@ -5,6 +5,7 @@ import { foreignLine } from "../signals/foreign-line.ts";
 import { scrub } from "../signals/scrub.ts";
 import { EXIT, exitCodeOf } from "./exit-code.ts";
 import { monitorCommand } from "./monitor/command.ts";
+import { queryCommand } from "./query/command.ts";
 import { speakAlike } from "./speak-alike.ts";
 import { version } from "./version.ts";
 
@@ -16,7 +17,8 @@ const program = speakAlike(new Command("dspy-databricks"), "dspy-databricks")
     "Production monitoring, and deployment with monitoring, for DSPy agents on Databricks.",
   )
   .version(version)
-  .addCommand(speakAlike(monitorCommand(), "dspy-databricks monitor"));
+  .addCommand(speakAlike(monitorCommand(), "dspy-databricks monitor"))
+  .addCommand(speakAlike(queryCommand(), "dspy-databricks query"));
 
 // A reader that goes away (`| head -1`) or a full disk behind a redirection is no bug of ours.
 process.stderr.on("error", () => {});

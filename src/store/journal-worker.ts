@@ -22,10 +22,23 @@ export type EntryBody = string | Uint8Array<ArrayBuffer>;
 
 export type StoredEntry = { readonly timeMs: number; readonly body: EntryBody };
 
+/** An entry with its place in the journal: later ones have higher numbers, and none is given twice. */
+export type PlacedEntry = StoredEntry & { readonly seq: number };
+
+/** What follows a place in the journal. */
+export type Following = {
+  readonly entries: readonly PlacedEntry[];
+  /** The place of the last row that was looked at, damaged ones included. */
+  readonly upTo: number;
+  /** Nothing follows these. */
+  readonly last: boolean;
+};
+
 export type ToWorker =
   | { readonly kind: "commit"; readonly entries: readonly StoredEntry[] }
   | { readonly kind: "read" | "read_more" | "close" }
-  | { readonly kind: "prune"; readonly nowMs: number };
+  | { readonly kind: "read_after"; readonly seq: number }
+  | { readonly kind: "prune"; readonly nowMs: number; readonly upTo: number };
 
 export type OpenFailure = {
   readonly reason: "locked" | "unwritable" | "newer";
@@ -39,9 +52,10 @@ export type FromWorker =
   | ({ readonly kind: "open_failed" } & OpenFailure)
   | { readonly kind: "committed" }
   | { readonly kind: "commit_failed"; readonly problem: string }
+  | ({ readonly kind: "following" } & Following)
   | {
       readonly kind: "entries";
-      readonly entries: readonly StoredEntry[];
+      readonly entries: readonly PlacedEntry[];
       readonly last: boolean;
       readonly damaged: number;
       /** The file turned out to be damaged while it was read; what could be read was kept. */
@@ -154,6 +168,21 @@ class JournalFile {
     }
   }
 
+  /** Damage of the whole file is left for the next start to find and mend. */
+  readAfter(seq: number): FromWorker {
+    const entries: PlacedEntry[] = [];
+    let length = 0;
+    let upTo = seq;
+    for (const row of rowsAfter(this.#database, seq)) {
+      if (length > READ_LENGTH) return { kind: "following", entries, upTo, last: false };
+      upTo = row.seq;
+      const entry = entryOf(row);
+      if (entry) entries.push(entry);
+      length += row.body.length;
+    }
+    return { kind: "following", entries, upTo, last: true };
+  }
+
   readFirst(): FromWorker {
     this.#readUntil = 0;
     this.#damaged = 0;
@@ -161,7 +190,7 @@ class JournalFile {
   }
 
   readNext(): FromWorker {
-    const entries: StoredEntry[] = [];
+    const entries: PlacedEntry[] = [];
     let length = 0;
     let last = true;
     let quarantinedAs: string | null = null;
@@ -194,7 +223,7 @@ class JournalFile {
       for (const row of rowsAfter(old, 0)) {
         if (row.seq > this.#readUntil) break;
         const entry = entryOf(row);
-        if (entry) insertAll(this.#database, [entry]);
+        if (entry) copyAll(this.#database, [entry]);
       }
     } catch {
       // As far as it can be read.
@@ -203,12 +232,13 @@ class JournalFile {
     return quarantinedAs;
   }
 
-  prune(nowMs: number): void {
+  /** @param upTo entries after it are still needed, however old and large they are. */
+  prune(nowMs: number, upTo: number): void {
     try {
       this.#database
-        .prepare("DELETE FROM entries WHERE time_ms < ?")
-        .run(nowMs - settings.retentionMs);
-      this.#pruneBySize();
+        .prepare("DELETE FROM entries WHERE time_ms < ? AND seq <= ?")
+        .run(nowMs - settings.retentionMs, upTo);
+      this.#pruneBySize(upTo);
       this.#database.exec("PRAGMA incremental_vacuum");
     } catch {
       // A full disk can refuse even this; the next round tries again.
@@ -216,7 +246,7 @@ class JournalFile {
   }
 
   /** Removes the oldest entries, as many as there are bytes too many. */
-  #pruneBySize(): void {
+  #pruneBySize(upTo: number): void {
     const pages = Number(pragma(this.#database, "page_count"));
     const free = Number(pragma(this.#database, "freelist_count"));
     const usedBytes = (pages - free) * Number(pragma(this.#database, "page_size"));
@@ -231,7 +261,7 @@ class JournalFile {
       excessBytes -= Number(bytes);
       until = Number(seq);
     }
-    this.#database.prepare("DELETE FROM entries WHERE seq <= ?").run(until);
+    this.#database.prepare("DELETE FROM entries WHERE seq <= ?").run(Math.min(until, upTo));
   }
 
   close(): void {
@@ -255,13 +285,21 @@ function rowsAfter(database: DatabaseSync, seq: number): Iterable<Row> {
 }
 
 /** `null` when the checksum does not fit. */
-function entryOf({ time_ms: timeMs, checksum, body }: Row): StoredEntry | null {
-  return crc32(body) === checksum ? { timeMs, body } : null;
+function entryOf({ seq, time_ms: timeMs, checksum, body }: Row): PlacedEntry | null {
+  return crc32(body) === checksum ? { seq, timeMs, body } : null;
 }
 
 function insertAll(database: DatabaseSync, entries: readonly StoredEntry[]): void {
   const insert = database.prepare("INSERT INTO entries (time_ms, checksum, body) VALUES (?, ?, ?)");
   for (const { timeMs, body } of entries) insert.run(timeMs, crc32(body), body);
+}
+
+/** Keeps the numbers that the entries have. */
+function copyAll(database: DatabaseSync, entries: Iterable<PlacedEntry>): void {
+  const insert = database.prepare(
+    "INSERT INTO entries (seq, time_ms, checksum, body) VALUES (?, ?, ?, ?)",
+  );
+  for (const { seq, timeMs, body } of entries) insert.run(seq, timeMs, crc32(body), body);
 }
 
 function pragma(database: DatabaseSync, name: string): unknown {
@@ -288,8 +326,11 @@ function serve(file: JournalFile): void {
       case "read_more":
         send(file.readNext());
         break;
+      case "read_after":
+        send(file.readAfter(message.seq));
+        break;
       case "prune":
-        file.prune(message.nowMs);
+        file.prune(message.nowMs, message.upTo);
         break;
       case "close":
         file.close();

@@ -5,9 +5,16 @@
  */
 import { Worker } from "node:worker_threads";
 import { MonitorError } from "../monitor-error.ts";
-import type { FromWorker, OpenFailure, StoredEntry, ToWorker } from "./journal-worker.ts";
+import type {
+  Following,
+  FromWorker,
+  OpenFailure,
+  PlacedEntry,
+  StoredEntry,
+  ToWorker,
+} from "./journal-worker.ts";
 
-export type { EntryBody } from "./journal-worker.ts";
+export type { EntryBody, Following, PlacedEntry } from "./journal-worker.ts";
 
 /** Entries that wait for the disk, in characters or bytes. Beyond, `append` refuses. */
 export const PENDING_LENGTH_MAX = 64 * 1024 * 1024;
@@ -76,6 +83,10 @@ export class Journal {
   #onEntries: ((message: FromWorker & { kind: "entries" }) => void) | null = null;
   #onClosed: (() => void) | null = null;
   #reading: { readonly reject: (error: MonitorError) => void } | null = null;
+  #following: {
+    readonly resolve: (following: Following) => void;
+    readonly reject: (error: MonitorError) => void;
+  } | null = null;
   #failure: MonitorError | null = null;
 
   constructor(worker: Worker) {
@@ -119,7 +130,7 @@ export class Journal {
   }
 
   /** Hands every stored entry to `take`, oldest first. Damaged ones are left out and counted. */
-  replay(take: (entry: StoredEntry) => void): Promise<Replayed> {
+  replay(take: (entry: PlacedEntry) => void): Promise<Replayed> {
     let entries = 0;
     return new Promise((resolve, reject) => {
       this.#reading = { reject };
@@ -144,9 +155,25 @@ export class Journal {
     });
   }
 
-  /** Removes what is older than the retention or beyond the size limit. */
-  prune(nowMs: number): void {
-    this.#send({ kind: "prune", nowMs });
+  /**
+   * What was written after a place in the journal, the oldest first, as much as is well read at
+   * a time. One such call at a time.
+   */
+  entriesAfter(seq: number): Promise<Following> {
+    if (this.#failure) return Promise.reject(this.#failure);
+    return new Promise((resolve, reject) => {
+      this.#following = { resolve, reject };
+      this.#send({ kind: "read_after", seq });
+    });
+  }
+
+  /**
+   * Removes what is older than the retention or beyond the size limit.
+   *
+   * @param upTo entries after it are still needed and stay.
+   */
+  prune(nowMs: number, upTo = Number.MAX_SAFE_INTEGER): void {
+    this.#send({ kind: "prune", nowMs, upTo });
   }
 
   /** Commits what waits, then closes the file. */
@@ -186,6 +213,10 @@ export class Journal {
       case "entries":
         this.#onEntries?.(message);
         return;
+      case "following":
+        this.#following?.resolve(message);
+        this.#following = null;
+        return;
       case "opened":
       case "open_failed":
         return;
@@ -198,6 +229,7 @@ export class Journal {
     this.#committing = [];
     this.#waiting = [];
     this.#reading?.reject(error);
+    this.#following?.reject(error);
     this.#onClosed?.();
   }
 

@@ -112,8 +112,10 @@ export async function scrapedFigures(url: string): Promise<Record<string, Partia
         .reduce((total, { value }) => total + value, 0);
     const calls: Record<string, number> = {};
     for (const { labels, value } of samplesOf(text, "dspy_module_calls_total")) {
-      const [, at, path, kind] = /endpoint="(.*)",path="(.*)",kind="(.*)"/.exec(labels) ?? [];
-      if (at === endpoint && value > 0) calls[`${kind} ${path}`] = value;
+      const labelOf = (name: string) =>
+        new RegExp(`(?:^|,)${name}="(.*?)"(?:,|$)`).exec(labels)?.[1];
+      const place = `${labelOf("kind")} ${labelOf("path")}`;
+      if (labelOf("endpoint") === endpoint && value > 0) calls[place] = (calls[place] ?? 0) + value;
     }
     const requests = sum("dspy_request_total");
     if (requests === 0) continue; // known from before, not called since

@@ -45,6 +45,7 @@ export function monitorCommand(): Command {
     )
     .option("--slack-webhook <reference>", "tell Slack: env:NAME or file:PATH that holds the URL")
     .option("--price-book <file>", "prices of models, in place of the built-in ones: docs/cost.md")
+    .option("--no-history", "keep no Delta tables beyond the last 24 hours: docs/history.md")
     .option("--for <duration>", "stop by itself after this long, such as 90s, and report")
     .option("--output <format>", "format of the final report: text or json", defaults.output)
     .addHelpText("after", examples)

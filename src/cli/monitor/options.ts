@@ -16,6 +16,8 @@ export type RawOptions = {
   readonly output: string;
   readonly slackWebhook?: string;
   readonly priceBook?: string;
+  /** `false` after `--no-history`. */
+  readonly history: boolean;
   readonly mlflow?: string;
   readonly experiment?: readonly string[];
 };
@@ -39,6 +41,8 @@ export type MonitorCommandOptions = {
   /** `env:NAME` or `file:PATH`. */
   readonly slackWebhook: string | undefined;
   readonly mlflow: MlflowOptions | null;
+  /** Whether Delta tables are written. */
+  readonly history: boolean;
   /** A file; without one only the built-in prices. */
   readonly priceBook: string | undefined;
 };
@@ -63,6 +67,7 @@ export function checkOptions(raw: RawOptions): MonitorCommandOptions {
     output: parseOutput(raw.output),
     slackWebhook: raw.slackWebhook,
     mlflow: parseMlflow(raw),
+    history: raw.history,
     priceBook: raw.priceBook,
   };
 }

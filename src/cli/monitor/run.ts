@@ -10,6 +10,7 @@ import { type Clock, systemClock } from "../../clock.ts";
 import { createDatabricksClient, type DatabricksClient } from "../../databricks/client.ts";
 import { type Credentials, resolveCredentials } from "../../databricks/credentials.ts";
 import { listServingEndpoints } from "../../databricks/serving-endpoints.ts";
+import { History } from "../../history/history.ts";
 import { Monitor } from "../../monitor.ts";
 import type { Channel } from "../../notify/channel.ts";
 import { readSecret } from "../../notify/read-secret.ts";
@@ -19,6 +20,7 @@ import { type MonitorServer, startServer } from "../../server/server.ts";
 import { type EndpointSource, startEndpointSource } from "../../sources/endpoint-source.ts";
 import { type MlflowSource, startMlflowSource } from "../../sources/mlflow-source.ts";
 import type { SourceStatus } from "../../sources/progress.ts";
+import { historyDirectory } from "./data-directory.ts";
 import { findMlflow, type Mlflow, readFromMs } from "./mlflow.ts";
 import type { MonitorCommandOptions } from "./options.ts";
 import { problemText } from "./problem-text.ts";
@@ -79,9 +81,22 @@ export async function run(options: MonitorCommandOptions): Promise<Run> {
   try {
     const channel = await channelOf(options, watched, keep);
     let page = "";
+    const dataDirectory = options.dataDirectory ?? defaultDataDirectory(watched);
     const monitor = keep(
       await Monitor.start({
-        dataDirectory: options.dataDirectory ?? defaultDataDirectory(watched),
+        dataDirectory,
+        startHistory: options.history
+          ? (journal) =>
+              new History({
+                directory: historyDirectory(dataDirectory),
+                entriesAfter: (seq) => journal.entriesAfter(seq),
+                clock,
+                workspaceId:
+                  watched.kind === "workspace" ? new URL(watched.client.host).host : watched.kind,
+                priceBook,
+                onNotice: say,
+              })
+          : undefined,
         clock,
         random: Math.random,
         rules: rulesFor[watched.kind],

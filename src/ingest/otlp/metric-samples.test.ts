@@ -186,7 +186,7 @@ function point([mode, startS, endS, value]: Step, other: Partial<MetricPoint> = 
 /** Adds point after point and tells the value at the end, and what was left out. */
 function fold(steps: readonly Step[]): [value: number | undefined, ...dropped: string[]] {
   const series = new PushedSeries();
-  const dropped = steps.flatMap((step) => [...series.add([point(step)], 0).keys()]);
+  const dropped = steps.flatMap((step) => [...series.add([point(step)], 0).dropped.keys()]);
   return [series.samples("qa")[0]?.value, ...dropped];
 }
 
@@ -299,8 +299,11 @@ for (const [what, steps, expected] of [
 test("a sender whose clock was set back is heard again after a while", () => {
   const series = new PushedSeries();
   series.add([point(["gauge", 0, 5_000, 1])], 0);
-  assert.deepEqual([...series.add([point(["gauge", 0, 100, 2])], 1_000).keys()], ["late_metric"]);
-  assert.deepEqual([...series.add([point(["gauge", 0, 101, 3])], SERIES_STALE_MS + 1)], []);
+  assert.deepEqual(
+    [...series.add([point(["gauge", 0, 100, 2])], 1_000).dropped.keys()],
+    ["late_metric"],
+  );
+  assert.deepEqual([...series.add([point(["gauge", 0, 101, 3])], SERIES_STALE_MS + 1).dropped], []);
   assert.equal(series.samples()[0]?.value, 3);
 });
 
@@ -320,15 +323,19 @@ test("one service takes no place from the others; silent series make room", () =
       point(["gauge", 0, 1, index], { endpoint, labels: { index: String(index) } }),
     );
   const series = new PushedSeries();
-  const dropped = series.add(many("loud", SERIES_PER_ENDPOINT_MAX + 7), 0);
+  const { dropped } = series.add(many("loud", SERIES_PER_ENDPOINT_MAX + 7), 0);
   assert.deepEqual([...dropped], [["series_limit", 7]]);
-  assert.equal(series.add(many("quiet", 3), 1).size, 0);
+  assert.equal(series.add(many("quiet", 3), 1).dropped.size, 0);
   for (let service = 0; series.size < SERIES_MAX; service++) {
     series.add(many(`service-${service}`, SERIES_PER_ENDPOINT_MAX), 2);
   }
-  assert.deepEqual([...series.add(many("late", 1), 3)], [["series_limit", 1]]);
+  assert.deepEqual([...series.add(many("late", 1), 3).dropped], [["series_limit", 1]]);
   assert.equal(series.size, SERIES_MAX);
-  assert.equal(series.add(many("late", 1), SERIES_STALE_MS + 1).size, 0, "the loud one was silent");
+  assert.equal(
+    series.add(many("late", 1), SERIES_STALE_MS + 1).dropped.size,
+    0,
+    "the loud one was silent",
+  );
   assert.ok(series.size < SERIES_MAX);
 });
 
@@ -370,4 +377,15 @@ test("sending everything again, in any order, changes nothing", () => {
       }
     }),
   );
+});
+
+test("what moves a series on is told with its value, deltas as their total", () => {
+  const series = new PushedSeries();
+  const told = (...step: Step) =>
+    series.add([point(step)], 0).samples.map(({ value, timeMs }) => [value, timeMs / 1000]);
+  assert.deepEqual(told("delta", 0, 10, 5), [[5, 10]]);
+  assert.deepEqual(told("delta", 10, 20, 2), [[7, 20]]);
+  assert.deepEqual(told("delta", 10, 20, 2), [], "sent twice");
+  assert.deepEqual(told("delta", 5, 15, 1), [], "late: it adds to the total of second 20");
+  assert.deepEqual(told("delta", 20, 30, 1), [[9, 30]]);
 });

@@ -219,6 +219,11 @@ type Series = {
 /** Why a point changed nothing. */
 export type SeriesDropReason = "duplicate_metric" | "late_metric" | "series_limit";
 
+export type AddedPoints = {
+  readonly dropped: ReadonlyMap<SeriesDropReason, number>;
+  readonly samples: readonly Sample[];
+};
+
 export class PushedSeries {
   /** The one that was silent longest comes first. */
   readonly #series = new Map<string, Series>();
@@ -241,14 +246,25 @@ export class PushedSeries {
     );
   }
 
-  /** @returns what changed nothing, by reason. */
-  add(points: readonly MetricPoint[], takenMs: number): ReadonlyMap<SeriesDropReason, number> {
+  /**
+   * Returns what changed nothing, by reason, and the values of every series that moved on in
+   * time. A delta that comes late adds to a value of the series' newest time: it moves nothing on.
+   */
+  add(points: readonly MetricPoint[], takenMs: number): AddedPoints {
     const dropped = new Map<SeriesDropReason, number>();
+    const samples: Sample[] = [];
     for (const point of points) {
-      const reason = this.#addOne(point, takenMs);
-      if (reason !== null) dropped.set(reason, (dropped.get(reason) ?? 0) + 1);
+      const key = keyOf(point);
+      const beforeMs = this.#series.get(key)?.point.timeMs;
+      const reason = this.#addOne(key, point, takenMs);
+      if (reason !== null) {
+        dropped.set(reason, (dropped.get(reason) ?? 0) + 1);
+        continue;
+      }
+      const now = this.#series.get(key)?.point;
+      if (now && now.timeMs !== beforeMs) samples.push(...samplesOf(now));
     }
-    return dropped;
+    return { dropped, samples };
   }
 
   /** The newest finite value of every series, of one endpoint or of all. */
@@ -258,8 +274,7 @@ export class PushedSeries {
     );
   }
 
-  #addOne(point: MetricPoint, takenMs: number): SeriesDropReason | null {
-    const key = keyOf(point);
+  #addOne(key: string, point: MetricPoint, takenMs: number): SeriesDropReason | null {
     const known = this.#series.get(key);
     if (!known) {
       if (!this.#makeRoom(point.endpoint, takenMs)) return "series_limit";

@@ -35,6 +35,8 @@ export const CLOSED_SPANS_MAX = 200_000;
 type OpenTrace = {
   readonly endpoint: string;
   readonly spans: Map<string, AgentSpan>;
+  /** Place in the journal of the first of its spans. */
+  readonly firstSeq: number;
   hasRoot: boolean;
   lastArrivalMs: number;
 };
@@ -68,8 +70,18 @@ export class OpenTraces {
     return this.#open.size;
   }
 
-  /** Takes spans in. The first of a span id wins. Returns what was left out, by reason. */
-  add(spans: readonly AgentSpan[], nowMs: number): Map<SpanDropReason, number> {
+  /** Place in the journal of the oldest span that still waits; `null` when none does. */
+  get firstSeq(): number | null {
+    // A map keeps the order in which its entries came.
+    return this.#open.values().next().value?.firstSeq ?? null;
+  }
+
+  /**
+   * Takes spans in. The first of a span id wins. Returns what was left out, by reason.
+   *
+   * @param seq their place in the journal.
+   */
+  add(spans: readonly AgentSpan[], nowMs: number, seq = 0): Map<SpanDropReason, number> {
     const dropped = new Map<SpanDropReason, number>();
     const drop = (reason: SpanDropReason) => dropped.set(reason, (dropped.get(reason) ?? 0) + 1);
     // A batch mostly holds the spans of one trace side by side.
@@ -80,7 +92,7 @@ export class OpenTraces {
       if (span.traceId !== before?.traceId || span.endpoint !== before.endpoint) {
         const key = keyOf(span);
         closed = this.#closed.get(key);
-        trace = closed ? undefined : this.#traceOf(key, span, nowMs);
+        trace = closed ? undefined : this.#traceOf(key, span, { nowMs, seq });
         before = span;
       }
       if (closed) drop(closed.reasonToDrop(span));
@@ -160,10 +172,20 @@ export class OpenTraces {
     return closed;
   }
 
-  #traceOf(key: string, { endpoint }: AgentSpan, nowMs: number): OpenTrace {
+  #traceOf(
+    key: string,
+    { endpoint }: AgentSpan,
+    { nowMs, seq }: { readonly nowMs: number; readonly seq: number },
+  ): OpenTrace {
     const known = this.#open.get(key);
     if (known) return known;
-    const trace = { endpoint, spans: new Map(), hasRoot: false, lastArrivalMs: nowMs };
+    const trace = {
+      endpoint,
+      spans: new Map(),
+      firstSeq: seq,
+      hasRoot: false,
+      lastArrivalMs: nowMs,
+    };
     this.#open.set(key, trace);
     return trace;
   }

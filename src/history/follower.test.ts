@@ -1,0 +1,240 @@
+/**
+ * The history under crashes: whatever stops it between two steps, and however often, every
+ * row of the journal is in its table once.
+ */
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import fc from "fast-check";
+import { agentSpans } from "../ingest/otlp/agent-span.ts";
+import { decodeTracesProtobuf } from "../ingest/otlp/decode-protobuf.ts";
+import { bodyOf, type JournalEntry } from "../journal-entry.ts";
+import { builtInPriceBook } from "../signals/prices.ts";
+import type { PlacedEntry } from "../store/journal.ts";
+import { readSnapshot } from "./delta-log.ts";
+import { connect, type DuckDBConnection, type DuckDb, loadDuckDb, quoteText } from "./duckdb.ts";
+import { diskFiles, type Files } from "./files.ts";
+import { Follower } from "./follower.ts";
+import { removeUnfinished, type SealContext, tableDirectory } from "./seal.ts";
+import { type TableName, tableNames, tables } from "./tables.ts";
+
+const nowMs = 1_800_000_000_000;
+let directory = "";
+let duckDb: DuckDb;
+let connection: DuckDBConnection;
+
+before(async () => {
+  directory = mkdtempSync(join(tmpdir(), "history-"));
+  duckDb = await loadDuckDb();
+  connection = await connect(duckDb, { threads: 1, temporaryDirectory: join(directory, "tmp") });
+});
+after(() => {
+  connection.closeSync();
+  rmSync(directory, { recursive: true });
+});
+
+test("whatever stops it, and however often, each row is there once", async () => {
+  const expected = await straight();
+  for (const table of tableNames) assert.ok((expected.get(table)?.length ?? 0) > 0, table);
+  let crashes = 0;
+
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(
+        fc.record({
+          count: fc.integer({ min: 1, max: 8 }),
+          sealEvery: fc.integer({ min: 1, max: 8 }),
+          crashAt: fc.nat(40),
+        }),
+        {
+          minLength: 1,
+          maxLength: 6,
+        },
+      ),
+      async (rounds) => {
+        const home = mkdtempSync(join(directory, "crashes-"));
+        for (const { count, sealEvery, crashAt } of rounds) {
+          const context = contextOf(home, crashing(crashAt));
+          try {
+            await follow(context, count, sealEvery);
+          } catch (error) {
+            if (!(error instanceof PowerCut)) throw error;
+            crashes++;
+          }
+        }
+        await follow(contextOf(home, diskFiles), journal.length);
+        assert.deepEqual(await readTables(home), expected);
+        rmSync(home, { recursive: true });
+      },
+    ),
+    { numRuns: 25 },
+  );
+  assert.ok(crashes >= 20, `${crashes} crashes`);
+});
+
+test("an entry is needed until the rows of its trace are sealed", async () => {
+  const home = mkdtempSync(join(directory, "needed-"));
+  const follower = new Follower(options, contextOf(home, diskFiles));
+  const [spans, close] = journal;
+  assert.ok(spans && close);
+  await follower.take([spans]);
+  assert.equal(await follower.seal(), 0, "its trace is open");
+  await follower.take([spans, close]);
+  assert.equal(await follower.seal(), close.seq);
+});
+
+test("a file that no commit names is removed at the next start, the others stay", async () => {
+  const home = mkdtempSync(join(directory, "unfinished-"));
+  await follow(contextOf(home, diskFiles), 4);
+  const requests = tableDirectory(home, "requests");
+  diskFiles.create(join(requests, "rows-9-9.parquet"), new Uint8Array(3));
+  removeUnfinished(contextOf(home, diskFiles));
+  const { files } = readSnapshot(diskFiles, requests);
+  const left = diskFiles.list(requests).filter((name) => name.endsWith(".parquet"));
+  assert.deepEqual(left.sort(), [...files.keys()].sort());
+});
+
+// ─── The journal of these tests ─────────────────────────────────────────────
+
+const options = { workspaceId: "local", priceBook: builtInPriceBook, nowMs: () => nowMs };
+
+const labels = { served_model: "qa-1", 'odd "label"': "it's\n\\ ü" };
+const endpoint = "qa";
+
+const entries: readonly JournalEntry[] = [
+  ...recorded("callback-react-tool-error-0020.otlp.pb"),
+  ...recorded("callback-err-429-0042.otlp.pb"),
+  ...recorded("callback-pipeline-0025.otlp.pb"),
+  {
+    kind: "observed",
+    samples: [{ name: "cpu", kind: "gauge", endpoint, labels, value: 0.5, timeMs: nowMs + 0.25 }],
+    health: [
+      {
+        component: "endpoint/qa",
+        endpoint,
+        status: "healthy",
+        state: "ready",
+        message: "It's ready",
+        latencyMs: null,
+        timeMs: nowMs,
+      },
+    ],
+    dropped: {},
+  },
+  {
+    kind: "alerts",
+    changes: [
+      {
+        id: "p99/qa/1",
+        ruleId: "p99",
+        endpoint: null,
+        from: "inactive",
+        to: "pending",
+        value: null,
+        threshold: 1000,
+        reason: "slow",
+        timeMs: nowMs,
+      },
+    ],
+    alerts: [],
+    notifications: [],
+  },
+];
+
+const journal: readonly PlacedEntry[] = entries.map((entry, at) => ({
+  seq: at + 1,
+  timeMs: nowMs,
+  body: bodyOf(entry),
+}));
+
+/** What a recorded body brings, and the closing of its traces. Each body is another release. */
+function recorded(file: string): JournalEntry[] {
+  const body = readFileSync(new URL(`../../fixtures/telemetry/captures/${file}`, import.meta.url));
+  const spans = decodeTracesProtobuf(body, agentSpans).spans.map((span) => ({
+    ...span,
+    endpoint,
+    release: span.parentSpanId === null ? file : null,
+  }));
+  const keys = new Set(spans.map(({ traceId }) => `${traceId} ${endpoint}`));
+  return [
+    { kind: "spans", spans, dropped: {} },
+    { kind: "close", traceIds: [...keys] },
+  ];
+}
+
+// ─── Following it ───────────────────────────────────────────────────────────
+
+function contextOf(home: string, files: Files): SealContext {
+  let ids = 0;
+  return { duckDb, connection, files, directory: home, newId: () => `table-${ids++}` };
+}
+
+/** Starts as the process does, takes so many entries and seals every so many. */
+async function follow(context: SealContext, count: number, sealEvery = count): Promise<void> {
+  removeUnfinished(context);
+  const follower = new Follower(options, context);
+  for (let upTo = Math.min(sealEvery, count); upTo <= count; upTo += sealEvery) {
+    await follower.take(journal.slice(0, upTo));
+    await follower.seal();
+  }
+}
+
+class PowerCut extends Error {}
+
+/** A disk that stops working for good at its nth operation that changes something. */
+function crashing(at: number): Files {
+  let operations = 0;
+  const step = () => {
+    if (operations++ >= at) throw new PowerCut();
+  };
+  return {
+    ...diskFiles,
+    makeDirectory(path) {
+      step();
+      diskFiles.makeDirectory(path);
+    },
+    create(path, bytes) {
+      step();
+      return diskFiles.create(path, bytes);
+    },
+    publish(from, to) {
+      step();
+      diskFiles.publish(from, to);
+    },
+    remove(path) {
+      step();
+      diskFiles.remove(path);
+    },
+  };
+}
+
+/** The rows without a crash, all at once. */
+async function straight(): Promise<ReadonlyMap<TableName, unknown[]>> {
+  const home = mkdtempSync(join(directory, "straight-"));
+  const follower = new Follower(options, contextOf(home, diskFiles));
+  await follower.take(journal);
+  await follower.seal();
+  return readTables(home);
+}
+
+async function readTables(home: string): Promise<ReadonlyMap<TableName, unknown[]>> {
+  const read = new Map<TableName, unknown[]>();
+  for (const table of tableNames) {
+    const { files } = readSnapshot(diskFiles, tableDirectory(home, table));
+    const paths = [...files.keys()].map((path) =>
+      quoteText(join(tableDirectory(home, table), path)),
+    );
+    if (paths.length === 0) continue;
+    const rows = await connection.runAndReadAll(
+      `SELECT * FROM read_parquet([${paths.join(", ")}]) ORDER BY ALL`,
+    );
+    assert.deepEqual(
+      rows.columnNames(),
+      tables[table].columns.map(({ name }) => name),
+    );
+    read.set(table, rows.getRowsJson());
+  }
+  return read;
+}

@@ -1,0 +1,78 @@
+/**
+ * Follows the journal: folds its entries as the monitor does, makes rows of what they say,
+ * and seals them. It knows from the tables themselves how far it came, so it may be started
+ * anew at any time and be given the whole journal again.
+ */
+import { entryOf } from "../journal-entry.ts";
+import { MonitorState } from "../monitor-state.ts";
+import type { PriceBook } from "../signals/price-book.ts";
+import type { PlacedEntry } from "../store/journal.ts";
+import { PendingRows } from "./pending-rows.ts";
+import { rowsOf } from "./rows.ts";
+import { readProgress, type SealContext, sealRows } from "./seal.ts";
+import type { TableName } from "./tables.ts";
+
+/** Rows that wait beyond which they are sealed early. */
+export const SEAL_ROWS = 250_000;
+
+export type FollowerOptions = {
+  readonly workspaceId: string;
+  readonly priceBook: PriceBook;
+  readonly nowMs: () => number;
+};
+
+export class Follower {
+  readonly #options: FollowerOptions;
+  readonly #context: SealContext;
+  readonly #state: MonitorState;
+  readonly #sealedBefore: ReadonlyMap<TableName, number>;
+  #pending = new PendingRows();
+  #takenUpTo = 0;
+
+  constructor(options: FollowerOptions, context: SealContext) {
+    this.#options = options;
+    this.#context = context;
+    this.#state = new MonitorState(options.priceBook);
+    this.#sealedBefore = readProgress(context);
+  }
+
+  /** Entries come in the order of the journal. Those that came before are left out. */
+  async take(entries: readonly PlacedEntry[]): Promise<void> {
+    for (const { seq, timeMs, body } of entries) {
+      if (seq <= this.#takenUpTo) continue;
+      this.#takenUpTo = seq;
+      for (const row of this.#rowsOf({ seq, timeMs, body })) this.#pending.add(row);
+      if (this.#pending.rows >= SEAL_ROWS) await this.seal();
+    }
+  }
+
+  /**
+   * Seals what waits. Returns the place in the journal up to which no entry is needed any more.
+   *
+   * @throws Error when it can't; the rows wait on.
+   */
+  async seal(): Promise<number> {
+    const pending = this.#pending;
+    if (pending.rows > 0) {
+      const timeMs = this.#options.nowMs();
+      const batch = { upTo: this.#takenUpTo, timeMs, tables: pending.tables() };
+      await sealRows(batch, this.#context);
+      this.#pending = new PendingRows();
+    }
+    const neededFrom = this.#state.openTraces.firstSeq ?? this.#takenUpTo + 1;
+    return Math.min(this.#takenUpTo, neededFrom - 1);
+  }
+
+  #rowsOf({ seq, timeMs, body }: PlacedEntry) {
+    let happened: ReturnType<MonitorState["apply"]>;
+    try {
+      happened = this.#state.apply(entryOf(body), timeMs, seq);
+    } catch {
+      // The monitor could not read it either, and counted it.
+      return [];
+    }
+    return rowsOf(happened, this.#options.workspaceId).filter(
+      ({ table }) => seq > (this.#sealedBefore.get(table) ?? 0),
+    );
+  }
+}

@@ -1,0 +1,134 @@
+/**
+ * SQL over the history, while the monitor writes it: DuckDB over the files that the Delta
+ * logs name at that moment. Reads only: no other file and no network is in its reach.
+ */
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { MonitorError } from "../monitor-error.ts";
+import { readSnapshot } from "./delta-log.ts";
+import { connect, type DuckDBConnection, loadDuckDb, quoteName, quoteText } from "./duckdb.ts";
+import { diskFiles } from "./files.ts";
+import { tableDirectory } from "./seal.ts";
+import { type Column, type ColumnType, type Table, tableNames, tables } from "./tables.ts";
+
+export type QueryResult = {
+  readonly columns: readonly { readonly name: string; readonly type: string }[];
+  /** Maps are objects; numbers beyond 2⁵³ are text. */
+  readonly rows: readonly (readonly unknown[])[];
+  /** There are more rows than were asked for. */
+  readonly isCut: boolean;
+};
+
+export type History = {
+  /** @throws MonitorError `QUERY_INVALID` when DuckDB refuses the statement. */
+  query(sql: string, options: { readonly rowsMax: number }): Promise<QueryResult>;
+  close(): void;
+};
+
+/** Where the tables stand in Databricks by default, so that a query runs here and there. */
+const CATALOG = "ml";
+const SCHEMA = "monitoring";
+const PREFIX = "agent_monitoring_";
+/** A file may be merged into another while it is being read: then the log names the other. */
+const ATTEMPTS_MAX = 3;
+const THREADS = 2;
+
+/** @throws MonitorError `HISTORY_MISSING` without a history, `PACKAGE_MISSING` without DuckDB. */
+export async function openHistory(directory: string): Promise<History> {
+  if (!existsSync(directory)) {
+    throw new MonitorError("HISTORY_MISSING", `cannot read a history: there is no ${directory}`, {
+      hint: "Start dspy-databricks monitor: it writes one every minute. Or name another with --data-dir.",
+    });
+  }
+  const duckDb = await loadDuckDb();
+  const temporaryDirectory = join(directory, "temporary");
+  const connection = await connect(duckDb, { threads: THREADS, temporaryDirectory });
+  await shutIn(connection, resolve(directory));
+  return {
+    async query(sql, { rowsMax }) {
+      for (let attempt = 1; ; attempt++) {
+        await defineViews(connection, resolve(directory));
+        try {
+          return await run(connection, sql, rowsMax);
+        } catch (error) {
+          const message = error instanceof Error ? error.message : String(error);
+          const isGone = /No files found|Cannot open file/.test(message);
+          if (isGone && attempt < ATTEMPTS_MAX) continue;
+          throw new MonitorError("QUERY_INVALID", `cannot run the query: ${message}`, {
+            hint: `Tables: ${tableNames.join(", ")}. The SQL is that of DuckDB.`,
+          });
+        }
+      }
+    },
+    close: () => connection.closeSync(),
+  };
+}
+
+async function run(
+  connection: DuckDBConnection,
+  sql: string,
+  rowsMax: number,
+): Promise<QueryResult> {
+  const reader = await connection.streamAndReadUntil(sql, rowsMax + 1);
+  const types = reader.columnTypes().map(String);
+  const columns = reader.columnNames().map((name, at) => ({ name, type: types[at] ?? "" }));
+  const rows = reader.getRowsJson();
+  return {
+    columns,
+    rows: rows
+      .slice(0, rowsMax)
+      .map((row) => row.map((value, at) => readable(value, types[at] ?? ""))),
+    isCut: rows.length > rowsMax,
+  };
+}
+
+function readable(value: unknown, type: string): unknown {
+  if (value === null) return null;
+  if (type.startsWith("MAP(") && Array.isArray(value)) {
+    return Object.fromEntries(value.map(({ key, value: mapped }) => [key, mapped]));
+  }
+  if (/^(U?BIGINT|HUGEINT)$/.test(type) && Number.isSafeInteger(Number(value))) {
+    return Number(value);
+  }
+  return value;
+}
+
+async function shutIn(connection: DuckDBConnection, directory: string): Promise<void> {
+  await connection.run(`SET allowed_directories = [${quoteText(directory)}]`);
+  await connection.run("SET enable_external_access = false");
+  await connection.run("SET lock_configuration = true");
+  await connection.run(`ATTACH ':memory:' AS ${CATALOG}`);
+  await connection.run(`CREATE SCHEMA ${CATALOG}.${SCHEMA}`);
+  // Databricks writes it with brackets.
+  await connection.run(`CREATE OR REPLACE MACRO "current_timestamp"() AS now()`);
+}
+
+async function defineViews(connection: DuckDBConnection, directory: string): Promise<void> {
+  for (const name of tableNames) {
+    const selected = selectionOf(tables[name], tableDirectory(directory, name));
+    for (const view of [name, `${PREFIX}${name}`, `${CATALOG}.${SCHEMA}.${PREFIX}${name}`]) {
+      await connection.run(`CREATE OR REPLACE VIEW ${view} AS ${selected}`);
+    }
+  }
+}
+
+function selectionOf({ columns }: Table, directory: string): string {
+  const { files } = readSnapshot(diskFiles, directory);
+  if (files.size === 0) return `SELECT ${columns.map(missing).join(", ")} WHERE false`;
+  const paths = [...files.keys()].map((path) => quoteText(join(directory, path)));
+  return `SELECT * FROM read_parquet([${paths.join(", ")}], union_by_name = true)`;
+}
+
+function missing({ name, type }: Column): string {
+  return `CAST(NULL AS ${duckDbTypes[type]}) AS ${quoteName(name)}`;
+}
+
+const duckDbTypes: Readonly<Record<ColumnType, string>> = {
+  STRING: "VARCHAR",
+  DATE: "DATE",
+  TIMESTAMP: "TIMESTAMPTZ",
+  INT: "INTEGER",
+  BIGINT: "BIGINT",
+  DOUBLE: "DOUBLE",
+  "MAP<STRING,STRING>": "MAP(VARCHAR, VARCHAR)",
+};

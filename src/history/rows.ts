@@ -1,0 +1,181 @@
+/**
+ * Signals → rows of the history. Pure, and the same for the same signals: what is
+ * written after a restart is what would have been written before it.
+ */
+import type { AlertChange } from "../signals/alert.ts";
+import type { ClosedTrace } from "../signals/closed-trace.ts";
+import { costUsdOf } from "../signals/cost.ts";
+import type { Deployment } from "../signals/deployment.ts";
+import type { ErrorEvent } from "../signals/error-event.ts";
+import type { Happened } from "../signals/happened.ts";
+import type { HealthResult } from "../signals/health-result.ts";
+import type { ModuleCall, Request } from "../signals/request.ts";
+import type { Sample } from "../signals/sample.ts";
+import { eventIdOf } from "./event-id.ts";
+import type { TableName } from "./tables.ts";
+
+/** A time is in Unix milliseconds. `undefined` does not occur. */
+export type Value = string | number | null | Labels;
+export type Labels = Readonly<Record<string, string>>;
+
+/** Values in the order of the table's columns, without `event_date`, which follows from `timestamp`. */
+export type HistoryRow = { readonly table: TableName; readonly values: readonly Value[] };
+
+export function rowsOf(happened: Happened, workspaceId: string): HistoryRow[] {
+  const rows: HistoryRow[] = [];
+  for (const trace of happened.traces) {
+    for (const request of trace.requests) {
+      rows.push(requestRow(request, trace, workspaceId), latencyRow(request, trace, workspaceId));
+    }
+    for (const call of trace.moduleCalls) rows.push(moduleCallRow(call, workspaceId));
+    for (const error of trace.errors) rows.push(errorRow(error, workspaceId));
+  }
+  for (const sample of happened.samples) {
+    rows.push(sampleRow(sample, { workspaceId, source: "endpoint_metrics" }));
+  }
+  for (const sample of happened.pushed) {
+    rows.push(sampleRow(sample, { workspaceId, source: "otlp_metrics" }));
+  }
+  for (const result of happened.health) rows.push(healthRow(result, workspaceId));
+  for (const change of happened.alerts) rows.push(alertRow(change, workspaceId));
+  for (const deployment of happened.deployments) rows.push(deploymentRow(deployment, workspaceId));
+  return rows;
+}
+
+function requestRow(request: Request, trace: ClosedTrace, workspaceId: string): HistoryRow {
+  const { eventId, timeMs, endpoint, modelVersion } = request;
+  return {
+    table: "requests",
+    values: [
+      eventId,
+      timeMs,
+      workspaceId,
+      endpoint,
+      modelVersion,
+      "traces",
+      null,
+      request.traceId,
+      null,
+      request.latencyMs,
+      request.firstTokenMs,
+      request.tokens?.input ?? null,
+      request.tokens?.output ?? null,
+      costUsdOf(request.cost),
+      request.cache,
+      request.errorClass,
+      request.release,
+      requestLabels(request, trace),
+    ],
+  };
+}
+
+function requestLabels({ program, incomplete }: Request, { convention }: ClosedTrace): Labels {
+  return incomplete ? { program, convention, incomplete: "true" } : { program, convention };
+}
+
+function latencyRow(request: Request, trace: ClosedTrace, workspaceId: string): HistoryRow {
+  const { eventId, timeMs, endpoint, modelVersion, latencyMs } = request;
+  return {
+    table: "metrics",
+    values: [
+      `${eventId}/request_latency_ms`,
+      timeMs,
+      workspaceId,
+      endpoint,
+      modelVersion,
+      "traces",
+      "request_latency_ms",
+      "latency",
+      latencyMs,
+      requestLabels(request, trace),
+    ],
+  };
+}
+
+function moduleCallRow(call: ModuleCall, workspaceId: string): HistoryRow {
+  return {
+    table: "module_calls",
+    values: [
+      call.eventId,
+      call.timeMs,
+      workspaceId,
+      call.endpoint,
+      call.modelVersion,
+      "traces",
+      call.traceId,
+      call.spanId,
+      call.parentSpanId,
+      call.kind,
+      call.program,
+      call.path,
+      call.model,
+      call.latencyMs,
+      call.selfMs,
+      call.tokens?.input ?? null,
+      call.tokens?.output ?? null,
+      costUsdOf(call.cost),
+      call.cache,
+      call.errorClass,
+    ],
+  };
+}
+
+function errorRow(error: ErrorEvent, workspaceId: string): HistoryRow {
+  const { path, traceId, handled } = error;
+  return {
+    table: "errors",
+    values: [
+      error.eventId,
+      error.timeMs,
+      workspaceId,
+      error.endpoint,
+      error.modelVersion,
+      "traces",
+      error.type,
+      error.errorClass,
+      error.severity,
+      error.group,
+      error.message,
+      error.program,
+      { path, trace_id: traceId, handled: String(handled) },
+    ],
+  };
+}
+
+function sampleRow(
+  { name, kind, endpoint, labels, value, timeMs }: Sample,
+  { workspaceId, source }: { readonly workspaceId: string; readonly source: string },
+): HistoryRow {
+  const eventId = eventIdOf(source, workspaceId, endpoint, name, labels, timeMs);
+  return {
+    table: "metrics",
+    values: [eventId, timeMs, workspaceId, endpoint, null, source, name, kind, value, labels],
+  };
+}
+
+function healthRow(result: HealthResult, workspaceId: string): HistoryRow {
+  const { component, endpoint, status, state, message, latencyMs, timeMs } = result;
+  const eventId = eventIdOf("health", workspaceId, component, timeMs);
+  const common = [eventId, timeMs, workspaceId, endpoint, null, "health"];
+  return { table: "health", values: [...common, component, status, state, message, latencyMs] };
+}
+
+function alertRow(change: AlertChange, workspaceId: string): HistoryRow {
+  const { id, ruleId, endpoint, from, to, value, threshold, reason, timeMs } = change;
+  const common = [
+    eventIdOf("alert", workspaceId, id),
+    timeMs,
+    workspaceId,
+    endpoint,
+    null,
+    "monitor",
+  ];
+  return { table: "alerts", values: [...common, ruleId, from, to, reason, value, threshold] };
+}
+
+function deploymentRow(deployment: Deployment, workspaceId: string): HistoryRow {
+  const { endpoint, from, to, release, outcome, timeMs } = deployment;
+  const eventId = eventIdOf("deployment", workspaceId, endpoint, to, release);
+  const common = [eventId, timeMs, workspaceId, endpoint, to, "monitor"];
+  return { table: "deployments", values: [...common, from, to, release, outcome, null] };
+}

@@ -1,0 +1,110 @@
+/**
+ * Seals rows: one file for each table, and a commit in its log that says how far the
+ * history has come. Done again after a crash at any point it has the effect of once,
+ * since the commit holds both.
+ */
+import { join } from "node:path";
+import { readSnapshot, type Snapshot, writeCommit } from "./delta-log.ts";
+import { type Files, UNFINISHED } from "./files.ts";
+import type { TableRows } from "./pending-rows.ts";
+import { type TableName, tableNames, tables } from "./tables.ts";
+import { type WriteContext, writeParquet } from "./write-parquet.ts";
+
+/** Who writes: so that others may write to the same table without being taken for it. */
+const WRITER = "dspy-databricks-history";
+const SEQ_DIGITS = 16;
+
+export type SealContext = WriteContext & {
+  readonly files: Files;
+  /** Holds a directory for each table. */
+  readonly directory: string;
+  /** A UUID. */
+  readonly newId: () => string;
+};
+
+/** By table: the journal's sequence number up to which its rows are sealed. */
+export type Progress = ReadonlyMap<TableName, number>;
+
+export function tableDirectory(directory: string, table: TableName): string {
+  return join(directory, table);
+}
+
+export function readProgress({ files, directory }: SealContext): Progress {
+  return new Map(
+    tableNames.map((table) => {
+      const { progress } = readSnapshot(files, tableDirectory(directory, table));
+      return [table, progress.get(WRITER) ?? 0];
+    }),
+  );
+}
+
+/** Removes what a crash left behind: files that no commit names. Only while nobody else seals. */
+export function removeUnfinished({ files, directory }: SealContext): void {
+  for (const table of tableNames) {
+    const home = tableDirectory(directory, table);
+    const snapshot = readSnapshot(files, home);
+    for (const name of files.list(home)) {
+      const isOurs = name.endsWith(".parquet") || name.endsWith(UNFINISHED);
+      if (isOurs && !snapshot.files.has(name)) files.remove(join(home, name));
+    }
+  }
+}
+
+/** @param upTo the journal's sequence number of the newest row. */
+export async function sealRows(
+  {
+    upTo,
+    timeMs,
+    tables: sealed,
+  }: {
+    readonly upTo: number;
+    readonly timeMs: number;
+    readonly tables: readonly TableRows[];
+  },
+  context: SealContext,
+): Promise<void> {
+  for (const rows of sealed) await sealTable(rows, { upTo, timeMs }, context);
+}
+
+async function sealTable(
+  rows: TableRows,
+  { upTo, timeMs }: { readonly upTo: number; readonly timeMs: number },
+  context: SealContext,
+): Promise<void> {
+  const { files, directory, newId } = context;
+  const home = tableDirectory(directory, rows.table);
+  files.makeDirectory(home);
+  for (;;) {
+    const snapshot: Snapshot = readSnapshot(files, home);
+    const before = snapshot.progress.get(WRITER) ?? 0;
+    if (before >= upTo) return;
+    const path = `rows-${padded(before + 1)}-${padded(upTo)}.parquet`;
+    const unfinished = join(home, `${path}${UNFINISHED}`);
+    const stats = await writeParquet(rows, unfinished, context);
+    files.publish(unfinished, join(home, path));
+    const added = {
+      path,
+      sizeBytes: files.sizeBytes(join(home, path)),
+      modifiedMs: timeMs,
+      stats,
+    };
+    const isCommitted = writeCommit(files, home, {
+      table: tables[rows.table],
+      tableId: newId(),
+      version: snapshot.version,
+      commit: {
+        timeMs,
+        operation: "WRITE",
+        add: [added],
+        remove: [],
+        progress: { writer: WRITER, upTo },
+      },
+    });
+    if (isCommitted) return;
+    // Another commit came between: look again.
+  }
+}
+
+function padded(seq: number): string {
+  return String(seq).padStart(SEQ_DIGITS, "0");
+}
