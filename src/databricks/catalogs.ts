@@ -6,7 +6,7 @@
 import { apiPath } from "./api-path.ts";
 import type { CallLimits, DatabricksClient } from "./client.ts";
 import { type JsonRecord, recordOf, recordsOf, textOf } from "./json-fields.ts";
-import { readPages } from "./pages.ts";
+import { PAGE_SIZE, readPages } from "./pages.ts";
 
 export type Catalog = {
   readonly name: string;
@@ -41,7 +41,7 @@ export async function listCatalogs(
   const entries = await readPages("catalogs", (page) =>
     client.getJson(apiPath`/api/2.1/unity-catalog/catalogs`, {
       ...limits,
-      query: page,
+      query: { max_results: PAGE_SIZE, ...page },
       purpose: "list the catalogs",
     }),
   );

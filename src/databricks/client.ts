@@ -100,7 +100,7 @@ export type DatabricksClient = {
   /** Resolves once the head of the answer is there. What breaks off after it is not asked for again. */
   getBytes(path: ApiPath, options: BytesOptions): Promise<HttpStream>;
   head(path: ApiPath, options: CallOptions): Promise<Headers>;
-  /** Without a body, for what is told to happen. The answer may be empty. */
+  /** With an empty record, as the official clients send it, for what is told to happen. The answer may be empty. */
   post(path: ApiPath, options: ChangeOptions): Promise<void>;
   postJson(path: ApiPath, body: unknown, options: ChangeOptions): Promise<JsonAnswer>;
   /**
@@ -275,7 +275,7 @@ export function createDatabricksClient(options: DatabricksClientOptions): Databr
       return (await whole(requestOf("HEAD", path, options), options)).headers;
     },
     postJson: (path, body, options) => json(withBody("POST", path, body, options), options),
-    post: (path, options) => done(requestOf("POST", path, options), options),
+    post: (path, options) => done(withBody("POST", path, {}, options), options),
     postEvents: events,
     put: (path, options) => done(requestOf("PUT", path, options), options),
     putJson: (path, body, options) => json(withBody("PUT", path, body, options), options),

@@ -5,6 +5,14 @@ import type { JsonAnswer } from "./read-answer.ts";
 /** Pages of one list. A server whose pages never end is not asked for ever. */
 export const PAGES_MAX = 100;
 
+/**
+ * What the lists of Unity Catalog take as `max_results` for pages as large as the server
+ * wants them. Without it some of them come whole, which Databricks discourages.
+ *
+ * Source: databricks-sdk-py 0.156.0, `CatalogsAPI.list`.
+ */
+export const PAGE_SIZE = "0";
+
 /** Says which page is asked for, in a query or in a body: nothing for the first. */
 export type Page = { readonly page_token?: string };
 

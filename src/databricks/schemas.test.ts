@@ -20,7 +20,7 @@ for (const [what, ...apiCase] of [
     "listed",
     (c) => listSchemas(c, "ml"),
     { schemas: [answer] },
-    `GET ${path}?catalog_name=ml`,
+    `GET ${path}?catalog_name=ml&max_results=0`,
     [schema],
   ],
   ["deleted", (c) => deleteSchema(c, "ml.agents"), {}, `DELETE ${path}/ml.agents`],

@@ -6,7 +6,7 @@
 import { apiPath } from "./api-path.ts";
 import type { CallLimits, DatabricksClient } from "./client.ts";
 import { type JsonRecord, recordOf, recordsOf, textOf } from "./json-fields.ts";
-import { readPages } from "./pages.ts";
+import { PAGE_SIZE, readPages } from "./pages.ts";
 import type { JsonAnswer } from "./read-answer.ts";
 
 export type Schema = {
@@ -52,7 +52,7 @@ export async function listSchemas(
   const entries = await readPages("schemas", (page) =>
     client.getJson(apiPath`/api/2.1/unity-catalog/schemas`, {
       ...limits,
-      query: { catalog_name: catalogName, ...page },
+      query: { catalog_name: catalogName, max_results: PAGE_SIZE, ...page },
       purpose: `list the schemas of catalog "${catalogName}"`,
       permission: `Give the identity USE CATALOG on catalog "${catalogName}".`,
     }),

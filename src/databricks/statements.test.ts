@@ -122,7 +122,7 @@ test("one that does not end in time is cancelled", async () => {
     /statement s-1 on .* was still RUNNING after 20 s, and was cancelled$/,
   );
   assert.deepEqual(clock.skippedMs, [1000, 2000, 4000, 8000, 5000]);
-  assert.equal(seen.at(-1), `POST ${path}/s-1/cancel`);
+  assert.equal(seen.at(-1), `POST ${path}/s-1/cancel {}`);
 });
 
 test("one that nobody waits for any more is cancelled", async () => {
@@ -136,7 +136,7 @@ test("one that nobody waits for any more is cancelled", async () => {
   );
   const options = { signal: controller.signal };
   await assert.rejects(executeStatement(client, input, options), /^Error: stopped$/);
-  assert.equal(seen.at(-1), `POST ${path}/s-1/cancel`);
+  assert.equal(seen.at(-1), `POST ${path}/s-1/cancel {}`);
 });
 
 test("one that can't be asked about any more is cancelled", async () => {
@@ -148,7 +148,7 @@ test("one that can't be asked about any more is cancelled", async () => {
     { clock: createTestClock({ skipsUpToMs: 10_000 }) },
   );
   assert.equal((await failure(executeStatement(client, input))).code, "DATABRICKS_FORBIDDEN");
-  assert.equal(seen.at(-1), `POST ${path}/s-1/cancel`);
+  assert.equal(seen.at(-1), `POST ${path}/s-1/cancel {}`);
 });
 
 test("a statement whose call was lost is sent again only when that is harmless", async () => {

@@ -43,7 +43,7 @@ for (const [what, ...apiCase] of [
     "listed",
     (c) => listTables(c, { catalogName: "ml", schemaName: "agents" }),
     { tables: [answer] },
-    `GET ${path}?catalog_name=ml&schema_name=agents`,
+    `GET ${path}?catalog_name=ml&schema_name=agents&max_results=0`,
     [table],
   ],
 ] as readonly (readonly [string, ...ApiCase])[]) {

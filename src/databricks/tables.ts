@@ -7,7 +7,7 @@
 import { apiPath } from "./api-path.ts";
 import type { CallLimits, DatabricksClient } from "./client.ts";
 import { flagOf, type JsonRecord, recordOf, recordsOf, textMapOf, textOf } from "./json-fields.ts";
-import { readPages } from "./pages.ts";
+import { PAGE_SIZE, readPages } from "./pages.ts";
 
 export type Table = {
   /** With catalog and schema, such as `ml.agents.requests`. */
@@ -69,7 +69,12 @@ export async function listTables(
   const entries = await readPages("tables", (page) =>
     client.getJson(apiPath`/api/2.1/unity-catalog/tables`, {
       ...limits,
-      query: { catalog_name: catalogName, schema_name: schemaName, ...page },
+      query: {
+        catalog_name: catalogName,
+        schema_name: schemaName,
+        max_results: PAGE_SIZE,
+        ...page,
+      },
       purpose: `list the tables of schema "${catalogName}.${schemaName}"`,
       permission: `Give the identity USE SCHEMA on schema "${catalogName}.${schemaName}", and USE CATALOG on what it is in.`,
     }),

@@ -85,5 +85,5 @@ test("an index is brought up to date", () =>
   checkApiCase([
     (client) => syncVectorSearchIndex(client, "ml.docs.a"),
     {},
-    "POST /api/2.0/vector-search/indexes/ml.docs.a/sync",
+    "POST /api/2.0/vector-search/indexes/ml.docs.a/sync {}",
   ]));

@@ -24,7 +24,7 @@ const warehouse = {
 for (const [what, ...apiCase] of [
   ["one", (c) => getWarehouse(c, "0a1b"), answer, `GET ${path}/0a1b`, warehouse],
   ["all", (c) => listWarehouses(c), { warehouses: [answer, {}] }, `GET ${path}`, [warehouse]],
-  ["started", (c) => startWarehouse(c, "0a1b"), {}, `POST ${path}/0a1b/start`],
+  ["started", (c) => startWarehouse(c, "0a1b"), {}, `POST ${path}/0a1b/start {}`],
 ] as readonly (readonly [string, ...ApiCase])[]) {
   test(`warehouses: ${what}`, () => checkApiCase(apiCase));
 }
