@@ -36,6 +36,7 @@ const environments: Readonly<Record<string, readonly string[]>> = {
     ...openTelemetry,
   ],
   dspy: ["dspy==3.4.1", ...openTelemetry, ...packageTests],
+  spark: ["pyspark==4.2.0", "delta-spark==4.4.0", "deltalake==1.6.6", "pyarrow==24.0.0"],
   "dspy-previous": ["dspy==3.3.1", ...openTelemetry, ...packageTests],
 };
 
@@ -72,6 +73,20 @@ for (const [name, packages] of Object.entries(npmEnvironments)) {
   const quiet = ["--no-audit", "--no-fund", "--no-save", "--no-package-lock"];
   await must("npm", ["install", "--prefix", environment, ...quiet, ...packages]);
   writeFileSync(ready, "");
+}
+
+// The part of Spark that Java brings: jars of Delta, by Maven.
+const jars = new URL("../../.peers/spark/jars/", import.meta.url).pathname;
+if ((chosen.length === 0 || chosen.includes("spark")) && !existsSync(`${jars}ready-4.4.0`)) {
+  process.stderr.write("Fetching the jars of Delta 4.4.0 under .peers/ …\n");
+  await must("mvn", [
+    ...["-q", "-B", "-f", new URL("delta-jars.pom.xml", import.meta.url).pathname],
+    "dependency:copy-dependencies",
+    "-DincludeScope=runtime",
+    "-DincludeGroupIds=io.delta,io.unitycatalog",
+    `-DoutputDirectory=${jars}`,
+  ]);
+  writeFileSync(`${jars}ready-4.4.0`, "");
 }
 
 /** @param mayFail where a package holds files that are for another Python. */
