@@ -25,12 +25,7 @@ import { createScrubber, type Scrubber, type ScrubOptions } from "../signals/scr
 import { errorClassOf } from "./error-class-of.ts";
 import type { ErrorGroup } from "./error-group.ts";
 import { ErrorHistory, type HistoryEntry } from "./error-history.ts";
-import {
-  type ErrorPattern,
-  isOfType,
-  type PatternState,
-  type PatternWindow,
-} from "./error-pattern.ts";
+import type { ErrorPattern, PatternState } from "./error-pattern.ts";
 import { ErrorSeverity, severities } from "./error-severity.ts";
 import { type ErrorSummary, summarize } from "./error-summary.ts";
 import { GroupTable, groupOf } from "./group-table.ts";
@@ -46,6 +41,7 @@ import {
 } from "./kept-error.ts";
 import { NameTable, type TypeName } from "./name-table.ts";
 import { PatternWatch } from "./pattern-watch.ts";
+import { isOfType, type PatternWindow } from "./pattern-window.ts";
 import { asText } from "./read-safely.ts";
 import { Timeline } from "./timeline.ts";
 import {

@@ -6,7 +6,7 @@ import { errorClasses } from "../signals/error-class.ts";
 import { hashText, type Lanes, startHash } from "../signals/fingerprint.ts";
 import type { Scrubber } from "../signals/scrub.ts";
 import { classOfType } from "./error-class-of.ts";
-import type { PatternWindow } from "./error-pattern.ts";
+import type { PatternWindow } from "./pattern-window.ts";
 import { asText } from "./read-safely.ts";
 
 export type Name = { readonly text: string; readonly hash: Readonly<Lanes> };

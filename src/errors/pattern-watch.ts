@@ -3,12 +3,8 @@
  * and may do anything: throw, reject, track errors, register and unregister patterns.
  */
 import { MonitorError } from "../monitor-error.ts";
-import {
-  type AlertCallback,
-  type ErrorPattern,
-  type PatternState,
-  PatternWindow,
-} from "./error-pattern.ts";
+import type { AlertCallback, ErrorPattern, PatternState } from "./error-pattern.ts";
+import { PatternWindow } from "./pattern-window.ts";
 import type { TrackedError } from "./tracked-error.ts";
 
 const PATTERNS_MAX = 1_000;
