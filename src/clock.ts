@@ -19,3 +19,16 @@ export const systemClock: Clock = {
     return () => clearTimeout(timer);
   },
 };
+
+/** The system's time with timers that keep no program alive: who is being watched may end at any moment. */
+export const backgroundClock: Clock = {
+  now: () => Date.now(),
+  every(intervalMs, run) {
+    const timer = setInterval(run, intervalMs).unref();
+    return () => clearInterval(timer);
+  },
+  after(delayMs, run) {
+    const timer = setTimeout(run, delayMs).unref();
+    return () => clearTimeout(timer);
+  },
+};

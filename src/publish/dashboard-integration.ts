@@ -4,6 +4,7 @@
  * same metrics.
  */
 
+import { backgroundClock, type Clock } from "../clock.ts";
 import { type GrafanaDashboard, grafanaDashboard } from "../dashboards/grafana/grafana.ts";
 import type { MetricsSource } from "../dashboards/panels.ts";
 import type { DatabricksClient } from "../databricks/client.ts";
@@ -39,11 +40,8 @@ export type DashboardOptions = {
   readonly clock?: DashboardClock | undefined;
 };
 
-export type DashboardClock = {
-  /** Unix milliseconds. */
-  now(): number;
-  every(intervalMs: number, run: () => void): () => void;
-};
+/** What is used of time; a `Clock` has it. */
+export type DashboardClock = Pick<Clock, "now" | "every">;
 
 export type RequestFigures = {
   readonly count: number;
@@ -113,14 +111,6 @@ const SERIES_MAX = 1_000;
 /** Critical errors that are looked at for their groups, the newest first. */
 const CRITICAL_ERRORS_MAX = 1_000;
 
-const systemClock: DashboardClock = {
-  now: () => Date.now(),
-  every(intervalMs, run) {
-    const timer = setInterval(run, intervalMs).unref();
-    return () => clearInterval(timer);
-  },
-};
-
 export class DashboardIntegration {
   readonly #health: HealthCheckManager;
   readonly #metrics: MetricsCollector;
@@ -140,7 +130,7 @@ export class DashboardIntegration {
   ) {
     checkComponents({ healthManager, metrics, errorTracker });
     checkOptions("a DashboardIntegration", options);
-    const { client, thresholds = {}, clock = systemClock } = options;
+    const { client, thresholds = {}, clock = backgroundClock } = options;
     checkMethods("clock", clock, {
       methods: ["now", "every"],
       hint: "Give a clock with now() and every(), or none.",

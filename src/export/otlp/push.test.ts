@@ -4,10 +4,10 @@ import { spawn } from "node:child_process";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
+import { backgroundClock } from "../../clock.ts";
 import { createTestClock } from "../../databricks/test-clock.ts";
 import type { MetricsSnapshot } from "../../metrics/snapshot.ts";
 import { MonitorError } from "../../monitor-error.ts";
-import { backgroundClock } from "./background-clock.ts";
 import {
   type OtlpPushOptions,
   PUSH_INTERVAL_MAX_MS,

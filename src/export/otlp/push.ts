@@ -7,12 +7,11 @@
  * Source: OpenTelemetry Protocol specification, "OTLP/HTTP".
  */
 import { randomUUID } from "node:crypto";
-import { type Clock, systemClock } from "../../clock.ts";
+import { backgroundClock, type Clock, systemClock } from "../../clock.ts";
 import type { MetricsSnapshot } from "../../metrics/snapshot.ts";
 import { checkAboveZero, checkOptions, checkText } from "../../option.ts";
 import { type Fetch, type Outcome, send, wait } from "../post.ts";
 import { bearer, checkHeaders, receiverUrl } from "../receiver-address.ts";
-import { backgroundClock } from "./background-clock.ts";
 import { encodeMetrics, SERIES_PER_REQUEST_MAX } from "./encode-metrics.ts";
 import { readRejected } from "./read-rejected.ts";
 
