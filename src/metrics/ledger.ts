@@ -36,7 +36,7 @@ import {
 } from "./rows.ts";
 import type { Exemplar, SeriesLabels, SeriesSnapshot } from "./snapshot.ts";
 import { type MetricSummary, summarizeBuckets, summarizeSamples } from "./summary.ts";
-import { Windows } from "./windows.ts";
+import { BUCKET_BITS, Windows } from "./windows.ts";
 
 export type Series = {
   readonly id: number;
@@ -85,9 +85,9 @@ export class Ledger {
     this.#windows = new Windows((entries, timeMs) => {
       for (let at = 0; at < entries.length; at += 2) {
         const key = entries[at] ?? 0;
-        const metric = this.#metricOfSeries[key >>> 12] ?? 0;
+        const metric = this.#metricOfSeries[key >>> BUCKET_BITS] ?? 0;
         this.#metricWindows.add(
-          ((metric << 12) | (key & 4_095)) >>> 0,
+          ((metric << BUCKET_BITS) | (key & (LOG_BUCKETS - 1))) >>> 0,
           entries[at + 1] ?? 0,
           timeMs,
         );

@@ -15,7 +15,7 @@ import {
 } from "../option.ts";
 import { Arena, PAGE_BYTES, PAGES_MAX, SHARDS_MAX } from "./arena.ts";
 import { keepLabels, keepName } from "./labels.ts";
-import { Ledger, type Metric } from "./ledger.ts";
+import { Ledger } from "./ledger.ts";
 import { latencyName, MetricsRecorder } from "./metrics-recorder.ts";
 import { mlflowName, putFigure } from "./mlflow-names.ts";
 import { renderOpenMetrics } from "./open-metrics.ts";
@@ -255,7 +255,7 @@ export class MetricsCollector extends MetricsRecorder {
     const latencies: [string, MetricSummary][] = [];
     this.#ledger.drain();
     const summaries = this.#ledger.summaries();
-    for (const metric of this.#metrics()) {
+    for (const metric of this.#ledger.metrics()) {
       for (const series of metric.series) {
         const key = seriesKey(metric.name, series.labels);
         if (metric.kind === KIND_COUNTER) counters.push([key, this.#ledger.value(metric, series)]);
@@ -276,7 +276,7 @@ export class MetricsCollector extends MetricsRecorder {
   exportPrometheusFormat(options: { readonly openMetrics?: boolean } = {}): string {
     checkOptions("exportPrometheusFormat", options);
     if (options.openMetrics) return renderOpenMetrics(this.snapshot(), this.#familyOf);
-    return this.#text.render(this.#metrics(), this.#clock.now());
+    return this.#text.render(this.#ledger.metrics(), this.#clock.now());
   }
 
   /** At most 1 000 figures, latencies first. */
@@ -284,7 +284,7 @@ export class MetricsCollector extends MetricsRecorder {
     const figures = new Map<string, number>();
     this.#ledger.drain();
     const held = this.#ledger.held();
-    const metrics = this.#metrics();
+    const metrics = this.#ledger.metrics();
     for (const metric of metrics) {
       if (metric.kind !== KIND_LATENCY) continue;
       const summary = this.#ledger.summary(metric.series, { startMs: ALL_TIME, held });
@@ -304,7 +304,7 @@ export class MetricsCollector extends MetricsRecorder {
   }
 
   snapshot(): MetricsSnapshot {
-    const metrics = this.#metrics();
+    const metrics = this.#ledger.metrics();
     return {
       startMs: this.#arena.startMs,
       timeMs: this.#clock.now(),
@@ -328,10 +328,6 @@ export class MetricsCollector extends MetricsRecorder {
   #senderFor(call: string): MetricsSender {
     if (this.#sender) return this.#sender;
     throw new Error(`${call}: import MetricsCollector from "dspy-databricks-agents/monitoring".`);
-  }
-
-  #metrics(): readonly Metric[] {
-    return this.#ledger.metrics();
   }
 
   #own(name: string): number {

@@ -5,13 +5,11 @@ import {
   escapeLabelValue,
   labelText,
   numberText,
+  ROW_KINDS,
 } from "./prometheus-names.ts";
-import { KIND_COUNTER, KIND_GAUGE, KIND_LATENCY } from "./rows.ts";
 import type { LatencySeries, MetricsSnapshot, SeriesSnapshot } from "./snapshot.ts";
 
 type FamilyOf = ReturnType<typeof createFamilies>;
-
-const KINDS = { counter: KIND_COUNTER, gauge: KIND_GAUGE, latency: KIND_LATENCY } as const;
 
 export function renderOpenMetrics(snapshot: MetricsSnapshot, familyOf: FamilyOf): string {
   const byFamily = new Map<string, SeriesSnapshot[]>();
@@ -25,7 +23,7 @@ export function renderOpenMetrics(snapshot: MetricsSnapshot, familyOf: FamilyOf)
   for (const all of byFamily.values()) {
     const [first] = all;
     if (!first) continue;
-    const family = familyOf(KINDS[first.kind], first.name);
+    const family = familyOf(ROW_KINDS[first.kind], first.name);
     // In OpenMetrics a counter's family goes by the name without `_total`.
     const name = first.kind === "counter" ? family.name.replace(/_total$/, "") : family.name;
     lines.push(`# TYPE ${name} ${family.type}`);

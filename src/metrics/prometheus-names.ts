@@ -5,6 +5,13 @@
  */
 import { KIND_COUNTER, KIND_GAUGE, KIND_LATENCY, type RowKind } from "./rows.ts";
 
+/** Of what stands in a snapshot. */
+export const ROW_KINDS = {
+  counter: KIND_COUNTER,
+  gauge: KIND_GAUGE,
+  latency: KIND_LATENCY,
+} as const;
+
 export type Family = {
   /** Of the samples of a counter or gauge, and the stem of a histogram's. */
   readonly name: string;

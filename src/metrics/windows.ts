@@ -9,7 +9,7 @@
 import { LOG_BUCKETS, logBucketOfWord } from "./log-buckets.ts";
 import { seriesWordOf } from "./rows.ts";
 
-const BUCKET_BITS = 12;
+export const BUCKET_BITS = 12;
 /** Series' numbers fit into what a bucket leaves of 32 bits. */
 export const WINDOW_SERIES_MAX = 2 ** (32 - BUCKET_BITS);
 

@@ -6,8 +6,7 @@
  *
  * Source: opentelemetry-proto, collector/metrics/v1 and metrics/v1.
  */
-import { createFamilies } from "../../metrics/prometheus-names.ts";
-import { KIND_COUNTER, KIND_GAUGE, KIND_LATENCY } from "../../metrics/rows.ts";
+import { createFamilies, ROW_KINDS } from "../../metrics/prometheus-names.ts";
 import type {
   CounterOrGauge,
   LatencySeries,
@@ -51,7 +50,7 @@ export function* encodeMetrics(
 ): Generator<Uint8Array<ArrayBuffer>> {
   const { seriesPerRequest = SERIES_PER_REQUEST_MAX, namespace = DEFAULT_NAMESPACE } = options;
   const familyOf = createFamilies(namespace);
-  const nameOf = ({ kind, name }: SeriesSnapshot) => familyOf(KINDS[kind], name).name;
+  const nameOf = ({ kind, name }: SeriesSnapshot) => familyOf(ROW_KINDS[kind], name).name;
   const writer = newProtobufWriter();
   for (let from = 0; from < snapshot.series.length; from += seriesPerRequest) {
     reset(writer);
@@ -66,7 +65,6 @@ export function* encodeMetrics(
 
 /** The names are those of `/metrics`, so that one search finds a metric wherever it went. */
 const DEFAULT_NAMESPACE = "dspy";
-const KINDS = { counter: KIND_COUNTER, gauge: KIND_GAUGE, latency: KIND_LATENCY } as const;
 const SCOPE_NAME = "dspy-databricks-agents";
 const TEMPORALITY_CUMULATIVE = 2;
 
