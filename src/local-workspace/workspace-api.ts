@@ -15,6 +15,7 @@ import { databricksError, errorResponse, Refusal } from "./databricks-error.ts";
 import { files } from "./files/files.ts";
 import { modelRegistry } from "./mlflow/registry.ts";
 import { oauthTokens } from "./oauth-tokens.ts";
+import { permissionsApi } from "./permissions/permissions.ts";
 import { secrets } from "./secrets/secrets.ts";
 import { servingEndpoints } from "./serving/endpoints.ts";
 import { catalogs } from "./unity-catalog/catalogs.ts";
@@ -23,6 +24,7 @@ import { models } from "./unity-catalog/models.ts";
 import { tables } from "./unity-catalog/tables.ts";
 import { volumes } from "./unity-catalog/volumes.ts";
 import { vectorSearch } from "./vector-search.ts";
+import { workspaceFiles } from "./workspace-files/workspace-files.ts";
 
 /** One line each: without it, the API is not there. */
 export const apis: readonly WorkspaceApi[] = [
@@ -36,6 +38,8 @@ export const apis: readonly WorkspaceApi[] = [
   grantsApi,
   files,
   modelRegistry,
+  workspaceFiles,
+  permissionsApi,
   vectorSearch,
 ];
 

@@ -69,6 +69,8 @@ def plain(value):
         with value.contents as contents:
             body = contents.read()
         return {"contents": body if isinstance(body, str) else body.decode()}
+    if hasattr(value, "read"):
+        return value.read().decode()
     if hasattr(value, "as_dict"):
         return value.as_dict()
     if isinstance(value, bytes):

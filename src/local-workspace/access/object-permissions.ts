@@ -51,6 +51,8 @@ export type ObjectPermissions = {
   /** The greatest that the principal has; `null` when it has none. */
   levelOf(principal: Principal, object: WorkspaceObject): PermissionLevel | null;
   own(object: WorkspaceObject, owner: string): void;
+  /** Whether it was made, and not forgotten since. */
+  isKnown(object: WorkspaceObject): boolean;
   forget(object: WorkspaceObject): void;
   /** Given on it alone. */
   entries(object: WorkspaceObject): readonly AccessEntry[];
@@ -109,6 +111,7 @@ export function createObjectPermissions(state: State): ObjectPermissions {
     own(object, owner) {
       objects.put(keyOf(object), { ...entryOf(object), owner });
     },
+    isKnown: (object) => objects.get(keyOf(object)) !== undefined,
     forget: (object) => void objects.delete(keyOf(object)),
     entries(object) {
       const { owner, levels: given } = entryOf(object);

@@ -22,6 +22,8 @@ export type WorkspaceContext = {
   readonly volumes: FileTree;
   /** `<catalog>/<schema>/<model>/<version>/…` */
   readonly models: FileTree;
+  /** Contents of notebooks and files, by the object's id. */
+  readonly workspaceFiles: FileTree;
   /** `<catalog>/<schema>/<table>/…` */
   readonly tables: FileTree;
   readonly principals: Principals;

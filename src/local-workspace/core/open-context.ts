@@ -48,6 +48,7 @@ export function openContext(options: OpenContextOptions): OpenContext {
       dataDirectory: directory.path,
       volumes: openFileTree(join(directory.path, "volumes")),
       models: openFileTree(join(directory.path, "models")),
+      workspaceFiles: openFileTree(join(directory.path, "workspace")),
       tables: openFileTree(join(directory.path, "tables")),
       principals: createPrincipals({ tokens, state, clock }),
       grants: createGrants({ state, admin }),
