@@ -220,6 +220,15 @@ test("hostile text of 64 KB takes tens of milliseconds at most", () => {
   const random = randomOf(11);
   // Some that were slow in other redactors, and random ones.
   const pieces = ["a@", "://a:", "::://*", "~://", "a.b.", "12-", "A1 ", ...atoms];
+  pieces.push(
+    "-u a",
+    "-u 'a:",
+    "--user a:",
+    "aB3dE5gH7jK9mN1p/",
+    "x-api-key: a ",
+    '"Bearer a',
+    "pw:",
+  );
   for (let index = 0; index < 150; index++) {
     pieces.push(Array.from({ length: 2 + random.next(4) }, () => random.oneOf(atoms)).join(""));
   }
