@@ -86,6 +86,12 @@ const deployment = z.strictObject({
     .max(100)
     .default(100)
     .describe("What part of the requests a new version gets; the rest stays with the one before."),
+  smoke_request: z
+    .union([z.string().min(1).max(10_000), z.literal(false)])
+    .default("Hello!")
+    .describe(
+      "What a new version is asked before its deployment counts as done; false asks nothing.",
+    ),
   environment_vars: z
     .record(
       z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, {
