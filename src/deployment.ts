@@ -2,13 +2,45 @@
  * The public face of deployment with monitoring: what a program imports as
  * `dspy-databricks-agents/deployment`.
  */
+import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { systemClock } from "./clock.ts";
 import { type AgentConfig, readAgentConfig } from "./config/agent-config.ts";
+import { createDatabricksClient } from "./databricks/client.ts";
+import { resolveCredentials } from "./databricks/credentials.ts";
+import { createDeployer, type Deployer } from "./deploy/deployer.ts";
+import type { DeployProgress } from "./deploy/progress.ts";
 import { MonitorError } from "./monitor-error.ts";
+import { checkOptions } from "./option.ts";
 
 export type { AgentConfig } from "./config/agent-config.ts";
+export type { AgentHealth } from "./deploy/agent-health.ts";
+export type { DeploymentResult, DeployOptions } from "./deploy/deploy.ts";
+export type { DeploymentStatus, ServedVersion } from "./deploy/deployment-status.ts";
+export type { MonitoringResult } from "./deploy/monitoring/monitoring-step.ts";
+export type { EndpointFigures, MonitoringStatus } from "./deploy/monitoring-status.ts";
+export type { MissingPermission } from "./deploy/permissions/missing-permissions.ts";
+export type { DeployProgress, StepName, StepOutcome, StepResult } from "./deploy/progress.ts";
+export type { RollbackResult } from "./deploy/rollback.ts";
 export type { ErrorCode } from "./monitor-error.ts";
 export { MonitorError } from "./monitor-error.ts";
+
+export type DeployerOptions = {
+  /** Of the workspace. With `token` in place of the environment and the profiles. */
+  readonly host?: string | undefined;
+  readonly token?: string | undefined;
+  /** Of `~/.databrickscfg`. */
+  readonly profile?: string | undefined;
+  /** Where files such as the Grafana dashboard go; `.dspy-databricks/<workspace>` by default. */
+  readonly dataDir?: string | undefined;
+  /** Told of every step, while it runs. */
+  readonly onProgress?: ((progress: DeployProgress) => void) | undefined;
+  /** Stops waiting. What was begun in the workspace goes on there. */
+  readonly signal?: AbortSignal | undefined;
+  /** Longest wait for an endpoint; an hour by default. */
+  readonly readyTimeoutSeconds?: number | undefined;
+};
 
 /**
  * Reads `agent.yaml`.
@@ -33,4 +65,76 @@ export async function loadAgentConfig(
     });
   }
   return readAgentConfig(text, { file: path, environment });
+}
+
+/** Deploys agents to one workspace, with monitoring, and tells how they are. */
+export class DatabricksDeployerWithMonitoring implements Deployer {
+  /** Of the workspace. */
+  readonly host: string;
+  readonly deploy: Deployer["deploy"];
+  readonly rollback: Deployer["rollback"];
+  readonly getDeploymentStatus: Deployer["getDeploymentStatus"];
+  readonly getMonitoringStatus: Deployer["getMonitoringStatus"];
+  readonly runHealthCheck: Deployer["runHealthCheck"];
+
+  /**
+   * Asks nothing of the workspace yet.
+   *
+   * @throws MonitorError `CREDENTIALS_MISSING` when no workspace is named,
+   * `CONFIG_INVALID` when a value cannot be used.
+   */
+  constructor(options: DeployerOptions = {}) {
+    checkOptions("a DatabricksDeployerWithMonitoring", options);
+    const { onProgress, signal, readyTimeoutSeconds } = options;
+    const credentials = credentialsOf(options);
+    const client = createDatabricksClient({
+      credentials,
+      fetch,
+      clock: systemClock,
+      random: Math.random,
+    });
+    this.host = client.host;
+    const deployer = createDeployer({
+      client,
+      clock: systemClock,
+      dataDirectory: options.dataDir ?? defaultDataDirectory(client.host),
+      onProgress,
+      signal,
+      readyTimeoutMs: readyTimeoutSeconds === undefined ? undefined : readyTimeoutSeconds * 1_000,
+    });
+    this.deploy = deployer.deploy;
+    this.rollback = deployer.rollback;
+    this.getDeploymentStatus = deployer.getDeploymentStatus;
+    this.getMonitoringStatus = deployer.getMonitoringStatus;
+    this.runHealthCheck = deployer.runHealthCheck;
+  }
+}
+
+function credentialsOf({ host, token, profile }: DeployerOptions) {
+  if ((host === undefined) !== (token === undefined)) {
+    throw new MonitorError("CONFIG_INVALID", "host and token belong together, but one is missing", {
+      hint: "give both, or a profile, or set DATABRICKS_HOST and DATABRICKS_TOKEN",
+    });
+  }
+  const credentials = resolveCredentials({
+    env:
+      host === undefined || token === undefined
+        ? process.env
+        : { DATABRICKS_HOST: host, DATABRICKS_TOKEN: token },
+    profile,
+    readFile: (path) => readFileSync(path, "utf8"),
+    homeDirectory: homedir(),
+  });
+  if (credentials) return credentials;
+  throw new MonitorError(
+    "CREDENTIALS_MISSING",
+    "it is not said which Databricks workspace to deploy to: DATABRICKS_HOST is not set",
+    {
+      hint: "set DATABRICKS_HOST and DATABRICKS_TOKEN, or name a profile of ~/.databrickscfg",
+    },
+  );
+}
+
+function defaultDataDirectory(host: string): string {
+  return `.dspy-databricks/${new URL(host).host.replace(/[^\w.-]/g, "_")}`;
 }

@@ -10,8 +10,8 @@ import { test } from "node:test";
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   signals: [],
   config: ["signals"],
-  deploy: ["signals", "config", "databricks"],
-  "deployment.ts": ["config", "deploy"],
+  deploy: ["signals", "config", "databricks", "ingest", "health", "dashboards", "publish"],
+  "deployment.ts": ["config", "databricks", "deploy"],
   databricks: [],
   "databricks.ts": ["databricks"],
   ingest: ["signals"],
@@ -66,6 +66,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   cli: [
     "signals",
     "config",
+    "deployment.ts",
     "databricks",
     "live",
     "rules",

@@ -1,0 +1,56 @@
+/** What a failed call means for a deployment, by Databricks' codes and never by its words. */
+import { DatabricksError } from "../databricks/databricks-error.ts";
+
+const ABSENT = ["RESOURCE_DOES_NOT_EXIST", "NOT_FOUND", "REGISTERED_MODEL_DOES_NOT_EXIST"];
+const PRESENT = ["RESOURCE_ALREADY_EXISTS", "ALREADY_EXISTS"];
+const QUOTA = ["RESOURCE_EXHAUSTED", "QUOTA_EXCEEDED", "RESOURCE_LIMIT_EXCEEDED"];
+
+export function isAbsent(error: unknown): boolean {
+  return (
+    error instanceof DatabricksError &&
+    (error.call.status === 404 || ABSENT.includes(error.call.errorCode ?? ""))
+  );
+}
+
+export function isPresent(error: unknown): boolean {
+  return error instanceof DatabricksError && PRESENT.includes(error.call.errorCode ?? "");
+}
+
+/** Another update is in progress, or was meanwhile. */
+export function isConflict(error: unknown): boolean {
+  return error instanceof DatabricksError && error.call.status === 409 && !isPresent(error);
+}
+
+/** A limit of the workspace, which waiting does not move. */
+export function isQuota(error: unknown): boolean {
+  return (
+    error instanceof DatabricksError &&
+    QUOTA.includes(error.call.errorCode ?? "") &&
+    error.call.retryAfterMs === null
+  );
+}
+
+/** Whether the call may have had its effect all the same. */
+export function mayHaveHappened(error: unknown): boolean {
+  if (!(error instanceof DatabricksError)) return false;
+  const { status } = error.call;
+  return status === null || status >= 500 || status === 429;
+}
+
+export async function orNull<T>(call: Promise<T>): Promise<T | null> {
+  try {
+    return await call;
+  } catch (error) {
+    if (isAbsent(error)) return null;
+    throw error;
+  }
+}
+
+/** Somebody else may have been quicker, or an answer was lost. */
+export async function unlessThere(call: Promise<unknown>): Promise<void> {
+  try {
+    await call;
+  } catch (error) {
+    if (!isPresent(error)) throw error;
+  }
+}

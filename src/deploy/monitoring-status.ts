@@ -1,0 +1,113 @@
+/** How a deployed agent is now, as one word with its reasons and what they come from. Reads only. */
+import { exportServingEndpointMetrics } from "../databricks/serving-endpoints.ts";
+import type { HealthReport } from "../health/health-check-manager.ts";
+import { emptyMemory, readEndpointMetrics } from "../ingest/endpoint-metrics/endpoint-metrics.ts";
+import { MonitorError } from "../monitor-error.ts";
+import { defaultThresholds, type OverallStatus, overallStatus } from "../publish/overall-status.ts";
+import { foreignLine } from "../signals/foreign-line.ts";
+import { runChecks } from "./agent-health.ts";
+import { type DeploymentStatus, deploymentStatus } from "./deployment-status.ts";
+import type { DeployContext } from "./progress.ts";
+import { getKnownEndpoint } from "./rollback.ts";
+
+export type EndpointFigures = {
+  /** Each is of the last minute. */
+  readonly requests: number | null;
+  readonly clientErrors: number | null;
+  readonly serverErrors: number | null;
+  readonly latencyP50Ms: number | null;
+  readonly latencyP99Ms: number | null;
+  readonly cpuUsagePercent: number | null;
+  readonly memoryUsagePercent: number | null;
+};
+
+export type MonitoringStatus = {
+  readonly endpointName: string;
+  /** ISO 8601. */
+  readonly timestamp: string;
+  readonly overallStatus: OverallStatus;
+  /** Why it is not healthy, as sentences; empty when it is. */
+  readonly reasons: readonly string[];
+  readonly health: HealthReport;
+  /** As the endpoint itself tells them; `null` where it tells none, as when it is scaled to zero. */
+  readonly metrics: EndpointFigures | null;
+  /** What failed in the last minute because of the agent; `null` where it is not known. */
+  readonly errors: { readonly failedRequests: number } | null;
+  readonly endpoint: DeploymentStatus;
+  /** Those of a monitor, which this machine need not reach; `null` where they are not known. */
+  readonly alerts: null;
+};
+
+export async function monitoringStatus(
+  context: DeployContext,
+  endpointName: string,
+): Promise<MonitoringStatus> {
+  const endpoint = await getKnownEndpoint(context, endpointName);
+  const [health, status, metrics] = await Promise.all([
+    runChecks(context, endpoint),
+    deploymentStatus(context, endpointName),
+    figuresOf(context, endpointName),
+  ]);
+  const failed = metrics.figures?.serverErrors ?? null;
+  const { overallStatus: word, reasons } = overallStatus(
+    {
+      components: health.components,
+      requests: {
+        count: metrics.figures?.requests ?? 0,
+        failed: failed ?? 0,
+        // The endpoint counts refusals of both kinds as one.
+        throttled: 0,
+        client: metrics.figures?.clientErrors ?? 0,
+      },
+      latencyP99Ms: metrics.figures?.latencyP99Ms ?? null,
+      openErrors: 0,
+      criticalGroups: [],
+      regressedGroups: [],
+      patterns: [],
+    },
+    defaultThresholds,
+  );
+  return {
+    endpointName,
+    timestamp: new Date(context.clock.now()).toISOString(),
+    overallStatus: word,
+    reasons: [...reasons, ...metrics.problems],
+    health,
+    metrics: metrics.figures,
+    errors: failed === null ? null : { failedRequests: failed },
+    endpoint: status,
+    alerts: null,
+  };
+}
+
+async function figuresOf({ client, clock }: DeployContext, endpoint: string) {
+  let text: string;
+  try {
+    text = await exportServingEndpointMetrics(client, endpoint);
+  } catch (error) {
+    if (!(error instanceof MonitorError)) throw error;
+    return {
+      figures: null,
+      problems: [`Its metrics can't be read: ${foreignLine(error.message)}`],
+    };
+  }
+  const { samples } = readEndpointMetrics({
+    endpoint,
+    text,
+    polledAtMs: clock.now(),
+    memory: emptyMemory,
+  });
+  const figureOf = (name: string) =>
+    samples.findLast((sample) => sample.name === name)?.value ?? null;
+  if (samples.length === 0) return { figures: null, problems: [] };
+  const figures: EndpointFigures = {
+    requests: figureOf("request_count_total"),
+    clientErrors: figureOf("request_4xx_count_total"),
+    serverErrors: figureOf("request_5xx_count_total"),
+    latencyP50Ms: figureOf("request_latency_ms_p50"),
+    latencyP99Ms: figureOf("request_latency_ms_p99"),
+    cpuUsagePercent: figureOf("cpu_usage_percentage"),
+    memoryUsagePercent: figureOf("mem_usage_percentage"),
+  };
+  return { figures, problems: [] };
+}

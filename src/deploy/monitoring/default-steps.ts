@@ -1,0 +1,14 @@
+/** The parts of monitoring that come with a deployment, in the order in which they build on each other. */
+import { grafanaStep } from "./grafana-step.ts";
+import { grantsStep } from "./grants-step.ts";
+import { healthStep } from "./health-step.ts";
+import type { MonitoringStep } from "./monitoring-step.ts";
+import { schemaStep } from "./schema-step.ts";
+
+export function defaultMonitoringSteps({
+  dataDirectory,
+}: {
+  readonly dataDirectory: string;
+}): readonly MonitoringStep[] {
+  return [healthStep, schemaStep, grantsStep, grafanaStep(dataDirectory)];
+}

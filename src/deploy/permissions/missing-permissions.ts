@@ -1,0 +1,167 @@
+/**
+ * Which privileges the identity lacks, as far as it may read that. It reads and never
+ * tries: nothing is created to see whether it can be.
+ */
+import type { AgentConfig } from "../../config/agent-config.ts";
+import { getCatalog } from "../../databricks/catalogs.ts";
+import type { DatabricksClient } from "../../databricks/client.ts";
+import { type CurrentUser, getCurrentUser } from "../../databricks/current-user.ts";
+import { getEffectiveGrants, type Securable } from "../../databricks/grants.ts";
+import { getRegisteredModel } from "../../databricks/registered-models.ts";
+import { getSchema } from "../../databricks/schemas.ts";
+import { MonitorError } from "../../monitor-error.ts";
+import { isAbsent } from "../databricks-says.ts";
+import type { Seen } from "../observe.ts";
+import type { DeployContext } from "../progress.ts";
+import { type NeededPrivilege, neededPrivileges } from "./needed-privileges.ts";
+
+export type MissingPermission = {
+  /** As SQL writes it, such as `USE SCHEMA`; `CAN MANAGE` for an endpoint. */
+  readonly privilege: string;
+  /** Such as `schema ml.agents`. */
+  readonly on: string;
+  readonly purpose: string;
+  /** What gives it, as a statement or a sentence. */
+  readonly grant: string;
+  /** `unknown`: it could not be read whether the identity has it. */
+  readonly state: "missing" | "unknown";
+};
+
+/** In every workspace each identity is in it. */
+const EVERYBODY = "account users";
+const NOT_TOLD = ["DATABRICKS_FORBIDDEN", "DATABRICKS_FAILED"];
+/** They include the others, but for MANAGE. */
+const ALL = "ALL_PRIVILEGES";
+
+export async function missingPermissions(
+  { client }: DeployContext,
+  config: AgentConfig,
+  { seen, enableMonitoring }: { readonly seen: Seen; readonly enableMonitoring: boolean },
+): Promise<readonly MissingPermission[]> {
+  const { endpoint, modelName, isModelThere } = seen;
+  const { tables } = config.monitoring;
+  const me = await orUnknown(getCurrentUser(client));
+  const missing: MissingPermission[] = [];
+  const level = endpoint?.permissionLevel;
+  if (endpoint && level !== "CAN_MANAGE") {
+    missing.push({
+      privilege: "CAN MANAGE",
+      on: `serving endpoint ${endpoint.name}`,
+      purpose: "change what it serves",
+      grant: `give CAN MANAGE on serving endpoint "${endpoint.name}" to ${nameOf(me)}`,
+      state: level === null ? "unknown" : "missing",
+    });
+  }
+  const needed = neededPrivileges(config, modelName, {
+    enableMonitoring,
+    isModelThere,
+    isModelSchemaThere: await isSchemaThere(client, modelName.split(".").slice(0, 2).join(".")),
+    isMonitoringSchemaThere: tables
+      ? await isSchemaThere(client, `${tables.catalog}.${tables.schema}`)
+      : true,
+  });
+  const known = new Map<string, Promise<Held | null>>();
+  for (const one of needed) {
+    const key = `${one.on.type} ${one.on.fullName}`;
+    const asked = known.get(key) ?? heldOn(client, one.on, me);
+    known.set(key, asked);
+    const held = await asked;
+    if (held && (held.owns || held.privileges.has(one.privilege) || isInAll(held, one))) continue;
+    missing.push({ ...told(one, me), state: held === null ? "unknown" : "missing" });
+  }
+  return missing;
+}
+
+type Held = { readonly owns: boolean; readonly privileges: ReadonlySet<string> };
+
+/** `null` where it may not be read. */
+async function heldOn(
+  client: DatabricksClient,
+  on: Securable,
+  me: CurrentUser | null,
+): Promise<Held | null> {
+  if (!me) return null;
+  const names = [me.userName, ...me.groups, EVERYBODY];
+  const owners = await Promise.all(withParents(on).map((one) => ownerOf(client, one)));
+  const owns = owners.some((owner) => owner !== null && names.includes(owner));
+  const grants =
+    (await orUnknown(getEffectiveGrants(client, on))) ??
+    (await orUnknown(getEffectiveGrants(client, on, { principal: me.userName })));
+  if (!grants) return owns ? { owns, privileges: new Set() } : null;
+  const mine = grants.filter(({ principal }) => names.includes(principal));
+  return {
+    owns,
+    privileges: new Set(
+      mine.flatMap(({ privileges }) => privileges.map(({ privilege }) => wordOf(privilege))),
+    ),
+  };
+}
+
+function isInAll({ privileges }: Held, { privilege }: NeededPrivilege): boolean {
+  return privileges.has(ALL) && privilege !== "MANAGE";
+}
+
+/** The owner of a schema may do everything in it. */
+function withParents({ type, fullName }: Securable): readonly Securable[] {
+  const [catalog = "", schema, name] = fullName.split(".");
+  return [
+    { type: "catalog", fullName: catalog },
+    ...(schema === undefined ? [] : [{ type: "schema", fullName: `${catalog}.${schema}` }]),
+    ...(name === undefined ? [] : [{ type, fullName }]),
+  ];
+}
+
+async function ownerOf(client: DatabricksClient, { type, fullName }: Securable) {
+  const object = await orUnknown<{ readonly owner: string | null }>(
+    type === "catalog"
+      ? getCatalog(client, fullName)
+      : type === "schema"
+        ? getSchema(client, fullName)
+        : getRegisteredModel(client, fullName),
+  );
+  return object?.owner ?? null;
+}
+
+/** What can't be seen may still be there, but not for this identity. */
+async function isSchemaThere(client: DatabricksClient, fullName: string): Promise<boolean> {
+  try {
+    await getSchema(client, fullName);
+    return true;
+  } catch (error) {
+    if (isAbsent(error)) return false;
+    if (error instanceof MonitorError && error.code === "DATABRICKS_FORBIDDEN") return true;
+    throw error;
+  }
+}
+
+/** `null` where this identity may not know, or the workspace does not tell. */
+async function orUnknown<T>(call: Promise<T>): Promise<T | null> {
+  try {
+    return await call;
+  } catch (error) {
+    if (error instanceof MonitorError && NOT_TOLD.includes(error.code)) return null;
+    throw error;
+  }
+}
+
+function told({ privilege, on, purpose }: NeededPrivilege, me: CurrentUser | null) {
+  const words = privilege.replaceAll("_", " ");
+  // A model is a function to Unity Catalog's API, and a model in its SQL.
+  const type = on.type === "function" ? "model" : on.type;
+  const quoted = on.fullName.split(".").map((part) => `\`${part}\``);
+  return {
+    privilege: words,
+    on: `${type} ${on.fullName}`,
+    purpose,
+    grant: `GRANT ${words} ON ${type.toUpperCase()} ${quoted.join(".")} TO \`${nameOf(me)}\``,
+  };
+}
+
+function nameOf(me: CurrentUser | null): string {
+  return me?.userName ?? "the identity";
+}
+
+/** Unity Catalog writes `USE SCHEMA` in some answers and `USE_SCHEMA` in others. */
+function wordOf(privilege: string): string {
+  return privilege.toUpperCase().replaceAll(" ", "_");
+}

@@ -1,0 +1,74 @@
+/**
+ * What the deploying identity needs in Unity Catalog, from the plan. Pure. The same
+ * table for people stands in `docs/permissions.md`.
+ */
+import type { AgentConfig } from "../../config/agent-config.ts";
+import type { Securable } from "../../databricks/grants.ts";
+
+export type NeededPrivilege = {
+  /** As Unity Catalog's API writes it, such as `USE_SCHEMA`. */
+  readonly privilege: string;
+  readonly on: Securable;
+  /** What it is needed for. */
+  readonly purpose: string;
+};
+
+export type WhatIsThere = {
+  readonly isModelThere: boolean;
+  readonly isModelSchemaThere: boolean;
+  readonly isMonitoringSchemaThere: boolean;
+};
+
+export function neededPrivileges(
+  config: AgentConfig,
+  modelName: string,
+  there: WhatIsThere & { readonly enableMonitoring: boolean },
+): readonly NeededPrivilege[] {
+  const [catalog = "", schema = ""] = modelName.split(".");
+  const model = { type: "function", fullName: modelName };
+  const needed = [
+    need("USE_CATALOG", catalogOf(catalog), "reach the model"),
+    ...(there.isModelSchemaThere
+      ? [need("USE_SCHEMA", schemaOf(catalog, schema), "reach the model")]
+      : [need("CREATE_SCHEMA", catalogOf(catalog), `create schema ${catalog}.${schema}`)]),
+    ...("name" in config.model || !there.isModelSchemaThere
+      ? []
+      : there.isModelThere
+        ? [need("CREATE_MODEL_VERSION", model, "register a version of the model")]
+        : [need("CREATE_MODEL", schemaOf(catalog, schema), "register the model")]),
+    ...(there.isModelThere ? [need("EXECUTE", model, "serve the model")] : []),
+  ];
+  const { tables } = config.monitoring;
+  if (!there.enableMonitoring || !tables) return needed;
+  const monitoring = schemaOf(tables.catalog, tables.schema);
+  return [
+    ...needed,
+    need("USE_CATALOG", catalogOf(tables.catalog), "reach the monitoring tables"),
+    ...(there.isMonitoringSchemaThere
+      ? [
+          need("USE_SCHEMA", monitoring, "reach the monitoring tables"),
+          need("CREATE_TABLE", monitoring, "create the monitoring tables"),
+          need("CREATE_VOLUME", monitoring, "create the volume that rows go through"),
+          ...(tables.readers.length > 0
+            ? [need("MANAGE", monitoring, "let the readers read the tables")]
+            : []),
+        ]
+      : [
+          need(
+            "CREATE_SCHEMA",
+            catalogOf(tables.catalog),
+            `create schema ${tables.catalog}.${tables.schema}`,
+          ),
+        ]),
+  ];
+}
+
+function need(privilege: string, on: Securable, purpose: string): NeededPrivilege {
+  return { privilege, on, purpose };
+}
+
+const catalogOf = (fullName: string): Securable => ({ type: "catalog", fullName });
+const schemaOf = (catalog: string, schema: string): Securable => ({
+  type: "schema",
+  fullName: `${catalog}.${schema}`,
+});
