@@ -10,6 +10,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import {
+  cpSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -36,17 +37,20 @@ export type ExampleOptions = {
   readonly env?: () => Readonly<Record<string, string>>;
   /** What takes the place of an address that the page names. Asked as `env` is. */
   readonly addresses?: () => Readonly<Record<string, string>>;
+  /** Whose files the examples find where they run, from the root of the project. */
+  readonly folder?: string;
 };
 
 /** @param page such as `docs/health.md`, from the root of the project. */
 export function testExamples(
   page: string,
-  { env = () => ({}), addresses = () => ({}) }: ExampleOptions = {},
+  { env = () => ({}), addresses = () => ({}), folder }: ExampleOptions = {},
 ): void {
   const examples = examplesOf(readFileSync(join(root, page), "utf8"));
   let directory = "";
   before(() => {
     directory = mkdtempSync(join(tmpdir(), "docs-"));
+    if (folder !== undefined) cpSync(join(root, folder), directory, { recursive: true });
     installSources(directory);
     for (const [index, { code }] of examples.entries()) {
       writeFileSync(join(directory, fileOf(index)), code);

@@ -115,6 +115,7 @@ test("plain JavaScript imports it, by these names", () => {
     "databricks",
     "DatabricksClient",
     "deployment",
+    "DatabricksDeployerWithMonitoring",
     "MonitorError",
     "loadAgentConfig",
   ]);

@@ -3,10 +3,13 @@ import { Command, CommanderError } from "commander";
 import { MonitorError } from "../monitor-error.ts";
 import { foreignLine } from "../signals/foreign-line.ts";
 import { scrub } from "../signals/scrub.ts";
+import { deployCommand } from "./deploy/command.ts";
 import { EXIT, exitCodeOf } from "./exit-code.ts";
 import { monitorCommand } from "./monitor/command.ts";
 import { queryCommand } from "./query/command.ts";
+import { rollbackCommand } from "./rollback/command.ts";
 import { speakAlike } from "./speak-alike.ts";
+import { statusCommand } from "./status/command.ts";
 import { version } from "./version.ts";
 
 /** Longest message of a call that failed: what was called, and what was answered. */
@@ -18,7 +21,10 @@ const program = speakAlike(new Command("dspy-databricks"), "dspy-databricks")
   )
   .version(version)
   .addCommand(speakAlike(monitorCommand(), "dspy-databricks monitor"))
-  .addCommand(speakAlike(queryCommand(), "dspy-databricks query"));
+  .addCommand(speakAlike(queryCommand(), "dspy-databricks query"))
+  .addCommand(speakAlike(deployCommand(), "dspy-databricks deploy"))
+  .addCommand(speakAlike(rollbackCommand(), "dspy-databricks rollback"))
+  .addCommand(speakAlike(statusCommand(), "dspy-databricks status"));
 
 // A reader that goes away (`| head -1`) or a full disk behind a redirection is no bug of ours.
 process.stderr.on("error", () => {});

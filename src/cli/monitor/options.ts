@@ -3,6 +3,7 @@
 import { MonitorError } from "../../monitor-error.ts";
 import { DEFAULT_PORT } from "../../server/server.ts";
 import { parseDurationMs } from "../duration.ts";
+import { parseOutput } from "../parse-output.ts";
 
 /** As commander reads them. */
 export type RawOptions = {
@@ -111,12 +112,5 @@ function parsePort(text: string): number {
   if (port >= 0 && port <= 65_535) return port;
   throw new MonitorError("USAGE_INVALID", `--port "${text}" is not a port`, {
     hint: "give a number from 1 to 65535, or 0 for any that is free",
-  });
-}
-
-function parseOutput(text: string): "text" | "json" {
-  if (text === "text" || text === "json") return text;
-  throw new MonitorError("USAGE_INVALID", `--output "${text}" is not a format`, {
-    hint: "give --output text or --output json",
   });
 }
