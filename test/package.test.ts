@@ -26,7 +26,7 @@ type Manifest = {
 const manifest: Manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 
 /** Without the page and the recordings of the local workspace, which no import needs: 0.5 MB. */
-const PACKED_MAX_BYTES = 700_000;
+const PACKED_MAX_BYTES = 800_000;
 
 let directory: string;
 let consumer: string;

@@ -128,6 +128,7 @@ test("what is left out has its default", () => {
     computeType: "CPU",
     scaleToZero: true,
     trafficPercentage: 100,
+    smokeRequest: "Hello!",
     environmentVars: {},
   });
 });

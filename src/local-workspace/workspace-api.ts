@@ -6,7 +6,6 @@
 import { randomUUID } from "node:crypto";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { type Context, Hono, type MiddlewareHandler } from "hono";
-import { currentUser } from "./access/current-user.ts";
 import type { CallLog } from "./core/call-log.ts";
 import { LOGGED_BODY_MAX_BYTES } from "./core/call-log.ts";
 import type { WorkspaceApi, WorkspaceContext, WorkspaceEnv } from "./core/context.ts";
@@ -30,7 +29,6 @@ import { workspaceFiles } from "./workspace-files/workspace-files.ts";
 /** One line each: without it, the API is not there. */
 export const apis: readonly WorkspaceApi[] = [
   oauthTokens,
-  currentUser,
   secrets,
   servingEndpoints,
   catalogs,
