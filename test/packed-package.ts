@@ -24,6 +24,7 @@ export function packPackage(directory: string): PackedPackage {
     "LICENSE",
     "bin",
     "docs/agent.schema.json",
+    "examples",
     "python/serving",
     "python/src",
   ]) {

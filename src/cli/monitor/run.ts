@@ -129,7 +129,9 @@ export async function run(options: MonitorCommandOptions): Promise<Run> {
     );
     page = server.url;
     const client =
-      watched.kind === "local" ? await startLocal(server, clock, keep) : watchedClient(watched);
+      watched.kind === "local"
+        ? await startLocal({ server, clock, dataDirectory }, keep)
+        : watchedClient(watched);
     if (client) {
       source = keep(
         startEndpointSource({
@@ -225,16 +227,24 @@ async function channelOf(
 
 /** The local workspace with its agents, and callers of them. */
 async function startLocal(
-  server: MonitorServer,
-  clock: Clock,
+  {
+    server,
+    clock,
+    dataDirectory,
+  }: {
+    readonly server: MonitorServer;
+    readonly clock: Clock;
+    readonly dataDirectory: string;
+  },
   keep: Keep,
 ): Promise<DatabricksClient> {
   // Loaded only here: a monitor of a real workspace carries none of it.
   const { startLocalWorkspace } = await import("../../local-workspace/workspace.ts");
-  const { startTraffic } = await import("../../local-workspace/traffic.ts");
-  const workspace = keep(await startLocalWorkspace({ otlpUrl: server.url, clock }));
+  const { startDemo } = await import("./demo.ts");
+  const otlpUrl = server.url;
+  const workspace = keep(await startLocalWorkspace({ otlpUrl, clock, examples: false }));
   const { url, token } = workspace;
-  keep(startTraffic({ url, token, clock, random: Math.random }));
+  keep(startDemo({ workspace, otlpUrl, dataDirectory, clock, onProblem: say }));
   const credentials = resolveCredentials({
     env: { DATABRICKS_HOST: url, DATABRICKS_TOKEN: token },
     readFile: () => "",
