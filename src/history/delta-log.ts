@@ -8,7 +8,8 @@
  */
 import { join } from "node:path";
 import { MonitorError } from "../monitor-error.ts";
-import type { Files } from "./files.ts";
+import { type DuckDBConnection, quoteText } from "./duckdb.ts";
+import { type Files, UNFINISHED } from "./files.ts";
 import { notNull, type Table } from "./tables.ts";
 
 export type AddedFile = {
@@ -31,10 +32,16 @@ export type Snapshot = {
   /** -1 before the first commit. */
   readonly version: number;
   readonly files: ReadonlyMap<string, AddedFile>;
+  /** Files that are rows no longer, by the time at which that became so, as far as the log goes back. */
+  readonly removedMs: ReadonlyMap<string, number>;
   /** By writer: how far it has come. */
   readonly progress: ReadonlyMap<string, number>;
-  readonly columns: readonly string[];
+  /** What made the table, as it stands in the log; none before the first commit. */
+  readonly creation: readonly Action[];
 };
+
+/** What reading and writing a log takes. */
+export type LogContext = { readonly files: Files; readonly connection: DuckDBConnection };
 
 export type Commit = {
   readonly timeMs: number;
@@ -48,25 +55,43 @@ export type Commit = {
 const READER_VERSION = 1;
 const WRITER_VERSION = 2;
 const VERSION_DIGITS = 20;
+/** Commits after which the whole is written down anew, so that reading stays short. */
+export const CHECKPOINT_COMMITS = 100;
+/** Commits that stay although a checkpoint holds what they say: somebody may be reading them. */
+const COMMITS_KEPT = 200;
 
-export function readSnapshot(files: Files, directory: string): Snapshot {
-  const versions = commitVersions(files, directory);
+export async function readSnapshot(directory: string, context: LogContext): Promise<Snapshot> {
+  const { files } = context;
+  const { commits, checkpoints } = listLog(files, directory);
   const added = new Map<string, AddedFile>();
+  const removedMs = new Map<string, number>();
   const progress = new Map<string, number>();
-  let columns: readonly string[] = [];
+  const creation: Action[] = [];
+  const take = (action: Action) => {
+    if (action.protocol) checkProtocol(directory, action.protocol);
+    if (action.protocol || action.metaData) creation.push(action);
+    if (action.txn) progress.set(action.txn.appId, Number(action.txn.version));
+    if (action.add) {
+      added.set(action.add.path, readAdd(action.add));
+      removedMs.delete(action.add.path);
+    }
+    if (action.remove) {
+      added.delete(action.remove.path);
+      removedMs.set(action.remove.path, Number(action.remove.deletionTimestamp));
+    }
+  };
+  const checkpoint = checkpoints.at(-1);
   let version = -1;
-  for (const next of versions) {
+  if (checkpoint !== undefined) {
+    for (const action of await readCheckpoint(directory, checkpoint, context)) take(action);
+    version = checkpoint;
+  }
+  for (const next of commits.filter((commit) => commit > (checkpoint ?? -1))) {
     if (next !== version + 1) throw damaged(directory, `commit ${version + 1} is missing`);
     version = next;
-    for (const action of readCommit(files, directory, version)) {
-      if (action.protocol) checkProtocol(directory, action.protocol);
-      if (action.metaData) columns = columnsOf(action.metaData);
-      if (action.add) added.set(action.add.path, readAdd(action.add));
-      if (action.remove) added.delete(action.remove.path);
-      if (action.txn) progress.set(action.txn.appId, action.txn.version);
-    }
+    for (const action of readCommit(files, directory, version)) take(action);
   }
-  return { version, files: added, progress, columns };
+  return { version, files: added, removedMs, progress, creation };
 }
 
 /**
@@ -74,9 +99,9 @@ export function readSnapshot(files: Files, directory: string): Snapshot {
  * another writer was faster: read the snapshot anew and decide again.
  */
 export function writeCommit(
-  files: Files,
   directory: string,
   { table, tableId, version, commit }: NewCommit,
+  { files }: Pick<LogContext, "files">,
 ): boolean {
   files.makeDirectory(logDirectory(directory));
   const actions = version < 0 ? [...creation(table, tableId, commit.timeMs)] : [];
@@ -91,6 +116,73 @@ export type NewCommit = {
   readonly version: number;
   readonly commit: Commit;
 };
+
+/**
+ * Writes down what all commits say together, and removes old ones. Whoever reads the log begins
+ * there. Doing it again, or half of it, changes nothing.
+ */
+export async function writeCheckpoint(
+  directory: string,
+  snapshot: Snapshot,
+  { files, connection }: LogContext,
+): Promise<void> {
+  const { version, creation } = snapshot;
+  const actions: Action[] = [
+    ...creation,
+    ...Array.from(snapshot.progress, ([appId, upTo]) => ({ txn: { appId, version: upTo } })),
+    ...Array.from(snapshot.removedMs, ([path, deletionTimestamp]) => ({
+      remove: { path, deletionTimestamp, dataChange: false },
+    })),
+    ...Array.from(snapshot.files.values(), (file) => ({ add: addOf(file, false) })),
+  ];
+  const path = checkpointPath(directory, version);
+  const unfinished = `${path}${UNFINISHED}`;
+  const columns = Object.keys(checkpointSchema).map(
+    (name) =>
+      `json_transform(line, ${quoteText(JSON.stringify(checkpointSchema))}).${name} AS ${name}`,
+  );
+  const lines = actions.map((action) => `(${quoteText(JSON.stringify(action))})`).join(", ");
+  await connection.run(
+    `COPY (SELECT ${columns.join(", ")} FROM (VALUES ${lines}) AS log(line)) TO ${quoteText(unfinished)} (FORMAT PARQUET)`,
+  );
+  files.publish(unfinished, path);
+  const last = join(logDirectory(directory), "_last_checkpoint");
+  files.remove(last);
+  files.create(last, Buffer.from(JSON.stringify({ version, size: actions.length })));
+
+  const { commits, checkpoints } = listLog(files, directory);
+  for (const old of checkpoints.filter((one) => one < version)) {
+    files.remove(checkpointPath(directory, old));
+  }
+  for (const old of commits.filter((one) => one <= version - COMMITS_KEPT)) {
+    files.remove(commitPath(directory, old));
+  }
+}
+
+/** As DuckDB's `json_transform` takes it. */
+const checkpointSchema = {
+  txn: { appId: "VARCHAR", version: "BIGINT", lastUpdated: "BIGINT" },
+  add: {
+    path: "VARCHAR",
+    partitionValues: "MAP(VARCHAR, VARCHAR)",
+    size: "BIGINT",
+    modificationTime: "BIGINT",
+    dataChange: "BOOLEAN",
+    stats: "VARCHAR",
+  },
+  remove: { path: "VARCHAR", deletionTimestamp: "BIGINT", dataChange: "BOOLEAN" },
+  metaData: {
+    id: "VARCHAR",
+    name: "VARCHAR",
+    description: "VARCHAR",
+    format: { provider: "VARCHAR", options: "MAP(VARCHAR, VARCHAR)" },
+    schemaString: "VARCHAR",
+    partitionColumns: ["VARCHAR"],
+    configuration: "MAP(VARCHAR, VARCHAR)",
+    createdTime: "BIGINT",
+  },
+  protocol: { minReaderVersion: "INTEGER", minWriterVersion: "INTEGER" },
+} as const;
 
 // ─── Writing ────────────────────────────────────────────────────────────────
 
@@ -142,17 +234,19 @@ function actionsOf({ timeMs, operation, add, remove, progress }: Commit): Action
       ? [{ txn: { appId: progress.writer, version: progress.upTo, lastUpdated: timeMs } }]
       : []),
     ...remove.map((path) => ({ remove: { path, deletionTimestamp: timeMs, dataChange } })),
-    ...add.map((file) => ({
-      add: {
-        path: file.path,
-        partitionValues: {},
-        size: file.sizeBytes,
-        modificationTime: file.modifiedMs,
-        dataChange,
-        stats: statsText(file.stats),
-      },
-    })),
+    ...add.map((file) => ({ add: addOf(file, dataChange) })),
   ];
+}
+
+function addOf(file: AddedFile, dataChange: boolean): AddAction {
+  return {
+    path: file.path,
+    partitionValues: {},
+    size: file.sizeBytes,
+    modificationTime: file.modifiedMs,
+    dataChange,
+    stats: statsText(file.stats),
+  };
 }
 
 function statsText({ rows, min, max, nulls }: FileStats): string {
@@ -166,12 +260,33 @@ function statsText({ rows, min, max, nulls }: FileStats): string {
 
 // ─── Reading ────────────────────────────────────────────────────────────────
 
-type Action = {
+async function readCheckpoint(
+  directory: string,
+  version: number,
+  { connection }: LogContext,
+): Promise<Action[]> {
+  const path = checkpointPath(directory, version);
+  const names = Object.keys(checkpointSchema).map((name) => `${name}: ${name}`);
+  try {
+    const reader = await connection.runAndReadAll(
+      `SELECT to_json({${names.join(", ")}}) FROM read_parquet(${quoteText(path)})`,
+    );
+    // What the checkpoint holds was written by this file.
+    return reader.getRowsJson().map(([line]) => JSON.parse(String(line)) as Action);
+  } catch {
+    throw damaged(directory, `checkpoint ${version} can't be read`);
+  }
+}
+
+/** One line of a commit. What a checkpoint has no value for is `null` there. */
+export type Action = {
   readonly commitInfo?: unknown;
   readonly protocol?: { readonly minReaderVersion: number; readonly minWriterVersion: number };
   readonly metaData?: { readonly schemaString: string } & Readonly<Record<string, unknown>>;
   readonly add?: AddAction;
-  readonly remove?: { readonly path: string } & Readonly<Record<string, unknown>>;
+  readonly remove?: { readonly path: string; readonly deletionTimestamp: number } & Readonly<
+    Record<string, unknown>
+  >;
   readonly txn?: { readonly appId: string; readonly version: number } & Readonly<
     Record<string, unknown>
   >;
@@ -201,15 +316,10 @@ function readAdd({ path, size, modificationTime, stats }: AddAction): AddedFile 
   const { numRecords, minValues, maxValues, nullCount } = JSON.parse(stats);
   return {
     path,
-    sizeBytes: size,
-    modifiedMs: modificationTime,
+    sizeBytes: Number(size),
+    modifiedMs: Number(modificationTime),
     stats: { rows: numRecords, min: minValues, max: maxValues, nulls: nullCount },
   };
-}
-
-function columnsOf({ schemaString }: { readonly schemaString: string }): string[] {
-  const { fields } = JSON.parse(schemaString) as { fields: readonly { readonly name: string }[] };
-  return fields.map(({ name }) => name);
 }
 
 function checkProtocol(
@@ -224,17 +334,30 @@ function checkProtocol(
   );
 }
 
-/** In ascending order. */
-function commitVersions(files: Files, directory: string): number[] {
-  return files
-    .list(logDirectory(directory))
-    .flatMap((name) => /^(\d{20})\.json$/.exec(name)?.[1] ?? [])
-    .map(Number)
-    .sort((a, b) => a - b);
+/** Versions, in ascending order. */
+function listLog(files: Files, directory: string) {
+  const names = files.list(logDirectory(directory));
+  const versions = (pattern: RegExp) =>
+    names
+      .flatMap((name) => pattern.exec(name)?.[1] ?? [])
+      .map(Number)
+      .sort((a, b) => a - b);
+  return {
+    commits: versions(/^(\d{20})\.json$/),
+    checkpoints: versions(/^(\d{20})\.checkpoint\.parquet$/),
+  };
 }
 
 function commitPath(directory: string, version: number): string {
-  return join(logDirectory(directory), `${String(version).padStart(VERSION_DIGITS, "0")}.json`);
+  return join(logDirectory(directory), `${padded(version)}.json`);
+}
+
+function checkpointPath(directory: string, version: number): string {
+  return join(logDirectory(directory), `${padded(version)}.checkpoint.parquet`);
+}
+
+function padded(version: number): string {
+  return String(version).padStart(VERSION_DIGITS, "0");
 }
 
 function logDirectory(directory: string): string {

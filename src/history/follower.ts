@@ -7,17 +7,21 @@ import { entryOf } from "../journal-entry.ts";
 import { MonitorState } from "../monitor-state.ts";
 import type { PriceBook } from "../signals/price-book.ts";
 import type { PlacedEntry } from "../store/journal.ts";
+import { maintain, type Retention } from "./maintain.ts";
 import { PendingRows } from "./pending-rows.ts";
 import { rowsOf } from "./rows.ts";
-import { readProgress, type SealContext, sealRows } from "./seal.ts";
+import { readProgress, removeUnfinished, type SealContext, sealRows } from "./seal.ts";
 import type { TableName } from "./tables.ts";
 
 /** Rows that wait beyond which they are sealed early. */
 export const SEAL_ROWS = 250_000;
+/** How often the tables are tidied up. */
+export const MAINTAIN_INTERVAL_MS = 10 * 60_000;
 
 export type FollowerOptions = {
   readonly workspaceId: string;
   readonly priceBook: PriceBook;
+  readonly retention: Retention;
   readonly nowMs: () => number;
 };
 
@@ -28,12 +32,23 @@ export class Follower {
   readonly #sealedBefore: ReadonlyMap<TableName, number>;
   #pending = new PendingRows();
   #takenUpTo = 0;
+  #maintainedMs = Number.NEGATIVE_INFINITY;
 
-  constructor(options: FollowerOptions, context: SealContext) {
+  private constructor(
+    options: FollowerOptions,
+    context: SealContext,
+    sealedBefore: ReadonlyMap<TableName, number>,
+  ) {
     this.#options = options;
     this.#context = context;
     this.#state = new MonitorState(options.priceBook);
-    this.#sealedBefore = readProgress(context);
+    this.#sealedBefore = sealedBefore;
+  }
+
+  /** Removes what a crash left behind, and begins anew. */
+  static async start(options: FollowerOptions, context: SealContext): Promise<Follower> {
+    await removeUnfinished(context);
+    return new Follower(options, context, await readProgress(context));
   }
 
   /** Entries come in the order of the journal. Those that came before are left out. */
@@ -59,8 +74,16 @@ export class Follower {
       await sealRows(batch, this.#context);
       this.#pending = new PendingRows();
     }
+    await this.#maintain();
     const neededFrom = this.#state.openTraces.firstSeq ?? this.#takenUpTo + 1;
     return Math.min(this.#takenUpTo, neededFrom - 1);
+  }
+
+  async #maintain(): Promise<void> {
+    const { retention, nowMs } = this.#options;
+    if (Math.abs(nowMs() - this.#maintainedMs) < MAINTAIN_INTERVAL_MS) return;
+    this.#maintainedMs = nowMs();
+    await maintain({ retention, nowMs: nowMs(), mergeUpTo: this.#takenUpTo }, this.#context);
   }
 
   #rowsOf({ seq, timeMs, body }: PlacedEntry) {

@@ -11,7 +11,7 @@ import type { PlacedEntry } from "../store/journal.ts";
 import { connect, loadDuckDb } from "./duckdb.ts";
 import { diskFiles } from "./files.ts";
 import { Follower } from "./follower.ts";
-import { removeUnfinished } from "./seal.ts";
+import { defaultRetention } from "./maintain.ts";
 
 export type ToProcess =
   | {
@@ -72,8 +72,10 @@ async function open({
   const temporaryDirectory = join(directory, "temporary");
   const connection = await connect(duckDb, { threads: 1, temporaryDirectory });
   const context = { duckDb, connection, files: diskFiles, directory, newId: randomUUID };
-  removeUnfinished(context);
-  return new Follower({ workspaceId, priceBook, nowMs: systemClock.now }, context);
+  return Follower.start(
+    { workspaceId, priceBook, retention: defaultRetention, nowMs: systemClock.now },
+    context,
+  );
 }
 
 function reply(message: FromProcess): void {

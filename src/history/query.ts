@@ -105,18 +105,21 @@ async function shutIn(connection: DuckDBConnection, directory: string): Promise<
 
 async function defineViews(connection: DuckDBConnection, directory: string): Promise<void> {
   for (const name of tableNames) {
-    const selected = selectionOf(tables[name], tableDirectory(directory, name));
+    const home = tableDirectory(directory, name);
+    const snapshot = await readSnapshot(home, { files: diskFiles, connection });
+    const selected = selectionOf(
+      tables[name],
+      [...snapshot.files.keys()].map((path) => join(home, path)),
+    );
     for (const view of [name, `${PREFIX}${name}`, `${CATALOG}.${SCHEMA}.${PREFIX}${name}`]) {
       await connection.run(`CREATE OR REPLACE VIEW ${view} AS ${selected}`);
     }
   }
 }
 
-function selectionOf({ columns }: Table, directory: string): string {
-  const { files } = readSnapshot(diskFiles, directory);
-  if (files.size === 0) return `SELECT ${columns.map(missing).join(", ")} WHERE false`;
-  const paths = [...files.keys()].map((path) => quoteText(join(directory, path)));
-  return `SELECT * FROM read_parquet([${paths.join(", ")}], union_by_name = true)`;
+function selectionOf({ columns }: Table, paths: readonly string[]): string {
+  if (paths.length === 0) return `SELECT ${columns.map(missing).join(", ")} WHERE false`;
+  return `SELECT * FROM read_parquet([${paths.map(quoteText).join(", ")}], union_by_name = true)`;
 }
 
 function missing({ name, type }: Column): string {

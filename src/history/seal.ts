@@ -4,7 +4,7 @@
  * since the commit holds both.
  */
 import { join } from "node:path";
-import { readSnapshot, type Snapshot, writeCommit } from "./delta-log.ts";
+import { type Commit, readSnapshot, writeCommit } from "./delta-log.ts";
 import { type Files, UNFINISHED } from "./files.ts";
 import type { TableRows } from "./pending-rows.ts";
 import { type TableName, tableNames, tables } from "./tables.ts";
@@ -29,23 +29,25 @@ export function tableDirectory(directory: string, table: TableName): string {
   return join(directory, table);
 }
 
-export function readProgress({ files, directory }: SealContext): Progress {
-  return new Map(
-    tableNames.map((table) => {
-      const { progress } = readSnapshot(files, tableDirectory(directory, table));
-      return [table, progress.get(WRITER) ?? 0];
-    }),
-  );
+export async function readProgress(context: SealContext): Promise<Progress> {
+  const sealed = new Map<TableName, number>();
+  for (const table of tableNames) {
+    const { progress } = await readSnapshot(tableDirectory(context.directory, table), context);
+    sealed.set(table, progress.get(WRITER) ?? 0);
+  }
+  return sealed;
 }
 
 /** Removes what a crash left behind: files that no commit names. Only while nobody else seals. */
-export function removeUnfinished({ files, directory }: SealContext): void {
+export async function removeUnfinished(context: SealContext): Promise<void> {
+  const { files, directory } = context;
   for (const table of tableNames) {
     const home = tableDirectory(directory, table);
-    const snapshot = readSnapshot(files, home);
+    const snapshot = await readSnapshot(home, context);
     for (const name of files.list(home)) {
       const isOurs = name.endsWith(".parquet") || name.endsWith(UNFINISHED);
-      if (isOurs && !snapshot.files.has(name)) files.remove(join(home, name));
+      const isKnown = snapshot.files.has(name) || snapshot.removedMs.has(name);
+      if (isOurs && !isKnown) files.remove(join(home, name));
     }
   }
 }
@@ -75,10 +77,10 @@ async function sealTable(
   const home = tableDirectory(directory, rows.table);
   files.makeDirectory(home);
   for (;;) {
-    const snapshot: Snapshot = readSnapshot(files, home);
+    const snapshot = await readSnapshot(home, context);
     const before = snapshot.progress.get(WRITER) ?? 0;
     if (before >= upTo) return;
-    const path = `rows-${padded(before + 1)}-${padded(upTo)}.parquet`;
+    const path = fileName({ from: before + 1, upTo });
     const unfinished = join(home, `${path}${UNFINISHED}`);
     const stats = await writeParquet(rows, unfinished, context);
     files.publish(unfinished, join(home, path));
@@ -88,21 +90,34 @@ async function sealTable(
       modifiedMs: timeMs,
       stats,
     };
-    const isCommitted = writeCommit(files, home, {
-      table: tables[rows.table],
-      tableId: newId(),
-      version: snapshot.version,
-      commit: {
-        timeMs,
-        operation: "WRITE",
-        add: [added],
-        remove: [],
-        progress: { writer: WRITER, upTo },
-      },
-    });
+    const commit: Commit = {
+      timeMs,
+      operation: "WRITE",
+      add: [added],
+      remove: [],
+      progress: { writer: WRITER, upTo },
+    };
+    const isCommitted = writeCommit(
+      home,
+      { table: tables[rows.table], tableId: newId(), version: snapshot.version, commit },
+      context,
+    );
     if (isCommitted) return;
     // Another commit came between: look again.
   }
+}
+
+/** Places in the journal whose rows a file holds. */
+export type Range = { readonly from: number; readonly upTo: number };
+
+export function fileName({ from, upTo }: Range): string {
+  return `rows-${padded(from)}-${padded(upTo)}.parquet`;
+}
+
+/** `null` for a file that the history did not write. */
+export function rangeOf(path: string): Range | null {
+  const [, from, upTo] = /^rows-(\d{16})-(\d{16})\.parquet$/.exec(path) ?? [];
+  return from === undefined ? null : { from: Number(from), upTo: Number(upTo) };
 }
 
 function padded(seq: number): string {

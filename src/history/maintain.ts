@@ -1,0 +1,181 @@
+/**
+ * Keeps the tables small and quick to read: merges small files, drops what is too old or too
+ * much, and writes checkpoints of the logs. Each step is one commit, so a crash between two
+ * changes nothing that anyone reads.
+ */
+import { join } from "node:path";
+import {
+  type AddedFile,
+  CHECKPOINT_COMMITS,
+  type Commit,
+  readSnapshot,
+  type Snapshot,
+  writeCheckpoint,
+  writeCommit,
+} from "./delta-log.ts";
+import { quoteText } from "./duckdb.ts";
+import { UNFINISHED } from "./files.ts";
+import { fileName, rangeOf, type SealContext, tableDirectory } from "./seal.ts";
+import { tableNames, tables } from "./tables.ts";
+import { readStats } from "./write-parquet.ts";
+
+/** Files of about one size that are merged at a time. */
+export const MERGE_FILES = 32;
+/** Sizes at which files are of the next kind, in bytes. The largest are left as they are. */
+const SIZE_STEPS_BYTES = [1 << 20, 16 << 20, 256 << 20];
+/** A file that is rows no longer stays so long: a query may be reading it. */
+export const REMOVED_KEPT_MS = 60 * 60_000;
+
+/** Files that go at a time: a clock that is wrong for an hour must not cost the history. */
+export const OUTDATED_FILES_MAX = 8;
+
+export type Retention = {
+  readonly maxAgeMs: number;
+  /** Of all tables together. */
+  readonly maxBytes: number;
+};
+
+export const defaultRetention: Retention = {
+  maxAgeMs: 90 * 24 * 3_600_000,
+  maxBytes: 10 * 1024 ** 3,
+};
+
+type Maintained = {
+  readonly retention: Retention;
+  readonly nowMs: number;
+  /** Place in the journal up to which files may be merged: what is not exported yet stays as it is. */
+  readonly mergeUpTo: number;
+  /** `MERGE_FILES` by default. */
+  readonly mergeFiles?: number;
+};
+
+export async function maintain(options: Maintained, context: SealContext): Promise<void> {
+  const { nowMs, retention } = options;
+  const snapshots = new Map<string, Snapshot>();
+  for (const name of tableNames) {
+    const home = tableDirectory(context.directory, name);
+    const snapshot = await readSnapshot(home, context);
+    snapshots.set(home, snapshot);
+  }
+  const outdated = outdatedFiles(snapshots, { nowMs, retention });
+
+  for (const name of tableNames) {
+    const home = tableDirectory(context.directory, name);
+    const commitTo = (snapshot: Snapshot, commit: Commit) =>
+      writeCommit(
+        home,
+        { table: tables[name], tableId: "", version: snapshot.version, commit },
+        context,
+      );
+    const drop = outdated.get(home) ?? [];
+    const before = snapshots.get(home);
+    if (before && drop.length > 0) {
+      commitTo(before, { timeMs: nowMs, operation: "DELETE", add: [], remove: drop });
+    }
+    const snapshot = await readSnapshot(home, context);
+    for (const files of mergeable([...snapshot.files.values()], options)) {
+      const merged = await merge(files, { home, nowMs, table: name }, context);
+      const latest = await readSnapshot(home, context);
+      commitTo(latest, {
+        timeMs: nowMs,
+        operation: "OPTIMIZE",
+        add: [merged],
+        remove: files.map(({ path }) => path),
+      });
+    }
+    await checkpointAndClean(home, nowMs, context);
+  }
+}
+
+/** Neighbours of about one size, so many that merging them is worth it. Pure. */
+export function mergeable(
+  files: readonly AddedFile[],
+  { mergeUpTo, mergeFiles = MERGE_FILES }: Pick<Maintained, "mergeUpTo" | "mergeFiles">,
+): AddedFile[][] {
+  const groups: AddedFile[][] = [];
+  let group: AddedFile[] = [];
+  let step = -1;
+  const end = () => {
+    if (group.length >= mergeFiles) groups.push(group);
+    group = [];
+  };
+  for (const file of files.toSorted((a, b) => (a.path < b.path ? -1 : 1))) {
+    const range = rangeOf(file.path);
+    const its = SIZE_STEPS_BYTES.findIndex((limit) => file.sizeBytes < limit);
+    if (!range || range.upTo > mergeUpTo || its < 0) {
+      end();
+      continue;
+    }
+    if (its !== step) end();
+    step = its;
+    group.push(file);
+  }
+  end();
+  return groups;
+}
+
+/** What is too old, and then the oldest until the rest is small enough; by directory. Pure. */
+export function outdatedFiles(
+  snapshots: ReadonlyMap<string, Pick<Snapshot, "files">>,
+  { nowMs, retention }: Pick<Maintained, "nowMs" | "retention">,
+): ReadonlyMap<string, string[]> {
+  const oldestFirst = [...snapshots]
+    .flatMap(([home, { files }]) =>
+      Array.from(files.values(), (file) => ({ home, file, newestMs: newestMsOf(file) })),
+    )
+    .sort((a, b) => a.newestMs - b.newestMs);
+  let bytes = oldestFirst.reduce((sum, { file }) => sum + file.sizeBytes, 0);
+  const outdated = new Map<string, string[]>();
+  for (const { home, file, newestMs } of oldestFirst.slice(0, OUTDATED_FILES_MAX)) {
+    if (newestMs >= nowMs - retention.maxAgeMs && bytes <= retention.maxBytes) break;
+    outdated.set(home, [...(outdated.get(home) ?? []), file.path]);
+    bytes -= file.sizeBytes;
+  }
+  return outdated;
+}
+
+function newestMsOf({ stats, modifiedMs }: AddedFile): number {
+  const told = Date.parse(String(stats.max.timestamp));
+  // An agent's clock may be ahead by years: then the time of writing says how old it is.
+  return Number.isNaN(told) ? modifiedMs : Math.min(told, modifiedMs);
+}
+
+async function merge(
+  files: readonly AddedFile[],
+  {
+    home,
+    nowMs,
+    table,
+  }: { readonly home: string; readonly nowMs: number; readonly table: keyof typeof tables },
+  context: SealContext,
+): Promise<AddedFile> {
+  const ranges = files.flatMap(({ path }) => rangeOf(path) ?? []);
+  const path = fileName({
+    from: Math.min(...ranges.map(({ from }) => from)),
+    upTo: Math.max(...ranges.map(({ upTo }) => upTo)),
+  });
+  const unfinished = join(home, `${path}${UNFINISHED}`);
+  const sources = files.map((file) => quoteText(join(home, file.path))).join(", ");
+  const rows = `read_parquet([${sources}], union_by_name = true)`;
+  await context.connection.run(
+    `COPY (SELECT * FROM ${rows}) TO ${quoteText(unfinished)} (FORMAT PARQUET, COMPRESSION ZSTD)`,
+  );
+  context.files.publish(unfinished, join(home, path));
+  return {
+    path,
+    sizeBytes: context.files.sizeBytes(join(home, path)),
+    modifiedMs: nowMs,
+    stats: await readStats(tables[table].columns, rows, context.connection),
+  };
+}
+
+async function checkpointAndClean(home: string, nowMs: number, context: SealContext) {
+  const snapshot = await readSnapshot(home, context);
+  const forgotten = [...snapshot.removedMs].filter(([, atMs]) => nowMs - atMs > REMOVED_KEPT_MS);
+  for (const [path] of forgotten) context.files.remove(join(home, path));
+  if (snapshot.version < 0 || snapshot.version % CHECKPOINT_COMMITS !== CHECKPOINT_COMMITS - 1)
+    return;
+  const gone = new Set(forgotten.map(([path]) => path));
+  const removedMs = new Map([...snapshot.removedMs].filter(([path]) => !gone.has(path)));
+  await writeCheckpoint(home, { ...snapshot, removedMs }, context);
+}
