@@ -1,7 +1,11 @@
 /** MLflow's experiments: one that is made, and one that may not be there. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createExperiment, getExperiment, getExperimentByName } from "./mlflow-experiments.ts";
+import {
+  createMlflowExperiment,
+  getMlflowExperiment,
+  getMlflowExperimentByName,
+} from "./mlflow-experiments.ts";
 import { type ApiCase, checkApiCase, clientThatGets } from "./test-answering-client.ts";
 
 const path = "/api/2.0/mlflow/experiments";
@@ -11,21 +15,21 @@ const answer = { experiment: { experiment_id: "7", name } };
 for (const [what, ...apiCase] of [
   [
     "made",
-    (c) => createExperiment(c, { name }),
+    (c) => createMlflowExperiment(c, { name }),
     { experiment_id: "7" },
     `POST ${path}/create {"name":"/Shared/agents"}`,
     "7",
   ],
   [
     "found by id",
-    (c) => getExperiment(c, "7"),
+    (c) => getMlflowExperiment(c, "7"),
     answer,
     `GET ${path}/get?experiment_id=7`,
     { id: "7", name },
   ],
   [
     "found by name",
-    (c) => getExperimentByName(c, name),
+    (c) => getMlflowExperimentByName(c, name),
     answer,
     `GET ${path}/get-by-name?experiment_name=%2FShared%2Fagents`,
     { id: "7", name },
@@ -37,8 +41,8 @@ for (const [what, ...apiCase] of [
 test("one that is not there is no error; an API that is not there is one", async () => {
   const missing = { error_code: "RESOURCE_DOES_NOT_EXIST" };
   assert.equal(
-    await getExperimentByName(clientThatGets(missing, { status: 404 }).client, name),
+    await getMlflowExperimentByName(clientThatGets(missing, { status: 404 }).client, name),
     null,
   );
-  await assert.rejects(getExperimentByName(clientThatGets({}, { status: 404 }).client, name));
+  await assert.rejects(getMlflowExperimentByName(clientThatGets({}, { status: 404 }).client, name));
 });

@@ -12,7 +12,7 @@ import type { JsonAnswer } from "./read-answer.ts";
 export type Experiment = { readonly id: string; readonly name: string };
 
 /** Returns the id. In Databricks the name is a path, such as `/Shared/agents`. */
-export async function createExperiment(
+export async function createMlflowExperiment(
   client: DatabricksClient,
   experiment: {
     readonly name: string;
@@ -32,7 +32,7 @@ export async function createExperiment(
 }
 
 /** `null` where there is none. */
-export function getExperiment(
+export function getMlflowExperiment(
   client: DatabricksClient,
   id: string,
   limits: CallLimits = {},
@@ -47,7 +47,7 @@ export function getExperiment(
 }
 
 /** `null` where there is none. */
-export function getExperimentByName(
+export function getMlflowExperimentByName(
   client: DatabricksClient,
   name: string,
   limits: CallLimits = {},

@@ -4,12 +4,12 @@ import { test } from "node:test";
 import fc from "fast-check";
 import {
   batchesOf,
-  createRun,
-  getRun,
+  createMlflowRun,
+  getMlflowRun,
   type LogInput,
-  logBatch,
-  searchRuns,
-  updateRun,
+  logMlflowBatch,
+  searchMlflowRuns,
+  updateMlflowRun,
 } from "./mlflow-runs.ts";
 import { type ApiCase, checkApiCase, clientThatGets } from "./test-answering-client.ts";
 
@@ -40,21 +40,21 @@ const run = {
 for (const [what, ...apiCase] of [
   [
     "started",
-    (c) => createRun(c, { experiment_id: "7", run_name: "ada", start_time: 5 }),
+    (c) => createMlflowRun(c, { experiment_id: "7", run_name: "ada", start_time: 5 }),
     { run: answer },
     `POST ${path}/create {"experiment_id":"7","run_name":"ada","start_time":5}`,
     run,
   ],
-  ["read", (c) => getRun(c, "r"), { run: answer }, `GET ${path}/get?run_id=r`, run],
+  ["read", (c) => getMlflowRun(c, "r"), { run: answer }, `GET ${path}/get?run_id=r`, run],
   [
     "ended",
-    (c) => updateRun(c, { run_id: "r", status: "FINISHED", end_time: 9 }),
+    (c) => updateMlflowRun(c, { run_id: "r", status: "FINISHED", end_time: 9 }),
     { run_info: {} },
     `POST ${path}/update {"run_id":"r","status":"FINISHED","end_time":9}`,
   ],
   [
     "found",
-    (c) => searchRuns(c, { experiment_ids: ["7"], filter: "status = 'RUNNING'" }),
+    (c) => searchMlflowRuns(c, { experiment_ids: ["7"], filter: "status = 'RUNNING'" }),
     { runs: [answer, {}] },
     `POST ${path}/search {"experiment_ids":["7"],"filter":"status = 'RUNNING'"}`,
     [run],
@@ -70,17 +70,17 @@ test("the further pages of a search are asked for in the body", async () => {
       return pages++ === 0 ? "t" : undefined;
     },
   });
-  assert.deepEqual(await searchRuns(client, { experiment_ids: ["7"] }), []);
+  assert.deepEqual(await searchMlflowRuns(client, { experiment_ids: ["7"] }), []);
   assert.equal(seen[1], `POST ${path}/search {"experiment_ids":["7"],"page_token":"t"}`);
 });
 
 test("what is logged", async () => {
   const { client, seen } = clientThatGets({});
-  await logBatch(client, "r", {
+  await logMlflowBatch(client, "r", {
     metrics: [{ key: "p95", value: Number.NaN, timestamp: 5, step: 1 }],
     params: [{ key: "lm", value: "x".repeat(6001) }],
   });
-  await logBatch(client, "r", {});
+  await logMlflowBatch(client, "r", {});
   assert.deepEqual(seen, [
     `POST ${path}/log-batch {"run_id":"r","params":[{"key":"lm","value":"${"x".repeat(6000)}"}],"metrics":[{"key":"p95","value":"NaN","timestamp":5,"step":1}]}`,
   ]);

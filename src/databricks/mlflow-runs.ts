@@ -60,7 +60,7 @@ const BATCH_MAX_BYTES = 900_000;
 const PARAM_VALUE_MAX_CHARS = 6000;
 const TAG_VALUE_MAX_CHARS = 8000;
 
-export async function createRun(
+export async function createMlflowRun(
   client: DatabricksClient,
   run: {
     readonly experiment_id: string;
@@ -79,7 +79,7 @@ export async function createRun(
   return readAnsweredRun(answer);
 }
 
-export async function getRun(
+export async function getMlflowRun(
   client: DatabricksClient,
   id: string,
   limits: CallLimits = {},
@@ -94,7 +94,7 @@ export async function getRun(
 }
 
 /** Says how it ended, and when. */
-export async function updateRun(
+export async function updateMlflowRun(
   client: DatabricksClient,
   run: {
     readonly run_id: string;
@@ -114,7 +114,7 @@ export async function updateRun(
 }
 
 /** All that are found: give a filter that finds few. */
-export async function searchRuns(
+export async function searchMlflowRuns(
   client: DatabricksClient,
   search: {
     readonly experiment_ids: readonly string[];
@@ -149,7 +149,7 @@ export async function searchRuns(
  * parameters first. A call that fails may have logged a part of what it held, and the
  * calls after it are not made.
  */
-export async function logBatch(
+export async function logMlflowBatch(
   client: DatabricksClient,
   runId: string,
   input: LogInput,
@@ -181,7 +181,7 @@ const KIND_MAX = {
   metrics: BATCH_METRICS_MAX,
 } as const;
 
-/** What `logBatch` sends, call by call. */
+/** What `logMlflowBatch` sends, call by call. */
 export function batchesOf(input: LogInput): readonly Batch[] {
   const batches: Batch[] = [];
   let batch = emptyBatch();

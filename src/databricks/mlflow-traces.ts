@@ -12,8 +12,8 @@ import type { ExternalLinks } from "./external-links.ts";
 import { recordOf, textMapOf, textOf } from "./json-fields.ts";
 import {
   type Experiment,
-  getExperiment,
-  getExperimentByName,
+  getMlflowExperiment,
+  getMlflowExperimentByName,
   readPermission,
 } from "./mlflow-experiments.ts";
 
@@ -67,8 +67,8 @@ export async function findExperiment(
 ): Promise<Experiment> {
   const isId = /^\d{1,30}$/.test(nameOrId);
   const found =
-    (isId ? await getExperiment(client, nameOrId, limits) : null) ??
-    (await getExperimentByName(client, nameOrId, limits));
+    (isId ? await getMlflowExperiment(client, nameOrId, limits) : null) ??
+    (await getMlflowExperimentByName(client, nameOrId, limits));
   if (found) return found;
   throw new MonitorError(
     "MLFLOW_EXPERIMENT_UNKNOWN",

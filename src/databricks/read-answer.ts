@@ -105,6 +105,10 @@ function databricksError(answer: HttpAnswer, call: Call): DatabricksError {
 
 function hintFor(answer: HttpAnswer, request: HttpRequest): string {
   if (answer.status === 404) return "Check the name, and that it exists in this workspace.";
+  if (answer.status === 409) {
+    return "It is there already, or is being changed at the moment: look at it before you try again.";
+  }
+  if (answer.status === 501) return "This workspace does not have this API.";
   if (answer.status === 429) return "The workspace limits its callers: ask less often, or later.";
   if (answer.status >= 500 && request.isIdempotent) {
     return "Try again later; if it stays, report the request id to Databricks.";

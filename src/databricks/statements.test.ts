@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DatabricksError } from "./databricks-error.ts";
-import { executeStatement, type Row, readRows, submitStatement } from "./statements.ts";
+import { executeStatement, type Row, readStatementRows, submitStatement } from "./statements.ts";
 import { type AnsweringClient, clientThatAnswers } from "./test-answering-client.ts";
 import { createTestClock } from "./test-clock.ts";
 
@@ -34,7 +34,8 @@ function workspace(...answers: readonly object[]): AnsweringClient {
 
 async function rowsOf({ client }: AnsweringClient): Promise<Row[]> {
   const rows: Row[] = [];
-  for await (const row of readRows(client, await submitStatement(client, input))) rows.push(row);
+  for await (const row of readStatementRows(client, await submitStatement(client, input)))
+    rows.push(row);
   return rows;
 }
 

@@ -217,7 +217,7 @@ function hasEnded(error: unknown): boolean {
  * The rows of a statement that has succeeded, part after part, wherever they are
  * kept. Databricks keeps them for an hour.
  */
-export async function* readRows(
+export async function* readStatementRows(
   client: DatabricksClient,
   statement: Statement,
   limits: CallLimits = {},

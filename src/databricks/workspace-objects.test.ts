@@ -3,12 +3,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type ApiCase, checkApiCase, clientThatGets } from "./test-answering-client.ts";
 import {
-  deleteObject,
-  exportObject,
-  getObject,
-  importObject,
-  listObjects,
-  makeDirectories,
+  deleteWorkspaceObject,
+  exportWorkspaceObject,
+  getWorkspaceObject,
+  importWorkspaceObject,
+  listWorkspaceObjects,
+  makeWorkspaceDirectories,
 } from "./workspace-objects.ts";
 
 const path = "/api/2.0/workspace";
@@ -32,7 +32,7 @@ for (const [what, ...apiCase] of [
   [
     "a notebook is imported",
     (c) =>
-      importObject(c, {
+      importWorkspaceObject(c, {
         path: notebook,
         content: "print('ü')",
         format: "SOURCE",
@@ -44,41 +44,42 @@ for (const [what, ...apiCase] of [
   ],
   [
     "a notebook is exported",
-    (c) => exportObject(c, { path: notebook, format: "SOURCE" }).then((bytes) => `${bytes}`),
+    (c) =>
+      exportWorkspaceObject(c, { path: notebook, format: "SOURCE" }).then((bytes) => `${bytes}`),
     { content: Buffer.from("print('ü')").toString("base64") },
     `GET ${path}/export?path=%2FShared%2F%C3%BC&format=SOURCE`,
     "print('ü')",
   ],
   [
     "an empty file is exported",
-    (c) => exportObject(c, { path: "/a", format: "AUTO" }).then((bytes) => `${bytes}`),
+    (c) => exportWorkspaceObject(c, { path: "/a", format: "AUTO" }).then((bytes) => `${bytes}`),
     {},
     `GET ${path}/export?path=%2Fa&format=AUTO`,
     "",
   ],
   [
     "folders are made",
-    (c) => makeDirectories(c, "/Shared/a/b"),
+    (c) => makeWorkspaceDirectories(c, "/Shared/a/b"),
     {},
     `POST ${path}/mkdirs {"path":"/Shared/a/b"}`,
   ],
   [
     "a folder is listed",
-    (c) => listObjects(c, "/Shared"),
+    (c) => listWorkspaceObjects(c, "/Shared"),
     { objects: [answer, {}] },
     `GET ${path}/list?path=%2FShared`,
     [object],
   ],
   [
     "an object is found",
-    (c) => getObject(c, notebook),
+    (c) => getWorkspaceObject(c, notebook),
     answer,
     `GET ${path}/get-status?path=%2FShared%2F%C3%BC`,
     object,
   ],
   [
     "a folder goes",
-    (c) => deleteObject(c, "/Shared/a", { recursive: true }),
+    (c) => deleteWorkspaceObject(c, "/Shared/a", { recursive: true }),
     {},
     `POST ${path}/delete {"path":"/Shared/a","recursive":true}`,
   ],
@@ -89,7 +90,7 @@ for (const [what, ...apiCase] of [
 test("what is too large is not sent", async () => {
   const { client, seen } = clientThatGets({});
   const content = new Uint8Array(10 * 1024 * 1024 + 1);
-  await assert.rejects(importObject(client, { path: "/a", content, format: "RAW" }), {
+  await assert.rejects(importWorkspaceObject(client, { path: "/a", content, format: "RAW" }), {
     code: "USAGE_INVALID",
     message: "cannot import /a: it has 10485761 bytes, and Databricks takes 10485760 at most",
   });

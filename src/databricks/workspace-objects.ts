@@ -28,7 +28,7 @@ const IMPORT_MAX_BYTES = 10 * 1024 * 1024;
  *
  * @throws MonitorError `USAGE_INVALID` for more than 10 MiB. Nothing was sent.
  */
-export async function importObject(
+export async function importWorkspaceObject(
   client: DatabricksClient,
   {
     path,
@@ -66,7 +66,7 @@ export async function importObject(
 }
 
 /** In `SOURCE` a notebook of one language is text with comments between its cells. */
-export async function exportObject(
+export async function exportWorkspaceObject(
   client: DatabricksClient,
   {
     path,
@@ -87,7 +87,7 @@ export async function exportObject(
 }
 
 /** With the folders above it. One that is there is no error. */
-export async function makeDirectories(
+export async function makeWorkspaceDirectories(
   client: DatabricksClient,
   path: string,
   limits: CallLimits = {},
@@ -105,7 +105,7 @@ export async function makeDirectories(
 }
 
 /** What is directly in a folder. */
-export async function listObjects(
+export async function listWorkspaceObjects(
   client: DatabricksClient,
   path: string,
   limits: CallLimits = {},
@@ -123,7 +123,7 @@ export async function listObjects(
     .filter((object) => object !== null);
 }
 
-export async function getObject(
+export async function getWorkspaceObject(
   client: DatabricksClient,
   path: string,
   limits: CallLimits = {},
@@ -141,7 +141,7 @@ export async function getObject(
 }
 
 /** A folder that is not empty goes with `recursive` only. */
-export async function deleteObject(
+export async function deleteWorkspaceObject(
   client: DatabricksClient,
   path: string,
   { recursive, ...limits }: CallLimits & { readonly recursive?: boolean } = {},

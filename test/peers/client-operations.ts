@@ -435,7 +435,7 @@ export const operations: Readonly<Record<string, Operation>> = {
     call: "experiments.create_experiment",
     with: { name: "/Shared/agents", tags: [{ key: "a", value: "b" }] },
     ours: (client) =>
-      experiments.createExperiment(client, {
+      experiments.createMlflowExperiment(client, {
         name: "/Shared/agents",
         tags: [{ key: "a", value: "b" }],
       }),
@@ -444,13 +444,13 @@ export const operations: Readonly<Record<string, Operation>> = {
   "an experiment is read": {
     call: "experiments.get_experiment",
     with: { experiment_id: "7" },
-    ours: (client) => experiments.getExperiment(client, "7"),
+    ours: (client) => experiments.getMlflowExperiment(client, "7"),
     answer: { experiment: { experiment_id: "7" } },
   },
   "an experiment is found by its name": {
     call: "experiments.get_by_name",
     with: { experiment_name: "/Shared/agents" },
-    ours: (client) => experiments.getExperimentByName(client, "/Shared/agents"),
+    ours: (client) => experiments.getMlflowExperimentByName(client, "/Shared/agents"),
     answer: { experiment: { experiment_id: "7" } },
   },
   "a run is started": {
@@ -462,7 +462,7 @@ export const operations: Readonly<Record<string, Operation>> = {
       tags: [{ key: "a", value: "b" }],
     },
     ours: (client) =>
-      mlflowRuns.createRun(client, {
+      mlflowRuns.createMlflowRun(client, {
         experiment_id: "7",
         run_name: "ada",
         start_time: 1767225600000,
@@ -473,14 +473,18 @@ export const operations: Readonly<Record<string, Operation>> = {
   "a run is read": {
     call: "experiments.get_run",
     with: { run_id: "r" },
-    ours: (client) => mlflowRuns.getRun(client, "r"),
+    ours: (client) => mlflowRuns.getMlflowRun(client, "r"),
     answer: { run: { info: { run_id: "r" } } },
   },
   "a run is ended": {
     call: "experiments.update_run",
     with: { run_id: "r", status: "FINISHED", end_time: 1767225600001 },
     ours: (client) =>
-      mlflowRuns.updateRun(client, { run_id: "r", status: "FINISHED", end_time: 1767225600001 }),
+      mlflowRuns.updateMlflowRun(client, {
+        run_id: "r",
+        status: "FINISHED",
+        end_time: 1767225600001,
+      }),
   },
   "runs are searched": {
     call: "experiments.search_runs",
@@ -491,7 +495,7 @@ export const operations: Readonly<Record<string, Operation>> = {
       max_results: 10,
     },
     ours: (client) =>
-      mlflowRuns.searchRuns(client, {
+      mlflowRuns.searchMlflowRuns(client, {
         experiment_ids: ["7"],
         filter: "status = 'RUNNING'",
         order_by: ["start_time DESC"],
@@ -507,7 +511,7 @@ export const operations: Readonly<Record<string, Operation>> = {
       tags: [{ key: "release", value: "r1" }],
     },
     ours: (client) =>
-      mlflowRuns.logBatch(client, "r", {
+      mlflowRuns.logMlflowBatch(client, "r", {
         metrics: [{ key: "p95", value: 1.5, timestamp: 5, step: 1 }],
         params: [{ key: "lm", value: "gpt" }],
         tags: [{ key: "release", value: "r1" }],
@@ -536,7 +540,7 @@ export const operations: Readonly<Record<string, Operation>> = {
     call: "statement_execution.get_statement_result_chunk_n",
     with: { statement_id: "s", chunk_index: 1 },
     async ours(client) {
-      const rows = statements.readRows(client, {
+      const rows = statements.readStatementRows(client, {
         id: "s",
         warehouseId: "w",
         state: "SUCCEEDED",
@@ -677,7 +681,7 @@ export const operations: Readonly<Record<string, Operation>> = {
       overwrite: true,
     },
     ours: (client) =>
-      objects.importObject(client, {
+      objects.importWorkspaceObject(client, {
         path: "/Shared/a",
         content: "print(1)",
         format: "SOURCE",
@@ -688,28 +692,29 @@ export const operations: Readonly<Record<string, Operation>> = {
   "a notebook is exported": {
     call: "workspace.export",
     with: { path: "/Shared/a", format: "SOURCE" },
-    ours: (client) => objects.exportObject(client, { path: "/Shared/a", format: "SOURCE" }),
+    ours: (client) =>
+      objects.exportWorkspaceObject(client, { path: "/Shared/a", format: "SOURCE" }),
   },
   "folders are made": {
     call: "workspace.mkdirs",
     with: { path: "/Shared/ü" },
-    ours: (client) => objects.makeDirectories(client, "/Shared/ü"),
+    ours: (client) => objects.makeWorkspaceDirectories(client, "/Shared/ü"),
   },
   "an object is looked for": {
     call: "workspace.get_status",
     with: { path: "/Shared/ü b" },
-    ours: (client) => objects.getObject(client, "/Shared/ü b"),
+    ours: (client) => objects.getWorkspaceObject(client, "/Shared/ü b"),
     answer: { path: "/Shared/ü b" },
   },
   "a folder is listed": {
     call: "workspace.list",
     with: { path: "/Shared" },
-    ours: (client) => objects.listObjects(client, "/Shared"),
+    ours: (client) => objects.listWorkspaceObjects(client, "/Shared"),
   },
   "an object is deleted": {
     call: "workspace.delete",
     with: { path: "/Shared/a", recursive: true },
-    ours: (client) => objects.deleteObject(client, "/Shared/a", { recursive: true }),
+    ours: (client) => objects.deleteWorkspaceObject(client, "/Shared/a", { recursive: true }),
   },
 
   "a job is made": {
