@@ -18,6 +18,7 @@ import { oauthTokens } from "./oauth-tokens.ts";
 import { permissionsApi } from "./permissions/permissions.ts";
 import { secrets } from "./secrets/secrets.ts";
 import { servingEndpoints } from "./serving/endpoints.ts";
+import { sqlResultLinks, sqlStatements } from "./sql/statements-api.ts";
 import { catalogs } from "./unity-catalog/catalogs.ts";
 import { grantsApi } from "./unity-catalog/grants-api.ts";
 import { models } from "./unity-catalog/models.ts";
@@ -40,6 +41,8 @@ export const apis: readonly WorkspaceApi[] = [
   modelRegistry,
   workspaceFiles,
   permissionsApi,
+  sqlStatements,
+  sqlResultLinks,
   vectorSearch,
 ];
 

@@ -9,6 +9,7 @@ import type { Principal, Principals } from "../access/principals.ts";
 import type { Clock } from "../clock.ts";
 import type { AgentRecordings } from "../recordings.ts";
 import type { ProcessUse } from "../serving/endpoint-metrics.ts";
+import type { SqlEngine } from "../sql/engine.ts";
 import type { FileTree } from "./file-tree.ts";
 import type { Lifetime } from "./lifetime.ts";
 import type { State } from "./state.ts";
@@ -29,6 +30,8 @@ export type WorkspaceContext = {
   readonly principals: Principals;
   readonly grants: Grants;
   readonly permissions: ObjectPermissions;
+  /** Runs SQL over the tables; nothing of it is loaded before the first statement. */
+  readonly sql: SqlEngine;
   readonly lifetime: Lifetime;
   readonly behaviour: Behaviour;
   /** From 0 to below 1. */
@@ -48,6 +51,8 @@ export type WorkspaceContext = {
 export type Behaviour = {
   /** From a new configuration of an endpoint to its first container. */
   endpointStartMs: number;
+  /** From a stopped SQL warehouse to a running one. */
+  warehouseStartMs: number;
   /** Endpoints of which no container can be started, with the message that says why. */
   readonly failingStarts: Map<string, string>;
 };

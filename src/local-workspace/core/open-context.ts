@@ -4,6 +4,8 @@ import { createGrants } from "../access/grants.ts";
 import { createObjectPermissions } from "../access/object-permissions.ts";
 import { createPrincipals, type PrincipalToken } from "../access/principals.ts";
 import type { Clock } from "../clock.ts";
+import { createSqlEngine } from "../sql/engine.ts";
+import { workspaceCatalog } from "../sql/workspace-catalog.ts";
 import type { WorkspaceContext } from "./context.ts";
 import { openDataDirectory } from "./data-directory.ts";
 import { openFileTree } from "./file-tree.ts";
@@ -40,22 +42,35 @@ export function openContext(options: OpenContextOptions): OpenContext {
   const lifetime = createLifetime();
   const { clock, cancel } = cancellable(outerClock);
   const admin = tokens.find(({ isAdmin }) => isAdmin)?.name ?? "";
-  return {
-    context: {
-      ...given,
-      clock,
-      state,
-      dataDirectory: directory.path,
-      volumes: openFileTree(join(directory.path, "volumes")),
-      models: openFileTree(join(directory.path, "models")),
-      workspaceFiles: openFileTree(join(directory.path, "workspace")),
-      tables: openFileTree(join(directory.path, "tables")),
-      principals: createPrincipals({ tokens, state, clock }),
-      grants: createGrants({ state, admin }),
-      permissions: createObjectPermissions(state),
-      lifetime,
-      behaviour: { endpointStartMs: ENDPOINT_START_MS, failingStarts: new Map() },
+  const sql = createSqlEngine({
+    dataDirectory: directory.path,
+    // Asked only once there is a statement.
+    catalog: () => workspaceCatalog(context),
+    now: clock.now,
+  });
+  lifetime.atClose(sql.close);
+  const context: WorkspaceContext = {
+    ...given,
+    clock,
+    state,
+    dataDirectory: directory.path,
+    volumes: openFileTree(join(directory.path, "volumes")),
+    models: openFileTree(join(directory.path, "models")),
+    workspaceFiles: openFileTree(join(directory.path, "workspace")),
+    tables: openFileTree(join(directory.path, "tables")),
+    principals: createPrincipals({ tokens, state, clock }),
+    grants: createGrants({ state, admin }),
+    permissions: createObjectPermissions(state),
+    sql,
+    lifetime,
+    behaviour: {
+      endpointStartMs: ENDPOINT_START_MS,
+      failingStarts: new Map(),
+      warehouseStartMs: 0,
     },
+  };
+  return {
+    context,
     async close() {
       await lifetime.close();
       cancel();

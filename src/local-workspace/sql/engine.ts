@@ -55,7 +55,7 @@ export type SqlEngine = {
 export type SqlEngineOptions = {
   /** Holds the tables and the volumes; no statement reads or writes a file elsewhere. */
   readonly dataDirectory: string;
-  readonly catalog: SqlCatalog;
+  readonly catalog: () => SqlCatalog;
   readonly now: () => number;
 };
 
@@ -78,7 +78,7 @@ export function createSqlEngine({ dataDirectory, catalog, now }: SqlEngineOption
     const run: Run = {
       connection,
       translator: database.translator,
-      catalog,
+      catalog: catalog(),
       locks,
       session,
       nowMs: now(),

@@ -28,7 +28,7 @@ const session = {
 export function openTestEngine(): TestEngine {
   const dataDirectory = mkdtempSync(join(tmpdir(), "sql-engine-"));
   const catalog = createTestCatalog(dataDirectory);
-  const engine = createSqlEngine({ dataDirectory, catalog, now: () => NOW_MS });
+  const engine = createSqlEngine({ dataDirectory, catalog: () => catalog, now: () => NOW_MS });
   const run = (sql: string, options: Partial<SqlRequest> = {}) =>
     engine.execute({ sql, session, ...options });
   return {

@@ -40,7 +40,7 @@ const change = z.looseObject({ ...described, owner: z.string().optional() });
 export const catalogs: WorkspaceApi = {
   name: "Unity Catalog: catalogs and schemas",
   mount(routes, context) {
-    const { state, clock, grants } = context;
+    const { clock, grants } = context;
     const all = catalogsOf(context);
     const schemas = schemasOf(context);
     const describe = (catalog: CatalogInfo) => ({
@@ -107,11 +107,7 @@ export const catalogs: WorkspaceApi = {
           `Catalog '${name}' is not empty. The catalog has ${inIt.length} schema(s).`,
         );
       }
-      for (const schema of inIt) await removeSchema(context, schema);
-      state.transaction(() => {
-        all.delete(name);
-        grants.forget(catalogSecurable(name));
-      });
+      await removeCatalog(context, name);
       return c.json({});
     });
 
@@ -204,8 +200,9 @@ function contentsOf({ state }: WorkspaceContext, schema: string) {
 export const catalogSecurable = (name: string): Securable => ({ type: "catalog", fullName: name });
 export const schemaSecurable = (fullName: string): Securable => ({ type: "schema", fullName });
 
-const catalogsOf = ({ state }: WorkspaceContext) => state.collection<CatalogInfo>("catalogs");
-const schemasOf = ({ state }: WorkspaceContext) => state.collection<SchemaInfo>("schemas");
+export const catalogsOf = ({ state }: WorkspaceContext) =>
+  state.collection<CatalogInfo>("catalogs");
+export const schemasOf = ({ state }: WorkspaceContext) => state.collection<SchemaInfo>("schemas");
 
 /** @throws Refusal `CATALOG_DOES_NOT_EXIST`. */
 export function findCatalog(context: WorkspaceContext, name: string): CatalogInfo {
@@ -274,7 +271,17 @@ export function createSchema(
 }
 
 /** With everything in it. */
-async function removeSchema(context: WorkspaceContext, schema: SchemaInfo): Promise<void> {
+export async function removeCatalog(context: WorkspaceContext, name: string): Promise<void> {
+  const { state, grants } = context;
+  for (const schema of schemasOf(context).list(`${name}.`)) await removeSchema(context, schema);
+  state.transaction(() => {
+    catalogsOf(context).delete(name);
+    grants.forget(catalogSecurable(name));
+  });
+}
+
+/** With everything in it. */
+export async function removeSchema(context: WorkspaceContext, schema: SchemaInfo): Promise<void> {
   const { state, grants } = context;
   const { full_name: fullName } = schema;
   state.transaction(() => {

@@ -38,6 +38,8 @@ export type TableInfo = Stamps & {
   readonly comment?: string;
   readonly properties?: Readonly<Record<string, string>>;
   readonly view_definition?: string;
+  /** Of a view: what the names in it are relative to. */
+  readonly view_session?: { readonly catalog: string; readonly schema: string };
 };
 
 const TABLES = "/api/2.1/unity-catalog/tables";

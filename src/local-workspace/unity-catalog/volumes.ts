@@ -44,7 +44,7 @@ const change = z.looseObject({ comment: z.string().optional(), owner: z.string()
 export const volumes: WorkspaceApi = {
   name: "Unity Catalog: volumes",
   mount(routes, context) {
-    const { state, clock, grants } = context;
+    const { clock, grants } = context;
     const all = volumesOf(context);
     const describe = (volume: VolumeInfo) => ({
       ...volume,
@@ -65,25 +65,7 @@ export const volumes: WorkspaceApi = {
           `The local workspace has MANAGED volumes only, and no ${body.volume_type} ones.`,
         );
       }
-      const name = nameOf(body.name);
-      const fullName = `${schema.full_name}.${name}`;
-      if (all.get(fullName)) {
-        throw new Refusal("VOLUME_ALREADY_EXISTS", `Volume '${fullName}' already exists`);
-      }
-      const volume = {
-        name,
-        catalog_name: schema.catalog_name,
-        schema_name: schema.name,
-        full_name: fullName,
-        volume_id: newId(),
-        comment: body.comment,
-        ...created(principal, clock),
-      };
-      await context.volumes.makeDirectory(fullName.replaceAll(".", "/"));
-      state.transaction(() => {
-        all.put(fullName, volume);
-        grants.own(volumeSecurable(fullName), principal.name);
-      });
+      const volume = await createVolume(context, body, principal);
       return c.json(describe(volume));
     });
 
@@ -126,11 +108,7 @@ export const volumes: WorkspaceApi = {
     routes.delete(`${VOLUMES}/:fullName`, async (c) => {
       const { full_name: fullName } = findVolume(context, c.req.param("fullName"));
       grants.requireManage(c.get("principal"), volumeSecurable(fullName));
-      state.transaction(() => {
-        all.delete(fullName);
-        grants.forget(volumeSecurable(fullName));
-      });
-      await context.volumes.removeAll(fullName.replaceAll(".", "/"));
+      await removeVolume(context, fullName);
       return c.json({});
     });
   },
@@ -138,7 +116,7 @@ export const volumes: WorkspaceApi = {
 
 export const volumeSecurable = (fullName: string): Securable => ({ type: "volume", fullName });
 
-const volumesOf = ({ state }: WorkspaceContext) => state.collection<VolumeInfo>("volumes");
+export const volumesOf = ({ state }: WorkspaceContext) => state.collection<VolumeInfo>("volumes");
 
 /** @throws Refusal `VOLUME_DOES_NOT_EXIST`, or of its schema or catalog. */
 export function findVolume(context: WorkspaceContext, text: string): VolumeInfo {
@@ -147,4 +125,49 @@ export function findVolume(context: WorkspaceContext, text: string): VolumeInfo 
   if (volume) return volume;
   findSchema(context, `${catalog}.${schema}`);
   throw new Refusal("VOLUME_DOES_NOT_EXIST", `Volume '${fullName}' does not exist.`);
+}
+
+type NewVolume = {
+  readonly catalog_name: string;
+  readonly schema_name: string;
+  readonly name: string;
+  readonly comment?: string | undefined;
+};
+
+/** @throws Refusal `VOLUME_ALREADY_EXISTS`. Who may is for the caller to check. */
+export async function createVolume(
+  context: WorkspaceContext,
+  given: NewVolume,
+  maker: { readonly name: string },
+): Promise<VolumeInfo> {
+  const schema = findSchema(context, `${given.catalog_name}.${given.schema_name}`);
+  const name = nameOf(given.name);
+  const fullName = `${schema.full_name}.${name}`;
+  if (volumesOf(context).get(fullName)) {
+    throw new Refusal("VOLUME_ALREADY_EXISTS", `Volume '${fullName}' already exists`);
+  }
+  const volume = {
+    name,
+    catalog_name: schema.catalog_name,
+    schema_name: schema.name,
+    full_name: fullName,
+    volume_id: newId(),
+    comment: given.comment,
+    ...created(maker, context.clock),
+  };
+  await context.volumes.makeDirectory(fullName.replaceAll(".", "/"));
+  context.state.transaction(() => {
+    volumesOf(context).put(fullName, volume);
+    context.grants.own(volumeSecurable(fullName), maker.name);
+  });
+  return volume;
+}
+
+/** With its files and grants. */
+export async function removeVolume(context: WorkspaceContext, fullName: string): Promise<void> {
+  context.state.transaction(() => {
+    volumesOf(context).delete(fullName);
+    context.grants.forget(volumeSecurable(fullName));
+  });
+  await context.volumes.removeAll(fullName.replaceAll(".", "/"));
 }
