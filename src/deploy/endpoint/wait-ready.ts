@@ -12,12 +12,9 @@ import { foreignLine } from "../../signals/foreign-line.ts";
 import { type DeployContext, pauseBetweenPolls } from "../progress.ts";
 import { readRecord } from "./deployment-record.ts";
 import { isSameConfig, mainEntity } from "./desired-config.ts";
+import { explainLogs } from "./log-lines.ts";
 import { isGivenUp, isUpdating } from "./update-state.ts";
 
-/** Lines of build logs that an error repeats. */
-const LOG_LINES_MAX = 20;
-/** Characters of each. */
-const LOG_LINE_MAX_CHARS = 300;
 /** What Databricks shows may lag behind what it was just told. */
 const SETTLE_MS = 60_000;
 const FAILED_DEPLOYMENTS = ["DEPLOYMENT_FAILED", "DEPLOYMENT_ABORTED"];
@@ -100,21 +97,20 @@ async function failure(
     {
       hint:
         logs.length > 0
-          ? "mend what the last lines say, then run the same command again"
+          ? "mend what the logs say, then run the same command again"
           : `look at the build logs of "${servedEntityName}" in the workspace, then run the same command again`,
     },
   );
 }
 
 function sectionOf(title: string, logs: string): string[] {
-  const lines = logs
-    .split("\n")
-    .map((line) => foreignLine(line, { maxChars: LOG_LINE_MAX_CHARS }))
-    .filter((line) => line !== "")
-    .slice(-LOG_LINES_MAX);
-  return lines.length === 0
-    ? []
-    : [`${title}, the last lines:`, ...lines.map((line) => `  ${line}`)];
+  const { causes, lastLines } = explainLogs(logs);
+  return [
+    ...(causes.length > 0 ? [`${title}, what failed:`, ...causes.map((line) => `  ${line}`)] : []),
+    ...(lastLines.length > 0
+      ? [`${title}, the last lines:`, ...lastLines.map((line) => `  ${line}`)]
+      : []),
+  ];
 }
 
 function conflict(
