@@ -501,10 +501,9 @@ function baselineOf(
   return before.requests > 0 ? before : null;
 }
 
-/** `null` while there was no other before it. */
+/** `null` while no program had another one before it. */
 function newestRelease({ releases }: Agent): AgentReading["release"] {
-  const seen = releases.all();
-  const newest = seen.length > 1 ? seen.at(-1) : undefined;
+  const newest = releases.all().findLast((release) => releases.before(release) !== null);
   return newest ? { name: releaseLabel(newest.name), sinceMs: newest.firstMs } : null;
 }
 

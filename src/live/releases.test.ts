@@ -1,17 +1,28 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { assembleTrace } from "../ingest/otlp/assemble-trace.ts";
+import { spansOf } from "../ingest/otlp/test-spans.ts";
 import { unknownCost } from "../signals/cost.ts";
 import type { ReleaseName } from "./by-release.ts";
-import { RELEASE_SAMPLES_MAX, RELEASES_MAX, Releases, type SeenRequest } from "./releases.ts";
+import {
+  addReleases,
+  RELEASE_SAMPLES_MAX,
+  RELEASES_MAX,
+  Releases,
+  type SeenRequest,
+} from "./releases.ts";
+
+type CountedRequest = SeenRequest & { readonly program: string };
 
 /** The n-th request, which takes n milliseconds and ends at n seconds. */
-function request(n: number, part: Partial<SeenRequest> = {}): SeenRequest {
+function request(n: number, part: Partial<CountedRequest> = {}): CountedRequest {
   return {
     eventId: `${n.toString(16).padStart(32, "0")}:${n.toString(16).padStart(16, "0")}`,
     timeMs: n * 1_000,
     release: "r1",
     modelVersion: null,
+    program: "Rag",
     latencyMs: n,
     tokens: null,
     cost: unknownCost,
@@ -20,11 +31,50 @@ function request(n: number, part: Partial<SeenRequest> = {}): SeenRequest {
   };
 }
 
-function after(requests: readonly SeenRequest[]): Releases {
+function after(requests: readonly CountedRequest[]): Releases {
   const releases = new Releases();
   for (const one of requests) releases.of(one)?.add(one);
   return releases;
 }
+
+test("a release follows the one of the same program, not of another one beside it", () => {
+  const releases = after([
+    request(1, { program: "Rag", release: "rag1" }),
+    request(2, { program: "Triage", release: "triage1" }),
+    request(3, { program: "Rag", release: "rag2" }),
+  ]);
+  assert.deepEqual(
+    releases.all().map((seen) => [seen.name.release, releases.before(seen)?.name.release ?? null]),
+    [
+      ["rag1", null],
+      ["triage1", null],
+      ["rag2", "rag1"],
+    ],
+  );
+});
+
+test("the same version of a model is another release in another program", () => {
+  const version = { release: null, modelVersion: "3" };
+  const releases = after([
+    request(1, { ...version, program: "Rag" }),
+    request(2, { ...version, program: "Triage" }),
+  ]);
+  assert.deepEqual(
+    releases.all().map(({ program, requests }) => [program, requests]),
+    [
+      ["Rag", 1],
+      ["Triage", 1],
+    ],
+  );
+});
+
+test("a request that lost its beginning is of no release: it does not tell its program", () => {
+  const [, inner] = spansOf({ modelVersion: "3", inside: [{ modelVersion: "3" }] });
+  assert.ok(inner);
+  const releases = new Releases();
+  assert.deepEqual(addReleases(releases, assembleTrace([inner])), []);
+  assert.deepEqual(releases.all(), []);
+});
 
 const numbers = (count: number) => Array.from({ length: count }, (_, index) => index + 1);
 
@@ -119,7 +169,7 @@ test("the sample is the same in whatever order requests come", () => {
 });
 
 test("predictors are those that were seen last, and bounded", () => {
-  const seen = new Releases().of({ release: "r1", modelVersion: null });
+  const seen = new Releases().of({ release: "r1", modelVersion: null, program: "Rag" });
   assert.ok(seen);
   for (let n = 0; n < 1_000; n++) seen.addPredictor(`self.p${n}`, "h");
   seen.addPredictor("self.p0", "h2");
@@ -138,12 +188,20 @@ test("tokens and cost are of the requests that tell them", () => {
 test("all agents share the room, and an agent that goes gives its own back", () => {
   const room = { left: 3 };
   const [one, other] = [new Releases(room), new Releases(room)];
-  for (const release of ["a", "b"]) one.of({ release, modelVersion: null })?.add(request(1));
-  other.of({ release: "c", modelVersion: null })?.add(request(1));
+  for (const release of ["a", "b"])
+    one.of({ release, modelVersion: null, program: "Rag" })?.add(request(1));
+  other.of({ release: "c", modelVersion: null, program: "Rag" })?.add(request(1));
   const third = new Releases(room);
-  assert.equal(third.of({ release: "d", modelVersion: null }), null, "there is no room at all");
-  assert.ok(one.of({ release: "e", modelVersion: null }), "its own oldest makes room");
+  assert.equal(
+    third.of({ release: "d", modelVersion: null, program: "Rag" }),
+    null,
+    "there is no room at all",
+  );
+  assert.ok(
+    one.of({ release: "e", modelVersion: null, program: "Rag" }),
+    "its own oldest makes room",
+  );
   assert.equal(one.all().length, 2);
   one.clear();
-  assert.ok(third.of({ release: "d", modelVersion: null }));
+  assert.ok(third.of({ release: "d", modelVersion: null, program: "Rag" }));
 });

@@ -11,7 +11,7 @@ import type { ReleaseName } from "./by-release.ts";
 import type { Room } from "./kept.ts";
 
 /** Releases of one agent that are kept; the one not seen for longest makes room. */
-export const RELEASES_MAX = 10;
+export const RELEASES_MAX = 20;
 /** Releases of all agents together, which bound the memory: one takes up to 80 kB. */
 export const ALL_RELEASES_MAX = 500;
 /** Requests of one release that are kept one by one. */
@@ -31,6 +31,8 @@ const newColumns = (): Columns => ({ hashes: [], latenciesMs: [], tokens: [], co
 
 export class ReleaseSeen {
   readonly name: ReleaseName;
+  /** The class of the DSPy program. */
+  readonly program: string;
   requests = 0;
   failed = 0;
   firstMs = Number.POSITIVE_INFINITY;
@@ -42,8 +44,9 @@ export class ReleaseSeen {
   /** Hashes from here on are not among the lowest. */
   #hashEnd = 2 ** 32;
 
-  constructor(name: ReleaseName) {
+  constructor(name: ReleaseName, program: string) {
     this.name = name;
+    this.program = program;
   }
 
   add({ eventId, timeMs, latencyMs, tokens, cost, errorClass }: SeenRequest): void {
@@ -100,6 +103,8 @@ export type SeenRequest = Pick<
   "eventId" | "timeMs" | "release" | "modelVersion" | "latencyMs" | "tokens" | "cost" | "errorClass"
 >;
 
+type NamedBy = Pick<Request, "release" | "modelVersion" | "program">;
+
 /** The releases of one agent. */
 export class Releases {
   readonly #room: Room;
@@ -112,28 +117,36 @@ export class Releases {
   }
 
   /** The release of a request; `null` when the telemetry names none, or there is no room at all. */
-  of({ release, modelVersion }: ReleaseName): ReleaseSeen | null {
+  of({ release, modelVersion, program }: NamedBy): ReleaseSeen | null {
     if (release === null && modelVersion === null) return null;
     const last = this.#last;
-    if (last?.name.release === release && last.name.modelVersion === modelVersion) return last;
-    this.#last = this.#find(release, modelVersion);
+    if (
+      last?.name.release === release &&
+      last.name.modelVersion === modelVersion &&
+      last.program === program
+    ) {
+      return last;
+    }
+    this.#last = this.#find({ release, modelVersion, program });
     return this.#last;
   }
 
-  #find(release: string | null, modelVersion: string | null): ReleaseSeen | null {
-    const key = JSON.stringify([release, modelVersion]);
+  #find({ release, modelVersion, program }: NamedBy): ReleaseSeen | null {
+    const key = JSON.stringify([program, release, modelVersion]);
     const known = this.#byKey.get(key);
     if (known) return known;
     if (this.#byKey.size >= RELEASES_MAX || this.#room.left <= 0) this.#forgetOne();
     if (this.#room.left <= 0) return null;
-    const seen = new ReleaseSeen({ release, modelVersion });
+    const seen = new ReleaseSeen({ release, modelVersion }, program);
     this.#byKey.set(key, seen);
     this.#room.left--;
     return seen;
   }
 
-  get size(): number {
-    return this.#byKey.size;
+  /** What the same program was before; `null` for its first release. */
+  before(release: ReleaseSeen): ReleaseSeen | null {
+    const ofProgram = this.all().filter(({ program }) => program === release.program);
+    return ofProgram[ofProgram.indexOf(release) - 1] ?? null;
   }
 
   /** In the order in which their first requests came. */
@@ -157,19 +170,22 @@ export class Releases {
   }
 }
 
-/** Returns those that this trace is the first of, where there was one before. */
+/** Returns those that this trace is the first of, where there was one of the same program before. */
 export function addReleases(
   releases: Releases,
   { requests, moduleCalls }: ClosedTrace,
 ): readonly ReleaseSeen[] {
-  const wasThereOne = releases.size > 0;
+  // What lost its beginning tells neither its program nor how long it took.
+  const whole = requests.filter(({ incomplete }) => !incomplete);
   const begun: ReleaseSeen[] = [];
-  for (const request of requests) {
+  for (const request of whole) {
     const release = releases.of(request);
-    if (wasThereOne && release?.requests === 0) begun.push(release);
-    release?.add(request);
+    if (!release) continue;
+    const isNew = release.requests === 0;
+    release.add(request);
+    if (isNew && releases.before(release)) begun.push(release);
   }
-  const [first] = requests;
+  const [first] = whole;
   const release = first && releases.of(first);
   for (const { path, predictorHash } of release ? moduleCalls : []) {
     if (predictorHash !== null) release?.addPredictor(path, predictorHash);

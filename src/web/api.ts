@@ -274,6 +274,8 @@ export type ReleaseRow = {
   /** Hash of the program's instructions, demonstrations and LM settings. */
   release: string | null;
   modelVersion: string | null;
+  /** The class of the DSPy program. */
+  program: string;
   firstMs: number;
   lastMs: number;
   requests: number;
@@ -285,7 +287,7 @@ export type ReleaseRow = {
   costUsdPerRequest: number | null;
   /** Path of each predictor to the hash of its state. */
   predictors: Record<string, string>;
-  /** With the release that was first seen before this one. */
+  /** With the release of the same program that was first seen before this one. */
   comparedWithBefore: ReleaseComparisonRow | null;
 };
 

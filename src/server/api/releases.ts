@@ -7,10 +7,12 @@ import { releaseLabel } from "../../rules/release-label.ts";
 import { nearestRank } from "../../signals/distribution.ts";
 import type { ReleaseComparisonRow, ReleaseRow, ReleasesAnswer } from "../../web/api.ts";
 
-/** The newest first, each compared with the one before it. */
+/** The newest first, each compared with the one before it of the same program. */
 export function releaseRows({ releases }: Agent): ReleaseRow[] {
-  const seen = releases.all();
-  return seen.map((release, index) => releaseRow(release, seen[index - 1] ?? null)).reverse();
+  return releases
+    .all()
+    .map((release) => releaseRow(release, releases.before(release)))
+    .reverse();
 }
 
 /** @param names of two releases to compare; names of none compare nothing. */
@@ -28,11 +30,12 @@ export function releasesAnswer(
 }
 
 function releaseRow(seen: ReleaseSeen, before: ReleaseSeen | null): ReleaseRow {
-  const { name, requests, failed, firstMs, lastMs } = seen;
+  const { name, program, requests, failed, firstMs, lastMs } = seen;
   const { latenciesMs, tokens, costsUsd } = seen.sample();
   return {
     name: releaseLabel(name),
     ...name,
+    program,
     firstMs,
     lastMs,
     requests,

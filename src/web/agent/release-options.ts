@@ -19,9 +19,10 @@ export function releaseOptions(
   const versions = [...Map.groupBy(releases, ({ modelVersion }) => modelVersion)];
   const options = [
     optionOf({ release: null, modelVersion: null }),
-    ...releases.map(({ name }) => optionOf({ release: name, modelVersion: null })),
+    // Two programs of one version may have releases with the same name.
+    ...Array.from(namesOf(releases), (name) => optionOf({ release: name, modelVersion: null })),
     ...versions
-      .filter(([version, served]) => version !== null && served.length > 1)
+      .filter(([version, served]) => version !== null && namesOf(served).size > 1)
       .map(([modelVersion]) => optionOf({ release: null, modelVersion })),
   ];
   // A link may name one that has not been seen for long.
@@ -39,6 +40,10 @@ export function releaseWords({ release, modelVersion }: ReleaseFilter): string {
   if (release === null) return modelVersion === null ? "" : `version ${modelVersion}`;
   const named = /^version /.test(release) ? release : `release ${release}`;
   return modelVersion === null ? named : `${named}, version ${modelVersion}`;
+}
+
+function namesOf(releases: readonly Pick<ReleaseRow, "name">[]): ReadonlySet<string> {
+  return new Set(releases.map(({ name }) => name));
 }
 
 function optionOf(of: ReleaseFilter): ReleaseOption {

@@ -9,7 +9,11 @@ import { formatCost, formatCount, formatDuration, formatPercent } from "../forma
 import { statusOfComparison } from "./release-status.ts";
 
 export function Releases({ releases, nowMs }: { releases: readonly ReleaseRow[]; nowMs: number }) {
-  const compared = releases[0]?.comparedWithBefore;
+  const compared = releases.find(
+    ({ comparedWithBefore }) => comparedWithBefore,
+  )?.comparedWithBefore;
+  const hasSeveralPrograms = new Set(releases.map(({ program }) => program)).size > 1;
+  const columns = columnsAt(nowMs);
   return (
     <>
       {compared && (
@@ -21,13 +25,20 @@ export function Releases({ releases, nowMs }: { releases: readonly ReleaseRow[];
       <FiguresTable
         label="Releases"
         class="releases"
-        columns={columnsAt(nowMs)}
+        columns={hasSeveralPrograms ? [PROGRAM, ...columns] : columns}
         rows={releases}
-        keyOf={(release) => release.name}
+        keyOf={({ program, name }) => `${program} ${name}`}
       />
     </>
   );
 }
+
+const PROGRAM: Column<ReleaseRow> = {
+  id: "program",
+  label: "Program",
+  text: true,
+  cell: (row) => <code>{row.program}</code>,
+};
 
 function columnsAt(nowMs: number): Column<ReleaseRow>[] {
   return [
