@@ -4,7 +4,6 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { nothingHappened } from "../signals/happened.ts";
 import { type AddedFile, CHECKPOINT_COMMITS, readSnapshot, type Snapshot } from "./delta-log.ts";
 import { connect, type DuckDBConnection, type DuckDb, loadDuckDb, quoteText } from "./duckdb.ts";
 import { diskFiles } from "./files.ts";
@@ -15,11 +14,9 @@ import {
   outdatedFiles,
   REMOVED_KEPT_MS,
 } from "./maintain.ts";
-import { PendingRows } from "./pending-rows.ts";
-import { rowsOf } from "./rows.ts";
-import { fileName, type SealContext, sealRows, tableDirectory } from "./seal.ts";
+import { fileName, type SealContext, tableDirectory } from "./seal.ts";
+import { nowMs, sealMinutes } from "./test-minutes.ts";
 
-const nowMs = 1_800_000_000_000;
 let directory = "";
 let duckDb: DuckDb;
 let connection: DuckDBConnection;
@@ -139,26 +136,6 @@ for (const [title, retention, expected] of [
 function newContext(): SealContext {
   const home = mkdtempSync(join(directory, "tables-"));
   return { duckDb, connection, files: diskFiles, directory: home, newId: () => "table" };
-}
-
-/** Two rows of metrics a minute. */
-async function sealMinutes(
-  context: SealContext,
-  { from, upTo }: { readonly from: number; readonly upTo: number },
-): Promise<void> {
-  for (const seq of range(from, upTo)) {
-    const pending = new PendingRows();
-    const sample = {
-      kind: "gauge",
-      endpoint: "qa",
-      labels: { seq: `${seq}` },
-      value: seq,
-    } as const;
-    const timeMs = nowMs + seq * 60_000;
-    const samples = ["cpu", "memory"].map((name) => ({ ...sample, name, timeMs }));
-    for (const row of rowsOf({ ...nothingHappened, samples }, "local")) pending.add(row);
-    await sealRows({ upTo: seq, timeMs, tables: pending.tables() }, context);
-  }
 }
 
 async function rowsIn(home: string, files: Snapshot["files"]): Promise<unknown> {

@@ -10,7 +10,6 @@ export type SparkAnswer = {
   readonly columns?: readonly string[];
   readonly types?: readonly string[];
   readonly files?: number;
-  readonly plan?: string;
   readonly error?: string;
 };
 
