@@ -8,7 +8,7 @@
 import { MonitorError } from "../monitor-error.ts";
 import { apiPath } from "./api-path.ts";
 import type { DatabricksClient } from "./client.ts";
-import type { ExternalLinks } from "./external-links.ts";
+import { type ExternalLinks, isSafeLink } from "./external-links.ts";
 import { recordOf, textMapOf, textOf } from "./json-fields.ts";
 import {
   type Experiment,
@@ -154,7 +154,7 @@ export async function getTraceArtifact(
   );
   const told = recordOf(recordOf(answer.json)?.credential_info);
   const url = textOf(told?.signed_uri);
-  if (url === null || !url.startsWith("https://")) throw answer.unusable("names no https address");
+  if (!isSafeLink(url)) throw answer.unusable("names no https address");
   const headers = Array.isArray(told?.headers) ? told.headers.map(recordOf) : [];
   return download(
     {

@@ -10,7 +10,7 @@ export type RecordedRequest = {
   readonly method: string;
   /** Decoded, since the same path can be encoded in several ways. */
   readonly path: string;
-  readonly query: Readonly<Record<string, string>>;
+  readonly query: Readonly<Record<string, readonly string[]>>;
   /** JSON, or what else was sent as text; `null` for nothing. */
   readonly body: unknown;
 };
@@ -46,7 +46,7 @@ export async function startRecorder(
     const recorded = {
       method: request.method ?? "",
       path: decodeURIComponent(url.pathname),
-      query: Object.fromEntries(url.searchParams),
+      query: queryOf(url.searchParams),
       body: bodyOf(text),
     };
     requests.get(operation)?.push(recorded);
@@ -63,6 +63,11 @@ export async function startRecorder(
       server.close();
     },
   };
+}
+
+/** A name may be repeated. */
+function queryOf(parameters: URLSearchParams): RecordedRequest["query"] {
+  return Object.fromEntries([...parameters.keys()].map((name) => [name, parameters.getAll(name)]));
 }
 
 function bodyOf(text: string): unknown {
