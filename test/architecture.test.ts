@@ -12,6 +12,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   config: ["signals"],
   deploy: ["signals", "config", "databricks", "ingest", "health", "dashboards", "publish"],
   "deployment.ts": ["config", "databricks", "deploy"],
+  "testing.ts": ["local-workspace"],
   databricks: [],
   "databricks.ts": ["databricks"],
   ingest: ["signals"],

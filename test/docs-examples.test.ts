@@ -13,3 +13,4 @@ after(() => workspace.close());
 const env = () => ({ DATABRICKS_HOST: workspace.url, DATABRICKS_TOKEN: workspace.token });
 testExamples("docs/monitoring.md", { env });
 testExamples("docs/calls.md", { env });
+testExamples("docs/local-workspace.md");

@@ -5,6 +5,7 @@ import { foreignLine } from "../signals/foreign-line.ts";
 import { scrub } from "../signals/scrub.ts";
 import { deployCommand } from "./deploy/command.ts";
 import { EXIT, exitCodeOf } from "./exit-code.ts";
+import { localCommand } from "./local/command.ts";
 import { monitorCommand } from "./monitor/command.ts";
 import { queryCommand } from "./query/command.ts";
 import { rollbackCommand } from "./rollback/command.ts";
@@ -24,7 +25,8 @@ const program = speakAlike(new Command("dspy-databricks"), "dspy-databricks")
   .addCommand(speakAlike(queryCommand(), "dspy-databricks query"))
   .addCommand(speakAlike(deployCommand(), "dspy-databricks deploy"))
   .addCommand(speakAlike(rollbackCommand(), "dspy-databricks rollback"))
-  .addCommand(speakAlike(statusCommand(), "dspy-databricks status"));
+  .addCommand(speakAlike(statusCommand(), "dspy-databricks status"))
+  .addCommand(speakAlike(localCommand(), "dspy-databricks local"));
 
 // A reader that goes away (`| head -1`) or a full disk behind a redirection is no bug of ours.
 process.stderr.on("error", () => {});

@@ -4,6 +4,7 @@ import { MonitorError } from "../../monitor-error.ts";
 import { DEFAULT_PORT } from "../../server/server.ts";
 import { parseDurationMs } from "../duration.ts";
 import { parseOutput } from "../parse-output.ts";
+import { parsePort } from "../parse-port.ts";
 
 /** As commander reads them. */
 export type RawOptions = {
@@ -105,12 +106,4 @@ function parseMlflow({ mlflow, experiment = [] }: RawOptions): MlflowOptions | n
     });
   }
   return { server: mlflow, experiments: experiment };
-}
-
-function parsePort(text: string): number {
-  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
-  if (port >= 0 && port <= 65_535) return port;
-  throw new MonitorError("USAGE_INVALID", `--port "${text}" is not a port`, {
-    hint: "give a number from 1 to 65535, or 0 for any that is free",
-  });
 }

@@ -20,6 +20,7 @@ import { type MonitorServer, startServer } from "../../server/server.ts";
 import { type EndpointSource, startEndpointSource } from "../../sources/endpoint-source.ts";
 import { type MlflowSource, startMlflowSource } from "../../sources/mlflow-source.ts";
 import type { SourceStatus } from "../../sources/progress.ts";
+import { untilStopped } from "../until-stopped.ts";
 import { historyDirectory } from "./data-directory.ts";
 import { findMlflow, type Mlflow, readFromMs } from "./mlflow.ts";
 import type { MonitorCommandOptions } from "./options.ts";
@@ -261,20 +262,6 @@ function watchedClient(watched: Watched): DatabricksClient | null {
 function defaultDataDirectory(watched: Watched): string {
   const name = watched.kind === "workspace" ? new URL(watched.client.host).host : watched.kind;
   return join(".dspy-databricks", name.replace(/[^\w.-]/g, "_"));
-}
-
-/** Resolves after `forMs` with false, or on SIGINT or SIGTERM with whether a person asked. */
-function untilStopped(forMs: number | null, clock: Clock): Promise<boolean> {
-  return new Promise((resolve) => {
-    const cancel = forMs === null ? () => {} : clock.after(forMs, () => resolve(false));
-    const stop = (signal: NodeJS.Signals) => {
-      cancel();
-      process.once(signal, () => process.exit(130));
-      resolve(signal === "SIGINT");
-    };
-    process.once("SIGINT", stop);
-    process.once("SIGTERM", stop);
-  });
 }
 
 // ─── Words ──────────────────────────────────────────────────────────────────

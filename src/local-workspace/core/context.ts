@@ -10,6 +10,7 @@ import type { Clock } from "../clock.ts";
 import type { AgentRecordings } from "../recordings.ts";
 import type { ProcessUse } from "../serving/endpoint-metrics.ts";
 import type { SqlEngine } from "../sql/engine.ts";
+import type { Behaviour } from "./behaviour.ts";
 import type { FileTree } from "./file-tree.ts";
 import type { Lifetime } from "./lifetime.ts";
 import type { State } from "./state.ts";
@@ -45,16 +46,6 @@ export type WorkspaceContext = {
   readonly processUse: () => ProcessUse | null;
   /** Where the workspace is reached; known once it listens. */
   url(): string;
-};
-
-/** How the workspace behaves where a real one differs from day to day; a test may change it at any time. */
-export type Behaviour = {
-  /** From a new configuration of an endpoint to its first container. */
-  endpointStartMs: number;
-  /** From a stopped SQL warehouse to a running one. */
-  warehouseStartMs: number;
-  /** Endpoints of which no container can be started, with the message that says why. */
-  readonly failingStarts: Map<string, string>;
 };
 
 /** What a request carries once it is let in. */

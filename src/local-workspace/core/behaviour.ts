@@ -1,0 +1,9 @@
+/** How the workspace behaves where a real one differs from day to day; a test may change it at any time. */
+export type Behaviour = {
+  /** From a new configuration of an endpoint to its first container. */
+  endpointStartMs: number;
+  /** From a stopped SQL warehouse to a running one. */
+  warehouseStartMs: number;
+  /** Endpoints of which no container can be started, with the message that says why. */
+  readonly failingStarts: Map<string, string>;
+};
