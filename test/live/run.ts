@@ -1,0 +1,41 @@
+/**
+ * `npm run test:live`: the contract cases against the workspace of the credentials. It
+ * says what it makes there and asks first; `--yes` answers for you.
+ *
+ *     DSPY_LIVE_CATALOG=ml npm run test:live
+ */
+import { spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline/promises";
+import { DatabricksClient } from "../../src/databricks.ts";
+
+const { host } = DatabricksClient.fromEnvironment();
+const catalog = process.env.DSPY_LIVE_CATALOG;
+if (!catalog) {
+  process.stderr.write(
+    "Set DSPY_LIVE_CATALOG to a catalog in which you may create schemas: the cases make one there, and remove it.\n",
+  );
+  process.exit(2);
+}
+process.stderr.write(
+  `On ${host} this makes a schema dspy_live_… in catalog ${catalog}, with a model and a volume in it, and a serving
+endpoint of the same name (Small, scaled to zero when idle). It deploys four times, which takes about an hour and
+costs what that endpoint costs, and removes all of it in the end. Nothing else is changed.
+`,
+);
+if (!process.argv.includes("--yes")) {
+  const asked = createInterface({ input: process.stdin, output: process.stderr });
+  const closed = once(asked, "close").then(() => "no");
+  const answer = await Promise.race([asked.question("Go on? (yes/no) "), closed]);
+  asked.close();
+  if (answer.trim() !== "yes") process.exit(1);
+}
+const file = new URL("deployer.test.ts", import.meta.url).pathname;
+/** A build takes a quarter of an hour, or longer. */
+const CASE_MAX_MS = 3_600_000;
+const { status } = spawnSync(
+  process.execPath,
+  ["--test", `--test-timeout=${CASE_MAX_MS}`, "--test-reporter=spec", file],
+  { stdio: "inherit" },
+);
+process.exitCode = status ?? 1;
