@@ -205,6 +205,19 @@ const rows: Readonly<Record<string, Row>> = {
     when: ({ name }) => name === "react" || name === "react-tool-error",
     told: ({ finishes }) => finishes || null,
   },
+  "answers that could not be read and failed tools, also where the request went on": {
+    when: ({ told }) =>
+      told.errors.some(({ errorClass }) => errorClass === "adapter_parse" || errorClass === "tool"),
+    told: ({ told, agent }) => {
+      const failuresOf = (errorClass: string) =>
+        told.errors.filter((error) => error.errorClass === errorClass).length;
+      const inModules = (what: "parseFailures" | "toolFailures") =>
+        agent.places.inOrder.reduce((sum, { run }) => sum + run[what], 0);
+      assert.equal(inModules("parseFailures"), failuresOf("adapter_parse"));
+      assert.equal(inModules("toolFailures"), failuresOf("tool"));
+      return true;
+    },
+  },
   "error message": {
     when: ({ told }) => told.errors.length > 0,
     told: ({ agent }) => all([...agent.groups.values()], ({ last }) => last.message !== ""),
@@ -244,10 +257,13 @@ const cells: Readonly<Record<string, (run: Run) => boolean>> = {
   "one trace per branch": () => false,
 };
 
+/** The table before the first section. */
 const [head = [], , ...body] = readFileSync(
   new URL("../docs/telemetry.md", import.meta.url),
   "utf8",
 )
+  .split("\n## ", 1)
+  .join("")
   .split("\n")
   .filter((line) => line.startsWith("|"))
   .map((line) => line.split("|").slice(1, -1))

@@ -23,6 +23,7 @@ import { releaseWords } from "./release-options.ts";
 import { ReleaseSelect } from "./release-select.tsx";
 import { Releases } from "./releases.tsx";
 import { Requests } from "./requests.tsx";
+import { untoldWords } from "./untold-words.ts";
 
 type Props = { view: AgentView | null; route: AgentRoute };
 
@@ -33,6 +34,7 @@ export function AgentPage({ view, route }: Props) {
   const large = charts.find((spec) => spec.id === chart);
   const words = releaseWords(of);
   const ofRelease = words && ` of ${words}`;
+  const untold = view ? untoldWords(view.agent.conventions) : [];
   const lost = view && lossWords(view.agent);
   const caches = view ? cacheWords(view.agent) : [];
   return (
@@ -105,6 +107,11 @@ export function AgentPage({ view, route }: Props) {
         )}
         {view && view.models.length > 0 && <Models models={view.models} />}
         {caches.length > 0 && <p class="none">{caches.join(" ")}</p>}
+        {untold.length > 0 && (
+          <p class="hint" data-testid="untold">
+            {untold.join(" ")}
+          </p>
+        )}
       </Panel>
       {view && view.releases.length > 0 && (
         <Panel id="releases" title="Releases" count={view.releases.length}>
