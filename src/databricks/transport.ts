@@ -146,7 +146,13 @@ async function sendWithRetries(
       continue;
     }
     if (outcome.kind === "answer") return outcome.answer;
-    throw failure(outcome, { request, host, attempts: attempt, timeoutMs: attemptMs });
+    throw failure(outcome, {
+      request,
+      host,
+      attempts: attempt,
+      timeoutMs: attemptMs,
+      hasBegun: false,
+    });
   }
 }
 
@@ -253,7 +259,7 @@ async function* chunksOf(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let waitMs = 0;
   const fail = (outcome: Exclude<Outcome, { kind: "answer" }>) =>
-    failure(outcome, { request, host, attempts: 1, timeoutMs: waitMs });
+    failure(outcome, { request, host, attempts: 1, timeoutMs: waitMs, hasBegun: true });
   const reader = response.body?.getReader();
   let sizeBytes = 0;
   try {
@@ -373,14 +379,17 @@ function networkCodeOf(error: unknown): string | null {
   return null;
 }
 
+type FailureContext = {
+  readonly host: string;
+  readonly attempts: number;
+  readonly timeoutMs: number;
+  /** Whether a part of the answer had come. */
+  readonly hasBegun: boolean;
+};
+
 function failure(
   outcome: Exclude<Outcome, { kind: "answer" }>,
-  context: {
-    readonly request: HttpRequest;
-    readonly host: string;
-    readonly attempts: number;
-    readonly timeoutMs: number;
-  },
+  context: FailureContext & { readonly request: HttpRequest },
 ): DatabricksError {
   const { request, host } = context;
   const call: FailedCall = {
@@ -401,7 +410,7 @@ function failure(
 
 function explain(
   outcome: Exclude<Outcome, { kind: "answer" }>,
-  context: { readonly host: string; readonly attempts: number; readonly timeoutMs: number },
+  context: FailureContext,
 ): { readonly code: ErrorCode; readonly what: string; readonly hint: string } {
   switch (outcome.kind) {
     case "redirect":
@@ -426,16 +435,15 @@ function explain(
 
 function explainNetwork(
   networkCode: string | null,
-  { host, timeoutMs }: { readonly host: string; readonly timeoutMs: number },
+  { host, timeoutMs, hasBegun }: FailureContext,
 ): { readonly what: string; readonly hint: string } {
   const route =
     "Check the network between here and the workspace: firewall, VPN or private link. Behind a proxy, set HTTPS_PROXY and NODE_USE_ENV_PROXY=1.";
   switch (networkCode) {
-    case "TIMEOUT":
-      return {
-        what: `gave no whole answer within ${Number((timeoutMs / 1000).toFixed(1))} s`,
-        hint: route,
-      };
+    case "TIMEOUT": {
+      const what = hasBegun ? "did not go on with its answer for" : "gave no whole answer within";
+      return { what: `${what} ${Number((timeoutMs / 1000).toFixed(1))} s`, hint: route };
+    }
     case "ENOTFOUND":
       return {
         what: `found no such host (ENOTFOUND)`,
