@@ -6,6 +6,7 @@
 import { randomUUID } from "node:crypto";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { type Context, Hono, type MiddlewareHandler } from "hono";
+import { alerts } from "./alerts/alerts-api.ts";
 import type { CallLog } from "./core/call-log.ts";
 import { LOGGED_BODY_MAX_BYTES } from "./core/call-log.ts";
 import type { WorkspaceApi, WorkspaceContext, WorkspaceEnv } from "./core/context.ts";
@@ -14,6 +15,7 @@ import type { Faults } from "./core/faults.ts";
 import { databricksError, errorResponse, Refusal } from "./databricks-error.ts";
 import { files } from "./files/files.ts";
 import { modelRegistry } from "./mlflow/registry.ts";
+import { notificationDestinations } from "./notification-destinations/destinations-api.ts";
 import { oauthTokens } from "./oauth-tokens.ts";
 import { permissionsApi } from "./permissions/permissions.ts";
 import { secrets } from "./secrets/secrets.ts";
@@ -43,6 +45,8 @@ export const apis: readonly WorkspaceApi[] = [
   permissionsApi,
   sqlStatements,
   sqlResultLinks,
+  alerts,
+  notificationDestinations,
   vectorSearch,
 ];
 

@@ -2,6 +2,8 @@
 export type Behaviour = {
   /** From a new configuration of an endpoint to its first container. */
   endpointStartMs: number;
+  /** Hosts beside loopback that notifications are sent to. */
+  readonly notificationHosts: Set<string>;
   /** From a stopped SQL warehouse to a running one. */
   warehouseStartMs: number;
   /** Endpoints of which no container can be started, with the message that says why. */

@@ -66,6 +66,7 @@ export function openContext(options: OpenContextOptions): OpenContext {
     behaviour: {
       endpointStartMs: ENDPOINT_START_MS,
       failingStarts: new Map(),
+      notificationHosts: new Set(),
       warehouseStartMs: 0,
     },
   };

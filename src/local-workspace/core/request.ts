@@ -40,7 +40,8 @@ function check<S extends z.ZodType>(value: unknown, schema: S): z.output<S> {
   if (success) return data;
   const [issue] = error.issues;
   const place = pathText(issue?.path ?? []);
-  const isMissing = issue?.code === "invalid_type" && valueAt(value, issue.path) === undefined;
+  const isKindOfValue = issue?.code === "invalid_type" || issue?.code === "invalid_value";
+  const isMissing = isKindOfValue && valueAt(value, issue.path) === undefined;
   throw new Refusal(
     "INVALID_PARAMETER_VALUE",
     isMissing
