@@ -147,17 +147,8 @@ function figuresOf({ endpoint, conventions, run, places, models, groups, recent 
         tallyOf(run),
       ]),
     ),
-    models: sorted([...models.entries()].map(([key, model]) => [key, tallyOf(model.run)])),
-    groups: sorted(
-      [...groups.entries()].map(
-        ([
-          key,
-          {
-            run: { count, handled },
-          },
-        ]) => [key, count, handled],
-      ),
-    ),
+    models: sorted([...models.values()].map(({ model, run }) => [model, tallyOf(run)])),
+    groups: sorted([...groups.values()].map(({ group, run }) => [group, run.count, run.handled])),
     requests: recent.map(({ request }) => request).sort(by(({ eventId }) => eventId)),
   };
 }

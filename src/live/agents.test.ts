@@ -5,6 +5,7 @@ import { assembleTrace } from "../ingest/otlp/assemble-trace.ts";
 import { type Branch, failure, spansOf } from "../ingest/otlp/test-spans.ts";
 import { Agents } from "./agents.ts";
 import { PLACES_MAX } from "./places.ts";
+import { placeOf } from "./test-places.ts";
 
 const nowMs = 1_800_000_000_000;
 
@@ -150,7 +151,7 @@ test("the places of an agent are bounded", () => {
   );
   const agent = agentAfter(...many);
   assert.equal(agent.places.inOrder.length, PLACES_MAX + 1);
-  assert.equal(agent.places.find("other")?.run.calls, 50);
+  assert.equal(placeOf(agent, "other")?.run.calls, 50);
 });
 
 test("a million distinct paths take the room of two hundred, and each call counts", () => {
@@ -172,7 +173,7 @@ test("a million distinct paths take the room of two hundred, and each call count
   }
   const agent = agents.get("support-rag");
   assert.equal(agent?.places.inOrder.length, PLACES_MAX + 1);
-  assert.equal(agent?.places.find("other")?.run.calls, 1_000_000 - PLACES_MAX);
+  assert.equal(placeOf(agent, "other")?.run.calls, 1_000_000 - PLACES_MAX);
   assert.equal(agent?.run.calls, 100);
   const grownBytes = usedMemoryBytes() - usedBytes;
   assert.ok(grownBytes < 16 * 1024 * 1024, `${grownBytes} bytes more in use`);

@@ -6,6 +6,7 @@ import { type Branch, spansOf } from "../ingest/otlp/test-spans.ts";
 import { costSourceOf } from "../signals/cost.ts";
 import { priceBookOf } from "../signals/price-book.ts";
 import { Agents } from "./agents.ts";
+import { placeOf } from "./test-places.ts";
 
 const nowMs = 1_800_000_000_000;
 const book = priceBookOf([
@@ -40,7 +41,7 @@ const request = (...calls: Branch[]): Branch => ({
 
 test("an agent, its module and its model cost the same, wherever the cost comes from", () => {
   const agent = agentAfter([10, request(lm, miss)], [10, request(lm)]);
-  const module = agent.places.find("self.predict");
+  const module = placeOf(agent, "self.predict");
   const model = agent.models.get("large");
   for (const { run } of [agent, module, model].filter((counted) => counted !== undefined)) {
     assert.deepEqual(run.cost, { toldUsd: 1, pricedUsd: 2, savedUsd: null, unpricedCalls: 0 });
@@ -50,7 +51,7 @@ test("an agent, its module and its model cost the same, wherever the cost comes 
 
 test("a module that called no model cost nothing, though others are priced", () => {
   const agent = agentAfter([10, request(lm)]);
-  assert.equal(agent.places.find("self")?.run.costUsd, 0);
+  assert.equal(placeOf(agent, "self")?.run.costUsd, 0);
 });
 
 test("an unpriced model is named, and its agent's cost is that of the others", () => {

@@ -39,10 +39,6 @@ export class Kept<T extends { readonly lastSeenMs: number }> {
     return this.#byKey.values();
   }
 
-  entries(): MapIterator<[string, T]> {
-    return this.#byKey.entries();
-  }
-
   /** @param key of what is new. Whether there is room is for the caller to ask: `other` needs none. */
   add(key: string, one: T): T {
     this.#byKey.set(key, one);

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { assembleTrace } from "../ingest/otlp/assemble-trace.ts";
 import { type Branch, failure, spansOf } from "../ingest/otlp/test-spans.ts";
 import { Places } from "./places.ts";
+import { placeOf } from "./test-places.ts";
 
 const nowMs = 1_800_000_000_000;
 
@@ -35,7 +36,7 @@ const lm = (startMs: number, endMs: number, part: Branch = {}): Timed => ({
 });
 
 function run(places: Places, path: string) {
-  const place = places.find(path);
+  const place = placeOf({ places }, path);
   assert.ok(place, `${path} is a place`);
   return place.run;
 }
@@ -137,7 +138,8 @@ test("each release has figures of its own", () => {
       inside: [{ path: "self.a", modelVersion: "2", at: [0, 100] }],
     },
   );
-  const over = (path: string) => places.find(path)?.slices.over(nowMs - 60_000, nowMs, nowMs);
+  const over = (path: string) =>
+    placeOf({ places }, path)?.slices.over(nowMs - 60_000, nowMs, nowMs);
   const r2 = ({ release }: { release: string | null }) => release === "r2";
   assert.equal(over("self")?.sum().calls, 2);
   assert.equal(over("self")?.sum(r2).latencyMs.sum, 300);

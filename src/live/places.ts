@@ -54,10 +54,6 @@ export class Places {
     return this.#inOrder;
   }
 
-  find(path: string): Place | undefined {
-    return this.#inOrder.find((place) => place.path === path);
-  }
-
   /** Starts the figures of a run anew; those of the windows stay. */
   beginRun(): void {
     for (const place of this.#inOrder) {
