@@ -1,8 +1,7 @@
 /** What a failed call means for a deployment, by Databricks' codes and never by its words. */
-import { DatabricksError } from "../databricks/databricks-error.ts";
+import { DatabricksError, isAlreadyThere } from "../databricks/databricks-error.ts";
 
 const ABSENT = ["RESOURCE_DOES_NOT_EXIST", "NOT_FOUND", "REGISTERED_MODEL_DOES_NOT_EXIST"];
-const PRESENT = ["RESOURCE_ALREADY_EXISTS", "ALREADY_EXISTS"];
 const QUOTA = ["RESOURCE_EXHAUSTED", "QUOTA_EXCEEDED", "RESOURCE_LIMIT_EXCEEDED"];
 
 export function isAbsent(error: unknown): boolean {
@@ -12,8 +11,9 @@ export function isAbsent(error: unknown): boolean {
   );
 }
 
+/** As of a schema that two deployments make at once: `SCHEMA_ALREADY_EXISTS` and the like. */
 export function isPresent(error: unknown): boolean {
-  return error instanceof DatabricksError && PRESENT.includes(error.call.errorCode ?? "");
+  return isAlreadyThere(error);
 }
 
 /** Another update is in progress, or was meanwhile. */
