@@ -9,7 +9,12 @@ import { systemClock } from "./clock.ts";
 import { type AgentConfig, readAgentConfig } from "./config/agent-config.ts";
 import { createDatabricksClient } from "./databricks/client.ts";
 import { resolveCredentials } from "./databricks/credentials.ts";
+import { createMlflowClient } from "./databricks/mlflow-server.ts";
 import { createDeployer, type Deployer } from "./deploy/deployer.ts";
+import {
+  type RegisteredModel,
+  registerOnServer,
+} from "./deploy/model-version/register-on-server.ts";
 import type { DeployProgress } from "./deploy/progress.ts";
 import { MonitorError } from "./monitor-error.ts";
 import { checkOptions } from "./option.ts";
@@ -18,6 +23,7 @@ export type { AgentConfig } from "./config/agent-config.ts";
 export type { AgentHealth } from "./deploy/agent-health.ts";
 export type { DeploymentResult, DeployOptions } from "./deploy/deploy.ts";
 export type { DeploymentStatus, ServedVersion } from "./deploy/deployment-status.ts";
+export type { RegisteredModel } from "./deploy/model-version/register-on-server.ts";
 export type { MonitoringResult } from "./deploy/monitoring/monitoring-step.ts";
 export type { EndpointFigures, MonitoringStatus } from "./deploy/monitoring-status.ts";
 export type { MissingPermission } from "./deploy/permissions/missing-permissions.ts";
@@ -65,6 +71,29 @@ export async function loadAgentConfig(
     });
   }
   return readAgentConfig(text, { file: path, environment });
+}
+
+/**
+ * Registers the agent's model on an MLflow server of one's own, under
+ * `deployment.model_name`. The same content is not registered twice.
+ *
+ * @param options.url such as `http://127.0.0.1:5000`.
+ * @param options.token sent as bearer token; without it nobody signs in.
+ * @param options.experimentId whose logged model it becomes; `0` by default.
+ * @throws MonitorError with the codes `CONFIG_INVALID` and `MLFLOW_…`.
+ */
+export async function registerInMlflow(
+  config: AgentConfig,
+  options: {
+    readonly url: string;
+    readonly token?: string | undefined;
+    readonly experimentId?: string | undefined;
+  },
+): Promise<RegisteredModel> {
+  checkOptions("registerInMlflow", options);
+  const { url, token, experimentId } = options;
+  const client = createMlflowClient({ url, token, fetch, clock: systemClock, random: Math.random });
+  return await registerOnServer(client, config, { experimentId });
 }
 
 /** Deploys agents to one workspace, with monitoring, and tells how they are. */

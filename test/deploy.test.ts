@@ -194,7 +194,6 @@ test("a dry run says what would be done and what is missing, and writes nothing"
     "missing: USE CATALOG on catalog ml",
     "missing: USE SCHEMA on schema ml.agents",
     "missing: CREATE MODEL on schema ml.agents",
-    "missing: USE CATALOG on catalog ml",
     "missing: USE SCHEMA on schema ml.monitoring",
     "missing: CREATE TABLE on schema ml.monitoring",
     "missing: CREATE VOLUME on schema ml.monitoring",

@@ -121,6 +121,7 @@ test("plain JavaScript imports it, by these names", () => {
     "DatabricksDeployerWithMonitoring",
     "MonitorError",
     "loadAgentConfig",
+    "registerInMlflow",
   ]);
 });
 

@@ -69,7 +69,17 @@ export async function missingPermissions(
     if (held && (held.owns || held.privileges.has(one.privilege) || isInAll(held, one))) continue;
     missing.push({ ...told(one, me), state: held === null ? "unknown" : "missing" });
   }
-  return missing;
+  return eachOnce(missing);
+}
+
+/** What is needed for two things is granted once. */
+function eachOnce(missing: readonly MissingPermission[]): readonly MissingPermission[] {
+  return [...Map.groupBy(missing, ({ privilege, on }) => `${privilege} ${on}`).values()].flatMap(
+    ([first, ...others]) =>
+      first
+        ? [{ ...first, purpose: [first, ...others].map(({ purpose }) => purpose).join(", ") }]
+        : [],
+  );
 }
 
 type Held = { readonly owns: boolean; readonly privileges: ReadonlySet<string> };
