@@ -1,7 +1,7 @@
 /**
  * What every workspace has to do for our client, written once, for the local workspace
  * and for a real one. A case makes only objects whose names begin with its own prefix,
- * and removes them again.
+ * and removes them again, also when it fails.
  */
 import assert from "node:assert/strict";
 import {
@@ -222,46 +222,52 @@ export const contractCases: Readonly<Record<string, (setting: ContractSetting) =
     "notebooks and folders": async ({ client, prefix }) => {
       const folder = `/Shared/${prefix}_ü`;
       const path = `${folder}/notebook`;
-      await makeWorkspaceDirectories(client, folder);
-      await makeWorkspaceDirectories(client, folder);
       const notebook = {
         path,
         content: "print('ü')",
         format: "SOURCE",
         language: "PYTHON",
       } as const;
-      await importWorkspaceObject(client, notebook);
-      await assert.rejects(importWorkspaceObject(client, notebook), isAlreadyThere);
-      await importWorkspaceObject(client, { ...notebook, overwrite: true });
-      const object = await getWorkspaceObject(client, path);
-      assert.deepEqual([object.type, object.language], ["NOTEBOOK", "PYTHON"]);
-      assert.deepEqual(
-        (await listWorkspaceObjects(client, folder)).map((each) => each.path),
-        [path],
-      );
-      const source = await exportWorkspaceObject(client, { path, format: "SOURCE" });
-      assert.match(new TextDecoder().decode(source), /print\('ü'\)/);
-      await deleteWorkspaceObject(client, folder, { recursive: true });
+      await makeWorkspaceDirectories(client, folder);
+      await makeWorkspaceDirectories(client, folder);
+      try {
+        await importWorkspaceObject(client, notebook);
+        await assert.rejects(importWorkspaceObject(client, notebook), isAlreadyThere);
+        await importWorkspaceObject(client, { ...notebook, overwrite: true });
+        const object = await getWorkspaceObject(client, path);
+        assert.deepEqual([object.type, object.language], ["NOTEBOOK", "PYTHON"]);
+        assert.deepEqual(
+          (await listWorkspaceObjects(client, folder)).map((each) => each.path),
+          [path],
+        );
+        const source = await exportWorkspaceObject(client, { path, format: "SOURCE" });
+        assert.match(new TextDecoder().decode(source), /print\('ü'\)/);
+      } finally {
+        await deleteWorkspaceObject(client, folder, { recursive: true });
+      }
       await assert.rejects(getWorkspaceObject(client, path), isNotThere);
     },
 
     secrets: async ({ client, prefix }) => {
       const scope = `${prefix}_scope`;
       await createSecretScope(client, { scope });
-      await assert.rejects(createSecretScope(client, { scope }), isAlreadyThere);
-      assert.ok((await listSecretScopes(client)).includes(scope));
-      await putSecret(client, { scope, key: "k", value: "one" });
-      await putSecret(client, { scope, key: "k", value: "two" });
-      assert.deepEqual(
-        (await listSecrets(client, scope)).map(({ key }) => key),
-        ["k"],
-      );
-      await deleteSecret(client, { scope, key: "k" });
-      await deleteSecretScope(client, scope);
+      try {
+        await assert.rejects(createSecretScope(client, { scope }), isAlreadyThere);
+        assert.ok((await listSecretScopes(client)).includes(scope));
+        await putSecret(client, { scope, key: "k", value: "one" });
+        await putSecret(client, { scope, key: "k", value: "two" });
+        assert.deepEqual(
+          (await listSecrets(client, scope)).map(({ key }) => key),
+          ["k"],
+        );
+        await deleteSecret(client, { scope, key: "k" });
+      } finally {
+        await deleteSecretScope(client, scope);
+      }
     },
   };
 
-/** Makes a schema for a case, and removes it when the case has emptied it. */
+/** Makes a schema for a case, which has to empty it again. */
 async function inSchema(
   { client, catalog, prefix }: ContractSetting,
   name: string,
@@ -273,8 +279,12 @@ async function inSchema(
     createSchema(client, { name: schema, catalog_name: catalog }),
     isAlreadyThere,
   );
-  await use(`${catalog}.${schema}`);
-  await deleteSchema(client, `${catalog}.${schema}`);
+  const fullName = `${catalog}.${schema}`;
+  await use(fullName).catch(async (error) => {
+    await deleteSchema(client, fullName, { force: true }).catch(() => {});
+    throw error;
+  });
+  await deleteSchema(client, fullName);
 }
 
 async function textOf(file: ReturnType<typeof downloadFile>): Promise<string> {

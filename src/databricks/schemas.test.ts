@@ -24,6 +24,12 @@ for (const [what, ...apiCase] of [
     [schema],
   ],
   ["deleted", (c) => deleteSchema(c, "ml.agents"), {}, `DELETE ${path}/ml.agents`],
+  [
+    "deleted with all that is in it",
+    (c) => deleteSchema(c, "ml.agents", { force: true }),
+    {},
+    `DELETE ${path}/ml.agents?force=true`,
+  ],
 ] as readonly (readonly [string, ...ApiCase])[]) {
   test(`a schema is ${what}`, () => checkApiCase(apiCase));
 }

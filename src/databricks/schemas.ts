@@ -62,14 +62,15 @@ export async function listSchemas(
     .filter((schema) => schema !== null);
 }
 
-/** It has to be empty. */
+/** It has to be empty, unless all that is in it is to go with it, by `force`. */
 export function deleteSchema(
   client: DatabricksClient,
   fullName: string,
-  limits: CallLimits = {},
+  { force, ...limits }: CallLimits & { readonly force?: boolean } = {},
 ): Promise<void> {
   return client.delete(apiPath`/api/2.1/unity-catalog/schemas/${fullName}`, {
     ...limits,
+    ...(force !== undefined && { query: { force: String(force) } }),
     purpose: `delete schema "${fullName}"`,
     permission: `Give the identity MANAGE on schema "${fullName}".`,
   });

@@ -2,13 +2,16 @@
  * `npm run test:live`: the contract cases against the workspace of the credentials. It
  * says what it makes there and asks first; `--yes` answers for you.
  *
- *     DSPY_LIVE_CATALOG=ml npm run test:live
+ *     DSPY_LIVE_CATALOG=ml DSPY_LIVE_WAREHOUSE=0123456789abcdef npm run test:live
+ *
+ * Without a warehouse, the cases of the client are left out.
  */
 import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline/promises";
 import { DatabricksClient } from "../../src/databricks.ts";
 
+const warehouse = process.env.DSPY_LIVE_WAREHOUSE;
 const { host } = DatabricksClient.fromEnvironment();
 const catalog = process.env.DSPY_LIVE_CATALOG;
 if (!catalog) {
@@ -16,6 +19,13 @@ if (!catalog) {
     "Set DSPY_LIVE_CATALOG to a catalog in which you may create schemas: the cases make one there, and remove it.\n",
   );
   process.exit(2);
+}
+if (warehouse) {
+  process.stderr.write(
+    `On ${host} this makes schemas dspy_live_… in catalog ${catalog}, with a table, a volume, a model and grants in them, a
+folder in /Shared and a secret scope of such names, runs some SQL on warehouse ${warehouse}, and removes all of it.
+`,
+  );
 }
 process.stderr.write(
   `On ${host} this makes a schema dspy_live_… in catalog ${catalog}, with a model and a volume in it, and a serving
@@ -30,12 +40,18 @@ if (!process.argv.includes("--yes")) {
   asked.close();
   if (answer.trim() !== "yes") process.exit(1);
 }
-const file = new URL("deployer.test.ts", import.meta.url).pathname;
+const files = [...(warehouse ? ["client.test.ts"] : []), "deployer.test.ts"];
 /** A build takes a quarter of an hour, or longer. */
 const CASE_MAX_MS = 3_600_000;
 const { status } = spawnSync(
   process.execPath,
-  ["--test", `--test-timeout=${CASE_MAX_MS}`, "--test-reporter=spec", file],
+  [
+    "--test",
+    `--test-timeout=${CASE_MAX_MS}`,
+    "--test-reporter=spec",
+    "--test-concurrency=1",
+    ...files.map((file) => new URL(file, import.meta.url).pathname),
+  ],
   { stdio: "inherit" },
 );
 process.exitCode = status ?? 1;

@@ -315,6 +315,11 @@ export const operations: Readonly<Record<string, Operation>> = {
     with: { full_name: "ml.agents" },
     ours: (client) => schemas.deleteSchema(client, "ml.agents"),
   },
+  "a schema is deleted with all that is in it": {
+    call: "schemas.delete",
+    with: { full_name: "ml.agents", force: true },
+    ours: (client) => schemas.deleteSchema(client, "ml.agents", { force: true }),
+  },
   "a volume is made": {
     call: "volumes.create",
     with: { ...inSchema, name: "files", volume_type: "MANAGED" },
