@@ -14,7 +14,10 @@ import { injectFaults } from "./core/fault-middleware.ts";
 import type { Faults } from "./core/faults.ts";
 import { databricksError, errorResponse, Refusal } from "./databricks-error.ts";
 import { files } from "./files/files.ts";
+import { jobs } from "./jobs/jobs.ts";
+import { lakeview } from "./lakeview/lakeview.ts";
 import { modelRegistry } from "./mlflow/registry.ts";
+import { tracking } from "./mlflow/tracking.ts";
 import { notificationDestinations } from "./notification-destinations/destinations-api.ts";
 import { oauthTokens } from "./oauth-tokens.ts";
 import { permissionsApi } from "./permissions/permissions.ts";
@@ -41,7 +44,10 @@ export const apis: readonly WorkspaceApi[] = [
   grantsApi,
   files,
   modelRegistry,
+  tracking,
   workspaceFiles,
+  lakeview,
+  jobs,
   permissionsApi,
   sqlStatements,
   sqlResultLinks,
