@@ -16,7 +16,7 @@ import { builtInPriceBook } from "../src/signals/prices.ts";
 import type { AgentSpan } from "../src/signals/span.ts";
 import { mustAgree, type Samples } from "./agree.ts";
 import { type Contestant, compare, type Effort, type Measured } from "./measure.ts";
-import { BATCH_SPANS, otlpBatches, type Recordings } from "./otlp-batches.ts";
+import { type OtlpBatch, otlpBatch, type Recordings } from "./otlp-batches.ts";
 import {
   type KeyValueMessage,
   type SpanMessage,
@@ -24,69 +24,61 @@ import {
   type TracesDataMessage,
 } from "./otlp-proto.ts";
 
-/** Batches that differ in their ids, so that no trace comes twice before all is begun anew. */
-const VARIANTS = 32;
-
 export async function ingest(
   recordings: Recordings,
   attributes: "recorded" | "20",
   effort: Effort,
 ): Promise<Measured> {
-  const batches = otlpBatches(recordings, { attributes, count: VARIANTS });
+  const batch = otlpBatch(recordings, { attributes });
   const [ours, theirs] = [new Rollup(), new Rollup()];
-  for (const batch of batches) {
-    ours.take(decoded(batch));
-    theirs.take(decodedByProtobufjs(batch));
-  }
+  ours.take(decoded(batch.body));
+  theirs.take(decodedByProtobufjs(batch.body));
   mustAgree("protobufjs", ours.samples(), theirs.samples());
   const name = attributes === "20" ? `${recordings}×20` : recordings;
   const rows = await compare(
     `otlp_to_modules@${name}`,
     [
-      rollingUp("ours", batches, decoded),
-      rollingUp("protobufjs, then the same", batches, decodedByProtobufjs),
-      decodingOnly("protobufjs, decoding only", batches),
+      rollingUp("ours", batch, decoded),
+      rollingUp("protobufjs, then the same", batch, decodedByProtobufjs),
+      decodingOnly("protobufjs, decoding only", batch),
     ],
     effort,
   );
-  return { rows: rows.map(perSpan), notes: [] };
+  const perSpan = rows.map((row) => ({
+    ...row,
+    oursNs: row.oursNs / batch.spanCount,
+    peerNs: row.peerNs / batch.spanCount,
+  }));
+  return { rows: perSpan, notes: [] };
 }
 
-function perSpan<Row extends { readonly oursNs: number; readonly peerNs: number }>(row: Row): Row {
-  return { ...row, oursNs: row.oursNs / BATCH_SPANS, peerNs: row.peerNs / BATCH_SPANS };
-}
-
-/** One operation is one batch. */
+/** One operation is one batch, of new traces each time. */
 function rollingUp(
   name: string,
-  batches: readonly Uint8Array[],
-  decode: (batch: Uint8Array) => readonly AgentSpan[],
+  batch: OtlpBatch,
+  decode: (body: Uint8Array) => readonly AgentSpan[],
 ): Contestant {
-  let rollup = new Rollup();
-  let taken = 0;
+  const rollup = new Rollup();
   return {
     name,
     run(times) {
       for (let i = 0; i < times; i++) {
-        if (taken % VARIANTS === 0) rollup = new Rollup();
-        rollup.take(decode(batches[taken++ % VARIANTS] ?? new Uint8Array(0)));
+        batch.renew();
+        rollup.take(decode(batch.body));
       }
     },
   };
 }
 
-function decodingOnly(name: string, batches: readonly Uint8Array[]): Contestant {
-  let taken = 0;
-  let resources = 0;
+function decodingOnly(name: string, { body }: OtlpBatch): Contestant {
   return {
     name,
     run(times) {
+      let resources = 0;
       for (let i = 0; i < times; i++) {
-        const batch = batches[taken++ % VARIANTS] ?? new Uint8Array(0);
-        resources += (TracesData.decode(batch) as unknown as TracesDataMessage).resourceSpans
-          .length;
+        resources += (TracesData.decode(body) as unknown as TracesDataMessage).resourceSpans.length;
       }
-      if (resources !== taken) throw new Error("protobufjs did not decode every batch.");
+      if (resources !== times) throw new Error("protobufjs did not decode every batch.");
     },
   };
 }
@@ -126,14 +118,14 @@ class Rollup {
   }
 }
 
-function decoded(batch: Uint8Array): readonly AgentSpan[] {
-  return decodeTracesProtobuf(batch, agentSpans).spans;
+function decoded(body: Uint8Array): readonly AgentSpan[] {
+  return decodeTracesProtobuf(body, agentSpans).spans;
 }
 
 // ─── What a user of protobufjs has to do ────────────────────────────────────
 
-function decodedByProtobufjs(batch: Uint8Array): readonly AgentSpan[] {
-  const { resourceSpans } = TracesData.decode(batch) as unknown as TracesDataMessage;
+function decodedByProtobufjs(body: Uint8Array): readonly AgentSpan[] {
+  const { resourceSpans } = TracesData.decode(body) as unknown as TracesDataMessage;
   const spans: AgentSpan[] = [];
   for (const { resource, scopeSpans } of resourceSpans) {
     const ofResource = wantedOf(resource?.attributes ?? []);
@@ -148,7 +140,7 @@ function asOtlpSpan(span: SpanMessage, resource: OtlpSpan["resource"]): OtlpSpan
   return {
     traceId: hex(span.traceId),
     spanId: hex(span.spanId),
-    parentSpanId: span.parentSpanId.length === 0 ? null : hex(span.parentSpanId),
+    parentSpanId: span.parentSpanId?.length ? hex(span.parentSpanId) : null,
     parentIsRemote: false,
     name: span.name,
     kind: span.kind,

@@ -1,8 +1,8 @@
 /**
- * Batches of OTLP spans as exporters send them: 512 to a batch, under one resource, of
- * real DSPy programs that were recorded. Nothing of a recorded span is changed but its
- * trace id, so that no trace comes twice. With 20 attributes a span has those that were
- * recorded and, up to 20, such as a service puts on all of its spans.
+ * A batch of OTLP spans as exporters send it: 512 spans under one resource, of real DSPy
+ * programs that were recorded. Nothing of a recorded span is changed but its trace id and,
+ * by the same amount for all, its time. With 20 attributes a span has those that were recorded
+ * and, up to 20, such as a service puts on all of its spans.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import {
@@ -12,7 +12,8 @@ import {
   type TracesDataMessage,
 } from "./otlp-proto.ts";
 
-export const BATCH_SPANS = 512;
+/** What exporters send at once; a few less where no further trace fits. */
+const BATCH_SPANS_MAX = 512;
 
 /** By the convention that the recorded programs were instrumented with. */
 export type Recordings = "callback" | "openinference_litellm" | "mlflow_otlp";
@@ -46,40 +47,107 @@ const SERVICE_ATTRIBUTES: readonly KeyValueMessage[] = Object.entries({
 
 const ATTRIBUTES = 20;
 
+export type OtlpBatch = {
+  readonly body: Uint8Array<ArrayBuffer>;
+  readonly spanCount: number;
+  /** Gives all of its traces the next ids, in place: as cheap as no other way to make a new batch. */
+  renew(): void;
+};
+
 /**
- * @param count batches that differ in their trace ids.
- * @param firstId of the first of them; every batch has the next.
+ * @param firstId of the traces; of two senders each has its own.
+ * @param endMs when the last span ended; without it, when it was recorded.
  */
-export function otlpBatches(
+export function otlpBatch(
   recordings: Recordings,
   {
     attributes,
-    count,
     firstId = 0,
+    endMs,
   }: {
     readonly attributes: "recorded" | "20";
-    readonly count: number;
     readonly firstId?: number;
+    readonly endMs?: number;
   },
-): Uint8Array<ArrayBuffer>[] {
+): OtlpBatch {
   const recorded = readRecorded(`${recordings.replace("_", "-")}-`);
   const spans = attributes === "recorded" ? recorded.spans : recorded.spans.map(filledUp);
-  return Array.from({ length: count }, (_, index) => {
-    const batch = Array.from({ length: BATCH_SPANS }, (_, place): SpanMessage => {
-      const span = spans[place % spans.length] as SpanMessage; // there are spans
-      const traceId = Uint8Array.from(span.traceId);
-      const view = new DataView(traceId.buffer);
-      view.setUint32(0, firstId + index);
-      view.setUint8(4, Math.floor(place / spans.length));
-      return { ...span, traceId };
-    });
-    const message = {
-      resourceSpans: [
-        { resource: recorded.resource, scopeSpans: [{ scope: recorded.scope, spans: batch }] },
-      ],
-    };
-    return new Uint8Array(TracesData.encode(TracesData.create(message)).finish());
+  const laterByNano = endMs === undefined ? 0n : BigInt(endMs) * 1_000_000n - lastEndNano(spans);
+  const batch = wholeTraces(spans).map((span) => ({
+    ...span,
+    startTimeUnixNano: later(span.startTimeUnixNano, laterByNano),
+    endTimeUnixNano: later(span.endTimeUnixNano, laterByNano),
+  }));
+  const { resource, scope } = recorded;
+  const message = { resourceSpans: [{ resource, scopeSpans: [{ scope, spans: batch }] }] };
+  const body = new Uint8Array(TracesData.encode(TracesData.create(message)).finish());
+  const idsAt = placesOf(body, batch);
+  const view = new DataView(body.buffer);
+  let id = firstId;
+  return {
+    body,
+    spanCount: batch.length,
+    renew() {
+      for (const at of idsAt) view.setUint32(at, id);
+      id++;
+    },
+  };
+}
+
+/** The recorded traces that have a root, over and over, as far as they fit as a whole. */
+function wholeTraces(spans: readonly SpanMessage[]): SpanMessage[] {
+  const traces = Map.groupBy(spans, ({ traceId }) => Buffer.from(traceId).toString("hex"));
+  const whole = [...traces.values()].filter((trace) =>
+    trace.some(({ parentSpanId }) => !parentSpanId?.length),
+  );
+  const batch: SpanMessage[] = [];
+  for (let repetition = 0, before = -1; before < batch.length; repetition++) {
+    before = batch.length;
+    for (const trace of whole) {
+      if (batch.length + trace.length > BATCH_SPANS_MAX) continue;
+      for (const span of trace) batch.push({ ...span, traceId: traceIdOf(span, repetition) });
+    }
+  }
+  return batch;
+}
+
+/** The first four bytes are for `renew`; the fifth differs where a recording stands in the batch again. */
+function traceIdOf({ traceId }: SpanMessage, repetition: number): Uint8Array {
+  const own = Uint8Array.from(traceId);
+  own[4] = repetition;
+  return own;
+}
+
+/** Where each span has its trace id: its first field. */
+function placesOf(body: Uint8Array, spans: readonly SpanMessage[]): number[] {
+  const bytes = Buffer.from(body.buffer);
+  let from = 0;
+  return spans.map(({ traceId }) => {
+    const at = bytes.indexOf(traceId, from);
+    if (at < 0) throw new Error("A span lost its trace id.");
+    from = at + traceId.length;
+    return at;
   });
+}
+
+function lastEndNano(spans: readonly SpanMessage[]): bigint {
+  let last = 0n;
+  for (const { endTimeUnixNano } of spans) {
+    const nano = nanoOf(endTimeUnixNano);
+    if (nano > last) last = nano;
+  }
+  return last;
+}
+
+type NanosMessage = SpanMessage["endTimeUnixNano"];
+
+function nanoOf({ low, high }: NanosMessage): bigint {
+  return (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
+}
+
+function later(time: NanosMessage, byNano: bigint): NanosMessage {
+  const nano = nanoOf(time) + byNano;
+  return { low: Number(nano & 0xffff_ffffn) | 0, high: Number(nano >> 32n) };
 }
 
 function readRecorded(prefix: string) {

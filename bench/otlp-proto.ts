@@ -44,7 +44,8 @@ export type TracesDataMessage = {
 export type SpanMessage = {
   traceId: Uint8Array;
   spanId: Uint8Array;
-  parentSpanId: Uint8Array;
+  /** Absent from a root that is to be encoded, empty after decoding. */
+  parentSpanId?: Uint8Array;
   name: string;
   kind: number;
   startTimeUnixNano: NanosMessage;

@@ -11,6 +11,7 @@ import { memory } from "./memory.ts";
 import { boundHandle, recordRequest } from "./record-request.ts";
 import { renderCounters, renderHistograms } from "./render.ts";
 import { trackErrors } from "./track-error.ts";
+import { wholePath } from "./whole-path.ts";
 import { windowQuantiles } from "./window-quantiles.ts";
 
 type Bench = {
@@ -49,6 +50,11 @@ const benches: readonly Bench[] = [
       goals: {},
     },
   ]),
+  ...(["callback", "openinference_litellm"] as const).map((recordings) => ({
+    name: `whole_path@${recordings}×20`,
+    run: (effort: Effort) => wholePath(recordings, effort),
+    goals: { "300 000": 1 },
+  })),
   { name: "label_shapes", run: labelShapes, goals: {} },
   { name: "memory", run: memory, goals: {} },
 ];

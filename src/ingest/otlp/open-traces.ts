@@ -34,12 +34,14 @@ export const CLOSED_SPANS_MAX = 200_000;
  */
 type OpenTrace = {
   readonly endpoint: string;
-  readonly spans: Map<string, AgentSpan>;
+  spans: Map<string, AgentSpan>;
   /** Place in the journal of the first of its spans. */
   readonly firstSeq: number;
   hasRoot: boolean;
   lastArrivalMs: number;
 };
+
+const noSpans: OpenTrace["spans"] = new Map();
 
 /** Agents of which it is remembered that their roots come. */
 const ROOTED_ENDPOINTS_MAX = 10_000;
@@ -164,10 +166,12 @@ export class OpenTraces {
     for (const key of keys) {
       const trace = this.#open.get(key);
       if (!trace) continue;
+      const { spans } = trace;
       this.#open.delete(key);
-      this.#spanCount -= trace.spans.size;
-      this.#remember(key, trace.spans);
-      closed.push(assembleTrace([...trace.spans.values()], this.#book));
+      this.#spanCount -= spans.size;
+      trace.spans = noSpans;
+      this.#remember(key, spans);
+      closed.push(assembleTrace([...spans.values()], this.#book));
     }
     return closed;
   }
