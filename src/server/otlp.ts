@@ -9,7 +9,7 @@ import type { HttpBindings } from "@hono/node-server";
 import type { Context } from "hono";
 import type { OtlpEncoding } from "../monitor.ts";
 import { MonitorError } from "../monitor-error.ts";
-import { isEncodingSupported, readBody } from "./read-body.ts";
+import { BodyBuffers, isEncodingSupported, readBody } from "./read-body.ts";
 
 /** What a sender is asked to wait while the disk is full, in seconds. */
 const RETRY_AFTER_SECONDS = 5;
@@ -17,11 +17,12 @@ const RETRY_AFTER_SECONDS = 5;
 /** Bodies that were refused, by reason, since the start. */
 export type Refusals = Map<string, number>;
 
-/** @param take resolves once the body is in the journal. */
+/** @param take resolves once the body is in the journal, and keeps nothing of its bytes. */
 export function receiveOtlp(
   refusals: Refusals,
   take: (body: Uint8Array, encoding: OtlpEncoding) => Promise<void>,
 ) {
+  const buffers = new BodyBuffers();
   return async (context: Context<{ Bindings: HttpBindings }>): Promise<Response> => {
     const refuse = (status: number, reason: string, message: string) => {
       refusals.set(reason, (refusals.get(reason) ?? 0) + 1);
@@ -36,8 +37,9 @@ export function receiveOtlp(
       return refuse(415, "content_encoding", "send the body plain or compressed with gzip");
     }
     try {
-      const body = await readBody(context.env.incoming, { encoding: contentEncoding });
+      const body = await readBody(context.env.incoming, { encoding: contentEncoding, buffers });
       await take(body, encoding);
+      buffers.giveBack(body);
       return accepted(encoding);
     } catch (error) {
       if (!(error instanceof MonitorError)) throw error;

@@ -15,10 +15,35 @@ export const GZIP_RATIO_MAX = 200;
 /** Plain bytes up to which the ratio does not matter: a little repeated text may exceed it. */
 export const GZIP_RATIO_FREE_BYTES = 1024 * 1024;
 
+/** Buffers that wait for the next body, and the largest that does. */
+const FREE_BUFFERS_MAX = 8;
+const FREE_BUFFER_MAX_BYTES = 2 * 1024 * 1024;
+
+/**
+ * Buffers that bodies are read into, used again: making and unmapping half a megabyte for each
+ * batch took more time than everything that is done with it.
+ */
+export class BodyBuffers {
+  readonly #free: Uint8Array[] = [];
+
+  /** @param sizeBytes wanted where there is none; one that is free may be of any size. */
+  take(sizeBytes: number): Uint8Array {
+    return this.#free.pop() ?? new Uint8Array(sizeBytes);
+  }
+
+  /** @param body that `readBody` gave. Nobody may look at it from now on. */
+  giveBack({ buffer }: Uint8Array): void {
+    if (this.#free.length >= FREE_BUFFERS_MAX || buffer.byteLength > FREE_BUFFER_MAX_BYTES) return;
+    this.#free.push(new Uint8Array(buffer));
+  }
+}
+
 export type BodyOptions = {
   /** The header `content-encoding`. */
   readonly encoding: string | undefined;
   readonly maxBytes?: number;
+  /** Where the body's buffer comes from; a new one without it. */
+  readonly buffers?: BodyBuffers;
 };
 
 /**
@@ -31,13 +56,14 @@ export type BodyOptions = {
  */
 export async function readBody(
   stream: AsyncIterable<Uint8Array>,
-  { encoding, maxBytes = BODY_MAX_BYTES }: BodyOptions,
+  { encoding, maxBytes = BODY_MAX_BYTES, buffers = new BodyBuffers() }: BodyOptions,
 ): Promise<Uint8Array> {
+  const kept = newKept(maxBytes, buffers);
   switch (contentCoding(encoding)) {
     case "identity":
-      return readPlain(stream, maxBytes);
+      return readPlain(stream, kept);
     case "gzip":
-      return readGzip(stream, maxBytes);
+      return readGzip(stream, kept);
     case "other":
       throw new MonitorError(
         "TELEMETRY_INVALID",
@@ -65,8 +91,8 @@ function contentCoding(header: string | undefined): "identity" | "gzip" | "other
   }
 }
 
-async function readPlain(stream: AsyncIterable<Uint8Array>, maxBytes: number): Promise<Uint8Array> {
-  const kept = newKept(maxBytes);
+async function readPlain(stream: AsyncIterable<Uint8Array>, kept: Kept): Promise<Uint8Array> {
+  const { maxBytes } = kept;
   const next = nextChunkOf(stream);
   for (let chunk = await next(); chunk !== null; chunk = await next()) {
     if (kept.sizeBytes + chunk.length > maxBytes) throw tooLarge(maxBytes);
@@ -75,10 +101,10 @@ async function readPlain(stream: AsyncIterable<Uint8Array>, maxBytes: number): P
   return kept.bytes.subarray(0, kept.sizeBytes);
 }
 
-function readGzip(stream: AsyncIterable<Uint8Array>, maxBytes: number): Promise<Uint8Array> {
+function readGzip(stream: AsyncIterable<Uint8Array>, kept: Kept): Promise<Uint8Array> {
+  const { maxBytes } = kept;
   return new Promise((resolve, reject) => {
     const gunzip = createGunzip({ chunkSize: GUNZIP_CHUNK_BYTES });
-    const kept = newKept(maxBytes);
     let gzipBytes = 0;
     let isOver = false;
 
@@ -151,8 +177,8 @@ type Kept = { bytes: Uint8Array; sizeBytes: number; readonly maxBytes: number };
 
 const KEPT_START_BYTES = 64 * 1024;
 
-function newKept(maxBytes: number): Kept {
-  return { bytes: new Uint8Array(Math.min(KEPT_START_BYTES, maxBytes)), sizeBytes: 0, maxBytes };
+function newKept(maxBytes: number, buffers: BodyBuffers): Kept {
+  return { bytes: buffers.take(Math.min(KEPT_START_BYTES, maxBytes)), sizeBytes: 0, maxBytes };
 }
 
 /** The caller has checked that `chunk` still fits into `maxBytes`. */

@@ -18,6 +18,28 @@ import {
 
 const NOW_MS = 1_795_465_667_140;
 
+test("a zero has no sign, so that it comes back from the journal as it is", () => {
+  const { points } = toMetricPoints(
+    {
+      points: [
+        pointOf({ kind: "gauge", value: -0 }),
+        pointOf({ kind: "summary", count: 0, sum: -0, quantiles: [[0.5, -0]] }),
+      ],
+      dropped: new Map(),
+    },
+    NOW_MS,
+  );
+  assert.equal(points.length, 2);
+  assert.deepStrictEqual(JSON.parse(JSON.stringify(points)), points);
+});
+
+test("a quantile between the largest numbers there are is a number", () => {
+  const bounds = [-1.7e308, 1.7e308];
+  const data = { kind: "histogram", count: 2, sum: 0, bounds, counts: [0, 2, 0] } as const;
+  const { points } = toMetricPoints({ points: [pointOf(data)], dropped: new Map() }, NOW_MS);
+  for (const { value } of points[0]?.values ?? []) assert.ok(Number.isFinite(value), `${value}`);
+});
+
 function pointOf(data: OtlpPointData, other: Partial<OtlpMetricPoint> = {}): OtlpMetricPoint {
   return {
     metric: { name: "m", temporality: 2, isMonotonic: true },

@@ -118,7 +118,8 @@ function valuesOf(
     case "sum": {
       const { value } = data;
       if (!Number.isFinite(value) || (isMonotonic && value < 0)) return "metric_value";
-      return [{ suffix: "", kind: isMonotonic ? "counter" : "gauge", value }];
+      const kind = isMonotonic ? "counter" : "gauge";
+      return [{ suffix: "", kind, value: unsignedZero(value) }];
     }
     case "histogram": {
       const totals = totalsOf(data);
@@ -126,7 +127,7 @@ function valuesOf(
       if (!fitsTogether(data)) return "metric_buckets";
       if (data.count === 0 || data.bounds.length === 0) return totals;
       const quantiles = QUANTILES.map(([suffix, quantile]): MetricValue => {
-        return { suffix, kind: "gauge", value: estimateQuantile(data, quantile) };
+        return { suffix, kind: "gauge", value: unsignedZero(estimateQuantile(data, quantile)) };
       });
       return [...totals, ...quantiles];
     }
@@ -140,15 +141,20 @@ function valuesOf(
         .filter(([quantile, value]) => quantile >= 0 && quantile <= 1 && Number.isFinite(value))
         .map(([quantile, value]): MetricValue => {
           const suffix = `_p${Number((quantile * 100).toPrecision(6))}`;
-          return { suffix, kind: "gauge", value };
+          return { suffix, kind: "gauge", value: unsignedZero(value) };
         });
       return [...totals, ...quantiles];
     }
   }
 }
 
+/** −0 would come back from the journal as 0, and pass for a change. */
+function unsignedZero(value: number): number {
+  return value + 0;
+}
+
 function textIfNotFinite(value: number): MetricValue["value"] {
-  if (Number.isFinite(value)) return value;
+  if (Number.isFinite(value)) return unsignedZero(value);
   if (Number.isNaN(value)) return "NaN";
   return value > 0 ? "Infinity" : "-Infinity";
 }
@@ -163,7 +169,8 @@ function totalsOf({
   if (!Number.isSafeInteger(count) || count < 0) return null;
   const counted: MetricValue = { suffix: "_count", kind: "counter", value: count };
   if (sum === null) return [counted];
-  return Number.isFinite(sum) ? [counted, { suffix: "_sum", kind: "counter", value: sum }] : null;
+  if (!Number.isFinite(sum)) return null;
+  return [counted, { suffix: "_sum", kind: "counter", value: unsignedZero(sum) }];
 }
 
 type Histogram = Extract<OtlpMetricPoint["data"], { readonly kind: "histogram" }>;
@@ -190,7 +197,9 @@ function estimateQuantile({ count, bounds, counts }: Histogram, quantile: number
     const upper = bounds[index];
     if (upper === undefined) break;
     const lower = bounds[index - 1] ?? Math.min(0, upper);
-    return lower + ((upper - lower) * (rank - below)) / inBucket;
+    const part = (rank - below) / inBucket;
+    // Not `lower + (upper - lower) × part`: what is between may be more than a double holds.
+    return lower * (1 - part) + upper * part;
   }
   return bounds.at(-1) ?? 0;
 }

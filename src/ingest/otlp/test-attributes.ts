@@ -23,7 +23,7 @@ export type KeptSpan = Omit<OtlpSpan, "attributes" | "resource"> & {
 
 export function keptSpans(keys: Iterable<string>): SpanReader<KeptSpan> {
   const read = attributeKeys([...new Set(keys)]);
-  const resources = new Map<Attributes, ReadonlyMap<string, AttributeValue>>();
+  const resources = new WeakMap<Attributes, ReadonlyMap<string, AttributeValue>>();
   return {
     keys: read,
     read(span) {
