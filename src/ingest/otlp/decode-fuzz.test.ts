@@ -9,6 +9,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { gunzipSync } from "node:zlib";
+import { usedMemoryBytes } from "../../../test/used-memory.ts";
 import type { ClosedTrace } from "../../signals/closed-trace.ts";
 import type { AgentSpan } from "../../signals/span.ts";
 import { agentAttributes } from "./agent-attributes.ts";
@@ -72,11 +73,12 @@ test("every recorded body decodes completely", () => {
 });
 
 test(`${RUNS} damaged bodies decode or are refused`, () => {
-  fuzz(damagedInput, (decoded) => {
+  const check = (decoded: DecodedTraces<DecodedSpan>) => {
     const closed = tracesOf(decoded);
     assertWithinLimits(decoded);
     assertFigures(closed);
-  });
+  };
+  fuzz({ inputOf: damagedInput, check, usedMemoryBytes });
 });
 
 /** A span as it was decoded, and what an agent told with it. */

@@ -6,6 +6,7 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { usedMemoryBytes } from "../../../test/used-memory.ts";
 import { decodeMetricsJson } from "./decode-metrics-json.ts";
 import {
   BUCKET_LIMIT,
@@ -91,7 +92,7 @@ const BODIES = REQUESTS.map(encodeMetricsRequest);
 const TEXTS = REQUESTS.map((request) => JSON.stringify(request));
 
 test(`${RUNS} damaged bodies of metrics decode or are refused`, () => {
-  fuzz(damagedInput, assertWithinLimits);
+  fuzz({ inputOf: damagedInput, check: assertWithinLimits, usedMemoryBytes });
 });
 
 function damagedInput(random: Random): () => DecodedMetrics {

@@ -5,7 +5,6 @@
  * names its number, and `FUZZ_SEED=<number> FUZZ_RUNS=1` repeats just that one.
  */
 import assert from "node:assert/strict";
-import { usedMemoryBytes } from "../../../test/used-memory.ts";
 import { MonitorError } from "../../monitor-error.ts";
 
 export const RUNS = Number(process.env.FUZZ_RUNS ?? 100_000);
@@ -23,8 +22,17 @@ export type Random = (end: number) => number;
 /**
  * @param inputOf makes an input; what it returns decodes it.
  * @param check what has to be true of everything that decodes. Its time counts too.
+ * @param usedMemoryBytes after garbage was collected.
  */
-export function fuzz<T>(inputOf: (random: Random) => () => T, check: (decoded: T) => void): void {
+export function fuzz<T>({
+  inputOf,
+  check,
+  usedMemoryBytes,
+}: {
+  readonly inputOf: (random: Random) => () => T;
+  readonly check: (decoded: T) => void;
+  readonly usedMemoryBytes: () => number;
+}): void {
   const outcomes = { decoded: 0, refused: 0 };
   let usedBytes = 0;
   for (let seed = FIRST_SEED; seed < FIRST_SEED + RUNS; seed++) {
