@@ -50,6 +50,8 @@ export function markFunctions(sql: string): string {
   const tokens = tokenize(sql);
   let marked = "";
   let copied = 0;
+  /** Brackets that close a TRY_CAST. */
+  const closings = new Set<number>();
   const replace = (from: Token, to: Token, by: string) => {
     marked += sql.slice(copied, from.start) + by;
     copied = to.end;
@@ -58,6 +60,7 @@ export function markFunctions(sql: string): string {
     const token = tokens[at];
     if (!token) break;
     refuseWords(tokens, at);
+    if (closings.has(at)) replace(token, token, "))");
     const next = wordOf(tokens[at + 1]);
     // DuckDB writes a LEFT ANTI JOIN without LEFT.
     if (wordOf(token) === "left" && (next === "anti" || next === "semi")) replace(token, token, "");
@@ -71,6 +74,12 @@ export function markFunctions(sql: string): string {
     if (token.kind !== "word" || !isSymbol(tokens[at + 1], "(")) continue;
     if (!isCall(tokens, at)) continue;
     const name = token.text.toLowerCase();
+    if (name === "try_cast") {
+      // The translator makes every cast one that may fail; this one is meant to.
+      closings.add(closingBracket(tokens, at + 1));
+      replace(token, token, `${MARK}try(CAST`);
+      continue;
+    }
     if (grammar.has(name)) continue;
     if (isSymbol(tokens[at - 1], ".")) {
       throw unsupported(`functions of users (${pathBefore(tokens, at)})`);

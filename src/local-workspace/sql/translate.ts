@@ -44,9 +44,8 @@ export async function translate(
 ): Promise<string> {
   const marked = markFunctions(sql);
   const tree = await parseSelect(connection, translator.toDuckDb(marked));
-  const keepsTryCast = /\btry_cast\b/i.test(sql);
   const unaliased = new Set(tablesWithoutAlias(tree));
-  const rewritten = rewrite(tree, { ...options, keepsTryCast, unaliased, visible: new Set() });
+  const rewritten = rewrite(tree, { ...options, unaliased, visible: new Set() });
   return await printSelect(connection, nameColumns(rewritten as Node, selectItems(sql)));
 }
 
@@ -65,8 +64,6 @@ function nameColumns(tree: Node, items: readonly string[]): Node {
 }
 
 type Rewriting = TranslateOptions & {
-  /** Where the statement says TRY_CAST itself, casts stay as the translator left them. */
-  readonly keepsTryCast: boolean;
   /** Tables that columns may be named after in full: `SELECT a.b.t.x FROM a.b.t`. */
   readonly unaliased: ReadonlySet<string>;
   /** Names of the WITH clauses around, in lower case. */
@@ -166,7 +163,7 @@ function rewriteExpression(node: Node, options: Rewriting): Node {
     case "WINDOW":
       return String(node.function_name).toLowerCase().startsWith(MARK) ? applyFunction(node) : node;
     case "CAST":
-      return rewriteCast(node, options);
+      return rewriteCast(node);
     case "COLUMN_REF":
       return rewriteColumn(node, options);
     case "CONSTANT":
@@ -187,6 +184,15 @@ function rewriteCall(node: Node, options: Rewriting): Node {
   const name = String(node.function_name).toLowerCase();
   const children = (node.children as readonly Node[]) ?? [];
   const [first, second] = children;
+  if (name === `${MARK}try`) {
+    return {
+      class: "OPERATOR",
+      type: "OPERATOR_TRY",
+      alias: node.alias,
+      query_location: 0,
+      children,
+    };
+  }
   if (name.startsWith(MARK)) {
     const context = contextValue(name.slice(MARK.length), options);
     return context ? { ...context, alias: node.alias } : applyFunction(node);
@@ -234,19 +240,18 @@ function rewriteConstant(node: Node): Node {
   return type.id === "DOUBLE" ? { ...cast(node, "DOUBLE"), alias: node.alias } : node;
 }
 
-function rewriteCast(node: Node, { keepsTryCast }: Rewriting): Node {
+function rewriteCast(node: Node): Node {
   const type = node.cast_type as Node;
-  const isTry = keepsTryCast && node.try_cast === true;
   const child = node.child as Node;
   if (type.id === "TIMESTAMP") {
-    return { ...node, cast_type: { ...type, id: "TIMESTAMP WITH TIME ZONE" }, try_cast: isTry };
+    return { ...node, cast_type: { ...type, id: "TIMESTAMP WITH TIME ZONE" }, try_cast: false };
   }
   const isBoolean = constantText(child) === "t" || constantText(child) === "f";
   const macro = casts[String(type.id)];
-  if (macro && !isTry && !isBoolean && constantInteger(child) === undefined) {
+  if (macro && !isBoolean && constantInteger(child) === undefined) {
     return { ...call(macro, child), alias: node.alias };
   }
-  return { ...node, try_cast: isTry };
+  return { ...node, try_cast: false };
 }
 
 /** The time is the workspace's own: whoever drives its clock drives the queries as well. */
