@@ -12,7 +12,8 @@ export function readSamples(text: string): Samples {
   for (const line of text.split("\n")) {
     if (line === "" || line.startsWith("#")) continue;
     const space = line.lastIndexOf(" ");
-    const [, name = "", labels = ""] = /^([^{]+)(?:\{(.*)\})?$/.exec(line.slice(0, space)) ?? [];
+    const [, name = "", labels = ""] =
+      /^([^{]+)(?:\{(.*)\})?$/.exec(line.slice(0, space).trimEnd()) ?? [];
     const key = sampleKey(name, labels === "" ? [] : labels.split(","));
     samples.set(key, Number(line.slice(space + 1).replace("Inf", "Infinity")));
   }

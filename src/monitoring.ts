@@ -71,8 +71,8 @@ export type {
   TokenUsage,
   WorkflowExecution,
 } from "./metrics/metrics-recorder.ts";
-export type { MetricsResponse } from "./metrics/metrics-response.ts";
-export { metricsResponse } from "./metrics/metrics-response.ts";
+export type { MetricsResponse, ScrapeAnswer } from "./metrics/metrics-response.ts";
+export { metricsResponse, sendMetrics } from "./metrics/metrics-response.ts";
 export type { Connection, ConnectOptions, LogToMlflowOptions } from "./metrics/sender.ts";
 export type {
   Exemplar,

@@ -114,6 +114,7 @@ test("plain JavaScript imports it, by these names", () => {
     "metricsResponse",
     "monitorFetch",
     "nodeHttpMetrics",
+    "sendMetrics",
     "databricks",
     // Each API gives some, and the record of the public API holds them all.
     ...Object.keys(databricks).toSorted(),

@@ -1,5 +1,6 @@
 /** What a ledger holds as Prometheus text 0.0.4. */
 import type { Ledger, Metric, Series } from "./ledger.ts";
+import type { LentText } from "./lent-text.ts";
 import { HISTOGRAM_BOUNDS_MS, HISTOGRAM_BUCKETS } from "./log-buckets.ts";
 import { type createFamilies, escapeHelp, labelText, numberText } from "./prometheus-names.ts";
 import { KIND_LATENCY } from "./rows.ts";
@@ -13,8 +14,8 @@ type FamilyOf = ReturnType<typeof createFamilies>;
  * While it grows there may be two of it for a moment.
  */
 export const KEPT_TEXT_BYTES_MAX = 64 * 1024 * 1024;
-/** With the longest labels that there can be, less than 10 MB: the limit is seen in time. */
-const SERIES_AT_ONCE = 100;
+/** With the longest labels that there can be, half a MiB. */
+const SERIES_AT_ONCE = 5;
 /** Nobody has asked for so long: the text is let go. */
 const KEPT_TEXT_IDLE_MS = 5 * 60_000;
 
@@ -23,64 +24,117 @@ const BUCKET_LABELS: readonly string[] = Array.from(
   (boundMs) => `le="${numberText(boundMs / 1_000)}"`,
 );
 
-/** The lines of a metric: those of `series` of its series, beginning with line `first`. */
-type Shown = { readonly metric: Metric; first: number; series: number };
+/** After the buckets. */
+const SUM_LINE = HISTOGRAM_BUCKETS;
+
+/** Where numbers have no room to grow, much is moved: no more at a time than the first cache holds. */
+const SEGMENT_BYTES = 32 * 1024;
+/** Otherwise what each part costs counts, which is 40 ns. */
+const ROOMY_SEGMENT_BYTES = 256 * 1024;
+
+/** Lines of series of one metric that stand side by side. */
+type Segment = { readonly slab: TextSlab; readonly first: number; series: number };
+type Shown = { readonly metric: Metric; readonly segments: Segment[]; series: number };
 
 export class PrometheusText {
   readonly #ledger: Ledger;
   readonly #familyOf: FamilyOf;
-  readonly #buckets = new Float64Array(HISTOGRAM_BUCKETS);
-  #slab = new TextSlab();
-  #shown: Shown[] = [];
+  /** Of the counters or gauges of a segment. */
+  #figures = new Float64Array(64);
+  /** Of one histogram. */
+  readonly #values = new Float64Array(HISTOGRAM_BUCKETS + 2);
+  /** In the order in which they appeared; those that are shown only when used, in between. */
+  readonly #shown = new Map<Metric, Shown>();
+  readonly #isRoomy: boolean;
+  readonly #segmentBytes: number;
+  #sizeBytes = 0;
   #isTooLong = false;
   #askedMs = 0;
 
-  constructor(ledger: Ledger, familyOf: FamilyOf) {
+  /** @param options.isRoomy whether there may be blanks before numbers; see text-slab.ts. */
+  constructor(ledger: Ledger, familyOf: FamilyOf, { isRoomy }: { readonly isRoomy: boolean }) {
+    this.#isRoomy = isRoomy;
+    this.#segmentBytes = isRoomy ? ROOMY_SEGMENT_BYTES : SEGMENT_BYTES;
     this.#ledger = ledger;
     this.#familyOf = familyOf;
   }
 
   render(metrics: readonly Metric[], nowMs: number): string {
+    const slabs = this.#upToDate(metrics, nowMs);
+    if (!slabs) return renderPlainly(this.#ledger, this.#familyOf, metrics);
+    return slabs.map(String).join("");
+  }
+
+  /** The same without making a string, which is most of the time for a long text. */
+  lend(metrics: readonly Metric[], nowMs: number): LentText {
+    const slabs = this.#upToDate(metrics, nowMs);
+    if (!slabs) {
+      const text = renderPlainly(this.#ledger, this.#familyOf, metrics);
+      return { parts: [Buffer.from(text)], giveBack: () => {} };
+    }
+    const lent = slabs.map((slab) => slab.lend());
+    let isLent = true;
+    return {
+      parts: lent.map(({ bytes }) => bytes),
+      giveBack: () => {
+        if (isLent) for (const { readers } of lent) readers.count--;
+        isLent = false;
+      },
+    };
+  }
+
+  /** @returns nothing when there is too much to keep. */
+  #upToDate(metrics: readonly Metric[], nowMs: number): TextSlab[] | undefined {
     this.#askedMs = nowMs;
-    if (!this.#isTooLong) this.#showAll(metrics);
-    if (this.#isTooLong) return renderPlainly(this.#ledger, this.#familyOf, metrics);
-    for (const { metric, first } of this.#shown) this.#setValues(metric, first);
-    return this.#slab.toString();
+    for (const metric of metrics) if (!this.#isTooLong) this.#show(metric);
+    if (this.#isTooLong) return undefined;
+    return metrics.flatMap((metric) => {
+      const segments = this.#shown.get(metric)?.segments ?? [];
+      for (const segment of segments) this.#setValues(metric, segment);
+      return segments.map(({ slab }) => slab);
+    });
   }
 
   /** Called now and then. */
   rest(nowMs: number): void {
-    if (this.#shown.length > 0 && nowMs - this.#askedMs > KEPT_TEXT_IDLE_MS) this.#forget();
+    if (this.#shown.size > 0 && nowMs - this.#askedMs > KEPT_TEXT_IDLE_MS) this.#forget();
   }
 
   #forget(): void {
-    this.#slab = new TextSlab();
-    this.#shown = [];
+    this.#shown.clear();
+    this.#sizeBytes = 0;
   }
 
   /** Gives lines to every series that has none yet. Neither series nor metrics ever go. */
-  #showAll(metrics: readonly Metric[]): void {
-    let line = 0;
-    for (const [index, metric] of metrics.entries()) {
-      let shown = this.#shown[index];
-      if (shown?.metric !== metric) {
-        shown = { metric, first: line, series: 0 };
-        this.#shown.splice(index, 0, shown);
+  #show(metric: Metric): void {
+    let shown = this.#shown.get(metric);
+    if (!shown) {
+      shown = { metric, segments: [], series: 0 };
+      this.#shown.set(metric, shown);
+    }
+    while (shown.series < metric.series.length) {
+      let segment = shown.segments.at(-1);
+      if (!segment || segment.slab.sizeBytes >= this.#segmentBytes) {
+        segment = {
+          slab: new TextSlab({ isRoomy: this.#isRoomy }),
+          first: shown.series,
+          series: 0,
+        };
+        shown.segments.push(segment);
       }
-      shown.first = line;
-      const perSeries = linesOf(metric);
-      while (shown.series < metric.series.length) {
-        const added = metric.series.slice(shown.series, shown.series + SERIES_AT_ONCE);
-        const texts = this.#textsOf(metric, added, shown.series === 0);
-        this.#slab.insert(line + shown.series * perSeries, texts);
-        shown.series += added.length;
-        if (this.#slab.sizeBytes > KEPT_TEXT_BYTES_MAX) {
-          this.#isTooLong = true;
-          this.#forget();
-          return;
-        }
+      const { slab } = segment;
+      const before = slab.sizeBytes;
+      const at = shown.series;
+      const added = metric.series.slice(at, at + SERIES_AT_ONCE);
+      slab.insert(slab.lines, this.#textsOf(metric, added, at === 0));
+      segment.series += added.length;
+      shown.series += added.length;
+      this.#sizeBytes += slab.sizeBytes - before;
+      if (this.#sizeBytes > KEPT_TEXT_BYTES_MAX) {
+        this.#isTooLong = true;
+        this.#forget();
+        return;
       }
-      line += shown.series * perSeries;
     }
   }
 
@@ -91,31 +145,34 @@ export class PrometheusText {
     return texts;
   }
 
-  #setValues(metric: Metric, first: number): void {
-    const slab = this.#slab;
+  #setValues(metric: Metric, { slab, first, series: count }: Segment): void {
     const ledger = this.#ledger;
-    let line = first;
+    let line = 0;
     if (metric.kind !== KIND_LATENCY) {
-      for (const series of metric.series) slab.set(line++, ledger.value(metric, series));
+      if (this.#figures.length < count) this.#figures = new Float64Array(count * 2);
+      for (let i = 0; i < count; i++) {
+        const series = metric.series[first + i];
+        if (series) this.#figures[i] = ledger.value(metric, series);
+      }
+      slab.setRun(0, this.#figures, count);
       return;
     }
-    const buckets = this.#buckets;
-    for (const series of metric.series) {
-      for (let i = 0; i < HISTOGRAM_BUCKETS; i++) buckets[i] = 0;
-      const { count, sumMs } = ledger.latency(series, buckets);
-      let below = 0;
-      for (let i = 0; i < HISTOGRAM_BUCKETS; i++) {
-        below += buckets[i] ?? 0;
-        slab.set(line++, below);
-      }
-      slab.set(line++, sumMs / 1_000);
-      slab.set(line++, count);
+    const values = this.#values;
+    for (let i = first; i < first + count; i++) {
+      const series = metric.series[i];
+      if (!series) continue;
+      histogramSamples(ledger, series, values);
+      slab.setRun(line, values);
+      line += values.length;
     }
   }
 }
 
-function linesOf(metric: Metric): number {
-  return metric.kind === KIND_LATENCY ? HISTOGRAM_BUCKETS + 2 : 1;
+/** The samples of a histogram, in the order of their lines. */
+function histogramSamples(ledger: Ledger, series: Series, values: Float64Array): void {
+  ledger.cumulative(series, values);
+  values[SUM_LINE] = (values[SUM_LINE] ?? 0) / 1_000;
+  values[SUM_LINE + 1] = values[SUM_LINE - 1] ?? 0;
 }
 
 function headOf(family: ReturnType<FamilyOf>): string {
@@ -138,7 +195,7 @@ function sampleTexts(name: string, metric: Metric, labels: Series["labels"]): st
 /** The same text, keeping nothing. */
 function renderPlainly(ledger: Ledger, familyOf: FamilyOf, metrics: readonly Metric[]): string {
   const lines: string[] = [];
-  const buckets = new Float64Array(HISTOGRAM_BUCKETS);
+  const values = new Float64Array(HISTOGRAM_BUCKETS + 2);
   for (const metric of metrics) {
     const family = familyOf(metric.kind, metric.name);
     lines.push(headOf(family));
@@ -148,14 +205,7 @@ function renderPlainly(ledger: Ledger, familyOf: FamilyOf, metrics: readonly Met
         lines.push(`${texts[0]}${numberText(ledger.value(metric, series))}`);
         continue;
       }
-      buckets.fill(0);
-      const { count, sumMs } = ledger.latency(series, buckets);
-      let below = 0;
-      const cumulative = Array.from(buckets, (inBucket) => {
-        below += inBucket;
-        return below;
-      });
-      const values = [...cumulative, sumMs / 1_000, count];
+      histogramSamples(ledger, series, values);
       texts.forEach((text, index) => {
         lines.push(`${text}${numberText(values[index] ?? 0)}`);
       });
