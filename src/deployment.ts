@@ -159,7 +159,7 @@ function credentialsOf({ host, token, profile }: DeployerOptions) {
     "CREDENTIALS_MISSING",
     "it is not said which Databricks workspace to deploy to: DATABRICKS_HOST is not set",
     {
-      hint: "set DATABRICKS_HOST and DATABRICKS_TOKEN, or name a profile of ~/.databrickscfg",
+      hint: "set DATABRICKS_HOST and DATABRICKS_TOKEN, or name a profile of ~/.databrickscfg; dspy-databricks local serves a workspace on this machine",
     },
   );
 }

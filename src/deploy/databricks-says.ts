@@ -1,24 +1,11 @@
 /** What a failed call means for a deployment, by Databricks' codes and never by its words. */
-import { DatabricksError, isAlreadyThere } from "../databricks/databricks-error.ts";
+import { DatabricksError, isAlreadyThere, isNotThere } from "../databricks/databricks-error.ts";
 
-const ABSENT = ["RESOURCE_DOES_NOT_EXIST", "NOT_FOUND", "REGISTERED_MODEL_DOES_NOT_EXIST"];
 const QUOTA = ["RESOURCE_EXHAUSTED", "QUOTA_EXCEEDED", "RESOURCE_LIMIT_EXCEEDED"];
-
-export function isAbsent(error: unknown): boolean {
-  return (
-    error instanceof DatabricksError &&
-    (error.call.status === 404 || ABSENT.includes(error.call.errorCode ?? ""))
-  );
-}
-
-/** As of a schema that two deployments make at once: `SCHEMA_ALREADY_EXISTS` and the like. */
-export function isPresent(error: unknown): boolean {
-  return isAlreadyThere(error);
-}
 
 /** Another update is in progress, or was meanwhile. */
 export function isConflict(error: unknown): boolean {
-  return error instanceof DatabricksError && error.call.status === 409 && !isPresent(error);
+  return error instanceof DatabricksError && error.call.status === 409 && !isAlreadyThere(error);
 }
 
 /** A limit of the workspace, which waiting does not move. */
@@ -41,7 +28,7 @@ export async function orNull<T>(call: Promise<T>): Promise<T | null> {
   try {
     return await call;
   } catch (error) {
-    if (isAbsent(error)) return null;
+    if (isNotThere(error)) return null;
     throw error;
   }
 }
@@ -51,6 +38,6 @@ export async function unlessThere(call: Promise<unknown>): Promise<void> {
   try {
     await call;
   } catch (error) {
-    if (!isPresent(error)) throw error;
+    if (!isAlreadyThere(error)) throw error;
   }
 }

@@ -3,6 +3,7 @@
  * rollback, another one without a version changes nothing, so that whoever was killed
  * over it can say it again.
  */
+import { isNotThere } from "../databricks/databricks-error.ts";
 import {
   getServingEndpoint,
   type ServedEntity,
@@ -10,7 +11,7 @@ import {
   updateServingConfig,
 } from "../databricks/serving-endpoints.ts";
 import { MonitorError } from "../monitor-error.ts";
-import { isAbsent, isConflict } from "./databricks-says.ts";
+import { isConflict } from "./databricks-says.ts";
 import {
   type DeploymentRecord,
   isSameModel,
@@ -101,7 +102,7 @@ export async function getKnownEndpoint(
   try {
     return await getServingEndpoint(client, name);
   } catch (error) {
-    if (!isAbsent(error)) throw error;
+    if (!isNotThere(error)) throw error;
     throw new MonitorError("ENDPOINT_UNKNOWN", `there is no endpoint "${name}" on ${client.host}`, {
       hint: "check the name and the workspace; an endpoint that you may not see is not there for you",
       cause: error,

@@ -2,11 +2,12 @@
  * Whether the secrets that the agent refers to are there. Databricks finds out only
  * after it has built a container; names are enough to know it before. No value is read.
  */
+
 import type { AgentConfig } from "../config/agent-config.ts";
 import type { DatabricksClient } from "../databricks/client.ts";
+import { isNotThere } from "../databricks/databricks-error.ts";
 import { listSecrets } from "../databricks/secrets.ts";
 import { MonitorError } from "../monitor-error.ts";
-import { isAbsent } from "./databricks-says.ts";
 
 type Reference = { readonly variable: string; readonly scope: string; readonly key: string };
 
@@ -62,7 +63,7 @@ async function keysOf(client: DatabricksClient, scope: string) {
   try {
     return new Set((await listSecrets(client, scope)).map(({ key }) => key));
   } catch (error) {
-    if (isAbsent(error)) return "no scope";
+    if (isNotThere(error)) return "no scope";
     if (error instanceof MonitorError && error.code === "DATABRICKS_FORBIDDEN") return "not told";
     throw error;
   }

@@ -4,6 +4,7 @@
  * comes second waits until the first is finished and looks at the endpoint anew, so
  * nothing is overwritten that was not seen.
  */
+import { isAlreadyThere } from "../../databricks/databricks-error.ts";
 import {
   createServingEndpoint,
   getServingEndpoint,
@@ -14,7 +15,7 @@ import {
 } from "../../databricks/serving-endpoints.ts";
 import { MonitorError } from "../../monitor-error.ts";
 import { foreignLine } from "../../signals/foreign-line.ts";
-import { isConflict, isPresent, isQuota, mayHaveHappened, orNull } from "../databricks-says.ts";
+import { isConflict, isQuota, mayHaveHappened, orNull } from "../databricks-says.ts";
 import { type DeployContext, pause, pauseBetweenPolls, type StepName } from "../progress.ts";
 import { isSameConfig } from "./desired-config.ts";
 import { isGivenUp, isUpdating } from "./update-state.ts";
@@ -56,7 +57,8 @@ export async function applyConfig(
       return { kind: "created", before: null, config };
     } catch (error) {
       if (isQuota(error)) throw quota(name, error);
-      const isWorthAnotherLook = isConflict(error) || isPresent(error) || mayHaveHappened(error);
+      const isWorthAnotherLook =
+        isConflict(error) || isAlreadyThere(error) || mayHaveHappened(error);
       if (!isWorthAnotherLook || attempt === ATTEMPTS_MAX) throw error;
       await pause(context.pollMs, context);
     }

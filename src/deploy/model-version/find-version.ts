@@ -1,5 +1,7 @@
 /** Which version of a model holds the files that are to be served. */
+
 import type { DatabricksClient } from "../../databricks/client.ts";
+import { isNotThere } from "../../databricks/databricks-error.ts";
 import {
   getRegistryVersion,
   type RegistryVersion,
@@ -11,7 +13,7 @@ import {
   type ModelVersion,
 } from "../../databricks/model-versions.ts";
 import { MonitorError } from "../../monitor-error.ts";
-import { isAbsent, orNull } from "../databricks-says.ts";
+import { orNull } from "../databricks-says.ts";
 
 /** The tag of a version that says what is in it. */
 export const CONTENT_HASH_TAG = "dspy_databricks_content_hash";
@@ -64,7 +66,7 @@ export async function findRegisteredVersion(
       ? getModelVersion(client, { modelName, version: model.version })
       : getModelVersionByAlias(client, { modelName, alias: model.alias }));
   } catch (error) {
-    if (!isAbsent(error)) throw error;
+    if (!isNotThere(error)) throw error;
     throw await unknownVersion(client, model, error);
   }
   const version = found.version ?? ("version" in model ? model.version : null);

@@ -3,7 +3,9 @@
  * version, its files, and that it is whole. A version that somebody was killed over is
  * found by its content and finished.
  */
+
 import type { DatabricksClient } from "../../databricks/client.ts";
+import { isAlreadyThere } from "../../databricks/databricks-error.ts";
 import {
   createModelVersion,
   createRegisteredModel,
@@ -15,7 +17,7 @@ import {
 } from "../../databricks/mlflow-model-registry.ts";
 import { createSchema, getSchema } from "../../databricks/schemas.ts";
 import { MonitorError } from "../../monitor-error.ts";
-import { isPresent, mayHaveHappened, orNull, unlessThere } from "../databricks-says.ts";
+import { mayHaveHappened, orNull, unlessThere } from "../databricks-says.ts";
 import type { ModelDirectory } from "../model-directory/model-directory.ts";
 import { type DeployContext, pause, pauseBetweenPolls } from "../progress.ts";
 import { CONTENT_HASH_TAG, findVersionByContent, sourceOf } from "./find-version.ts";
@@ -49,7 +51,7 @@ export async function ensureVersion(
       await createRegisteredModel(client, { name: modelName, description });
     } catch (error) {
       // Somebody was quicker, or an answer was lost; if not, the version will say so.
-      if (!isPresent(error) && !mayHaveHappened(error)) throw error;
+      if (!isAlreadyThere(error) && !mayHaveHappened(error)) throw error;
     }
   }
   for (let attempt = 1; ; attempt++) {

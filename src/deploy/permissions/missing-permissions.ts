@@ -2,15 +2,17 @@
  * Which privileges the identity lacks, as far as it may read that. It reads and never
  * tries: nothing is created to see whether it can be.
  */
+
 import type { AgentConfig } from "../../config/agent-config.ts";
 import { getCatalog } from "../../databricks/catalogs.ts";
 import type { DatabricksClient } from "../../databricks/client.ts";
 import { type CurrentUser, getCurrentUser } from "../../databricks/current-user.ts";
+import { isNotThere } from "../../databricks/databricks-error.ts";
 import { getEffectiveGrants, type Securable } from "../../databricks/grants.ts";
 import { getRegisteredModel } from "../../databricks/registered-models.ts";
 import { getSchema } from "../../databricks/schemas.ts";
 import { MonitorError } from "../../monitor-error.ts";
-import { isAbsent } from "../databricks-says.ts";
+
 import type { Seen } from "../observe.ts";
 import type { DeployContext } from "../progress.ts";
 import { type NeededPrivilege, neededPrivileges } from "./needed-privileges.ts";
@@ -138,7 +140,7 @@ async function isSchemaThere(client: DatabricksClient, fullName: string): Promis
     await getSchema(client, fullName);
     return true;
   } catch (error) {
-    if (isAbsent(error)) return false;
+    if (isNotThere(error)) return false;
     if (error instanceof MonitorError && error.code === "DATABRICKS_FORBIDDEN") return true;
     throw error;
   }
