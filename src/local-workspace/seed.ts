@@ -14,6 +14,7 @@ import {
   setAlias,
   type VersionInfo,
 } from "./unity-catalog/model-registry.ts";
+import { seedVectorSearch } from "./vector-search/vector-search.ts";
 
 /** The catalog and schema of the examples' models. */
 const EXAMPLES = { catalog: "main", schema: "agents" } as const;
@@ -34,6 +35,8 @@ export function seedWorkspace(
     for (const name of ["main", "ml"]) createCatalog(context, { name }, admin);
     if (!withExamples) return;
     createSchema(context, { catalog_name: EXAMPLES.catalog, name: EXAMPLES.schema }, admin);
+    createSchema(context, { catalog_name: "ml", name: "docs" }, admin);
+    seedVectorSearch(context, admin);
     for (const { agent } of recordedAgents) registerExample(context, agent, admin);
   });
 }

@@ -29,7 +29,7 @@ import { grantsApi } from "./unity-catalog/grants-api.ts";
 import { models } from "./unity-catalog/models.ts";
 import { tables } from "./unity-catalog/tables.ts";
 import { volumes } from "./unity-catalog/volumes.ts";
-import { vectorSearch } from "./vector-search.ts";
+import { vectorSearch } from "./vector-search/vector-search.ts";
 import { workspaceFiles } from "./workspace-files/workspace-files.ts";
 
 /** One line each: without it, the API is not there. */

@@ -219,3 +219,36 @@ test("what the workspace keeps in a directory is there for the next one, and onl
     rmSync(dataDirectory, { recursive: true, force: true });
   }
 });
+
+test("a call whose answer is lost has had its effect, unless it was lost before", async () => {
+  const { url, token, faults, close } = await startLocalWorkspace({
+    otlpUrl: null,
+    clock: hurried,
+  });
+  const catalogs = `${url}/api/2.1/unity-catalog/catalogs`;
+  const make = (name: string) =>
+    fetch(catalogs, { ...bearer(token), method: "POST", body: JSON.stringify({ name }) });
+  const exists = async (name: string) => (await fetch(`${catalogs}/${name}`, bearer(token))).ok;
+  try {
+    faults.add({ method: "POST", path: "/api/**", kind: "reset" });
+    await assert.rejects(make("lost_before"));
+    assert.equal(await exists("lost_before"), false);
+    faults.add({ method: "POST", path: "/api/**", kind: "reset", when: "after" });
+    await assert.rejects(make("lost_after"));
+    assert.equal(await exists("lost_after"), true);
+    assert.equal((await make("lost_after")).status, 400);
+    faults.add({
+      path: "/api/2.1/unity-catalog/catalogs/*",
+      times: 2,
+      kind: "answer",
+      status: 404,
+      errorCode: "CATALOG_DOES_NOT_EXIST",
+    });
+    assert.deepEqual(
+      [await exists("lost_after"), await exists("lost_after"), await exists("lost_after")],
+      [false, false, true],
+    );
+  } finally {
+    await close();
+  }
+});

@@ -1,7 +1,7 @@
 /** The one vector search index, and the refusal of others. */
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { openTestWorkspace } from "./test-workspace.ts";
+import { openTestWorkspace } from "../test-workspace.ts";
 
 const workspace = openTestWorkspace();
 after(() => workspace.close());
