@@ -304,6 +304,24 @@ test("the same deployment twice at once ends as one", async () => {
   assert.equal((await setting.deployer().deploy(config)).status, "unchanged");
 });
 
+test("who stops waiting leaves what was begun, and the next run goes on with it", async () => {
+  const stop = new AbortController();
+  const reason = new Error("stopped");
+  const config = setting.agent({ name: "stopped" });
+  const first = setting
+    .deployer({
+      signal: stop.signal,
+      onProgress: ({ step, state }) => {
+        if (step === "wait" && state === "started") stop.abort(reason);
+      },
+    })
+    .deploy(config);
+  await assert.rejects(first, reason);
+  writes();
+  assert.equal((await setting.deployer().deploy(config)).status, "success");
+  assert.ok(!writes().some((call) => call === "POST /api/2.0/serving-endpoints"));
+});
+
 test("what somebody else deployed by hand is not known, so it is not rolled back", async () => {
   await deploy({ name: "by-hand" });
   const entity = { entity_name: "ml.agents.by-hand", entity_version: "1", workload_size: "Small" };

@@ -11,6 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { gunzipSync } from "node:zlib";
 import { readAgentConfig } from "../../src/config/agent-config.ts";
 import { buildModelDirectory } from "../../src/deploy/model-directory/model-directory.ts";
 import { readSources } from "../../src/deploy/model-directory/read-sources.ts";
@@ -102,6 +103,25 @@ test("MLflow loads each example, and its program answers, plain and streamed", a
   }
   const { custom_outputs } = (told["triage-pipeline"] as Told).answer;
   assert.deepEqual(custom_outputs, { category: "order", urgency: 2, grounded: true, score: 0.87 });
+});
+
+test("the program that is deployed is the one that was recorded, by its release", async () => {
+  const program = `
+import agent, dspy
+from dspy_databricks_agents.release import Releases
+lm = dspy.LM("openai/gpt-4o-mini", temperature=0.2, max_tokens=500, num_retries=0)
+print("RELEASE", Releases().of(agent.program, lm).hash)`;
+  const folder = fileURLToPath(new URL("examples/support-rag/", root));
+  const { output } = await runProgram(`${bin}python`, ["-c", program], {
+    env: {
+      PYTHONPATH: `${fileURLToPath(new URL("python/src/", root))}:${folder}`,
+      PYTHONDONTWRITEBYTECODE: "1",
+    },
+  });
+  const recorded = new URL("fixtures/telemetry/support-rag/01-ordinary.otlp.pb.gz", root);
+  const spans = gunzipSync(readFileSync(recorded)).toString("latin1");
+  const [, release] = /dspy\.release[^0-9a-f]+([0-9a-f]{16})/.exec(spans) ?? [];
+  assert.match(output, new RegExp(`^RELEASE ${release}$`, "m"));
 });
 
 test("`mlflow models serve` answers, and the telemetry tells which module did what", {
