@@ -33,6 +33,8 @@ const byCode: Readonly<Record<ErrorCode, number>> = {
   HISTORY_FAILED: EXIT.failed,
   HISTORY_MISSING: EXIT.failed,
   QUERY_INVALID: EXIT.usage,
+  TABLE_CONFLICT: EXIT.failed,
+  WAREHOUSE_MISSING: EXIT.refused,
   PACKAGE_MISSING: EXIT.failed,
   METRICS_HANDLE_INVALID: EXIT.failed,
   METRICS_FULL: EXIT.failed,
