@@ -36,9 +36,13 @@ const environments: Readonly<Record<string, readonly string[]>> = {
     ...openTelemetry,
   ],
   dspy: ["dspy==3.4.1", ...openTelemetry, ...packageTests],
-  spark: ["pyspark==4.2.0", "delta-spark==4.4.0", "deltalake==1.6.6", "pyarrow==24.0.0"],
   // The file of DuckDB's extension, which DuckDB loads itself.
   "duckdb-delta": ["duckdb-extension-delta==1.5.5"],
+  // What a Databricks runtime brings for a notebook, too.
+  spark: [
+    ...["pyspark==4.2.0", "delta-spark==4.4.0", "deltalake==1.6.6", "pyarrow==24.0.0"],
+    ...["matplotlib==3.10.8", "databricks-sdk==0.156.0"],
+  ],
   "dspy-previous": ["dspy==3.3.1", ...openTelemetry, ...packageTests],
 };
 

@@ -11,6 +11,18 @@ export type SparkAnswer = {
   readonly types?: readonly string[];
   readonly files?: number;
   readonly error?: string;
+  /** Of a notebook: what each of its code cells printed and drew. */
+  readonly cells?: readonly NotebookCell[];
+};
+
+export type NotebookCell = {
+  readonly id: string;
+  readonly printed: string;
+  readonly figures: readonly {
+    readonly title: string;
+    readonly points: number;
+    readonly bars: number;
+  }[];
 };
 
 export type Spark = {
@@ -21,12 +33,17 @@ export type Spark = {
   stop(): Promise<void>;
 };
 
-export async function startSpark(): Promise<Spark> {
+export async function startSpark({
+  env = {},
+}: {
+  readonly env?: Readonly<Record<string, string>>;
+} = {}): Promise<Spark> {
   const environment = new URL("../../.peers/spark/", import.meta.url).pathname;
   const script = new URL("spark-session.py", import.meta.url).pathname;
   const warehouse = mkdtempSync(join(tmpdir(), "spark-warehouse-"));
   const child = spawn(`${environment}bin/python`, [script, warehouse, `${environment}jars`], {
     cwd: warehouse,
+    env: { ...process.env, ...env },
     stdio: ["pipe", "pipe", "pipe"],
   });
   let complaints = "";
