@@ -7,6 +7,7 @@ import { entryOf } from "../journal-entry.ts";
 import { MonitorState } from "../monitor-state.ts";
 import type { PriceBook } from "../signals/price-book.ts";
 import type { PlacedEntry } from "../store/journal.ts";
+import { exportedUpTo } from "./export-marks.ts";
 import { maintain, type Retention } from "./maintain.ts";
 import { PendingRows } from "./pending-rows.ts";
 import { rowsOf } from "./rows.ts";
@@ -83,7 +84,8 @@ export class Follower {
     const { retention, nowMs } = this.#options;
     if (Math.abs(nowMs() - this.#maintainedMs) < MAINTAIN_INTERVAL_MS) return;
     this.#maintainedMs = nowMs();
-    await maintain({ retention, nowMs: nowMs(), mergeUpTo: this.#takenUpTo }, this.#context);
+    const mergeUpTo = Math.min(this.#takenUpTo, exportedUpTo(this.#context.directory));
+    await maintain({ retention, nowMs: nowMs(), mergeUpTo }, this.#context);
   }
 
   #rowsOf({ seq, timeMs, body }: PlacedEntry) {
