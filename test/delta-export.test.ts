@@ -15,32 +15,17 @@ import { defaultTablePlace } from "../src/history/databricks-tables.ts";
 import { History } from "../src/history/history.ts";
 import { builtInPriceBook } from "../src/signals/prices.ts";
 import { type ClientOptions, type DeploySetting, openDeploySetting } from "./deploy-setting.ts";
-import { type StartedMonitor, sendCapture, startMonitor } from "./start-monitor.ts";
+import { sendCapture, startMonitor } from "./start-monitor.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "delta-export-"));
 const home = join(directory, "history");
+const dataDirectory = join(directory, "data");
 let setting: DeploySetting;
-let monitor: StartedMonitor;
-let history: History | undefined;
 
-before(async () => {
+before(() => {
   setting = openDeploySetting({ principals: ["nobody"] });
-  monitor = await startMonitor({
-    startHistory: (journal) => {
-      history = new History({
-        directory: home,
-        entriesAfter: (seq) => journal.entriesAfter(seq),
-        clock: systemClock,
-        workspaceId: "local",
-        priceBook: builtInPriceBook,
-        onNotice: assert.fail,
-      });
-      return history;
-    },
-  });
 });
 after(async () => {
-  await monitor.close();
   await setting.close();
   rmSync(directory, { recursive: true });
 });
@@ -63,9 +48,23 @@ async function ask(sql: string): Promise<string[]> {
   return texts;
 }
 
+/** A monitor takes it, and stops: so its traces are closed, and its rows sealed. */
 async function take(capture: string): Promise<void> {
+  const monitor = await startMonitor({
+    startHistory: (journal) =>
+      new History({
+        directory: home,
+        entriesAfter: (seq) => journal.entriesAfter(seq),
+        clock: systemClock,
+        workspaceId: "local",
+        priceBook: builtInPriceBook,
+        onNotice: assert.fail,
+      }),
+    dataDirectory,
+    keep: true,
+  });
   await sendCapture(monitor.url, capture);
-  await history?.seal();
+  await monitor.close();
 }
 
 test("each row is there once, however often it is done", async () => {

@@ -33,7 +33,15 @@ const thresholds = {
   ...defaultAlertThresholds,
   latencyP99ThresholdMs: 1,
   latencyThresholdCount: 1,
+  errorRateThresholdPercent: 1,
+  errorThresholdCount: 1,
+  // A machine that is busy takes longer than five minutes for all this.
+  latencyWindowSeconds: 86_400,
+  errorWindowSeconds: 86_400,
 };
+
+/** Spark runs some forty statements before the first test. */
+const SETTING_TIMEOUT = { timeout: 600_000 };
 
 const directory = mkdtempSync(join(tmpdir(), "notebook-"));
 let spark: Spark;
@@ -57,7 +65,7 @@ before(async () => {
   const answer = await spark.ask({ notebook: path });
   assert.equal(answer.error, undefined);
   cells = answer.cells ?? [];
-});
+}, SETTING_TIMEOUT);
 after(async () => {
   await spark?.stop();
   await workspace?.close();
@@ -67,7 +75,7 @@ after(async () => {
 test("every figure shows data", () => {
   const figures = cells.flatMap((cell) => cell.figures);
   assert.deepEqual(
-    figures.map(({ title, points, bars }) => [title.replace(/:.*/, ""), points + bars > 1]),
+    figures.map(({ title, points, bars }) => [title.replace(/:.*/, ""), points + bars > 0]),
     [
       ["Latency", true],
       ["Throughput", true],
@@ -92,7 +100,7 @@ test("nothing is missing, and nothing could not be told", () => {
 });
 
 test("each rule's query says the same to Spark", async () => {
-  for (const rule of thresholdRules(ENDPOINT, { ...thresholds, errorThresholdCount: 1 })) {
+  for (const rule of thresholdRules(ENDPOINT, thresholds)) {
     const [[value] = []] = await spark.rows(ruleSql(rule, place));
     assert.ok(Number(value) > rule.threshold, `${rule.id}: ${value}`);
   }
@@ -110,7 +118,7 @@ test("a notebook elsewhere says why the workspace can't be asked, and goes on", 
   const { error, cells: told = [] } = await spark.ask({ notebook: path });
   assert.equal(error, undefined);
   const printed = told.map((cell) => cell.printed).join("\n");
-  assert.match(printed, /could not be asked from here \(NotFound\)/);
+  assert.match(printed, /could not be asked from here \((NotFound|ResourceDoesNotExist)\)/);
   assert.match(printed, /Latency: nothing in the last 24 hours/);
   assert.deepEqual(
     told.flatMap(({ figures }) => figures),

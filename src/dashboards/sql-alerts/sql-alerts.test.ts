@@ -109,6 +109,8 @@ describe("what a query says", () => {
   test("the share of failures", () => check("error_rate", [failed, {}, {}, {}], "25.0"));
   test("of too few requests it is not told", () =>
     check("error_rate", [failed, {}, {}], "nothing"));
+  test("of none it is not told, and nothing is divided by it", () =>
+    check("error_rate", [], "nothing"));
   test("what the endpoint refused did not fail because of the agent", () =>
     check(
       "error_rate",

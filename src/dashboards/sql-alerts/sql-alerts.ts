@@ -98,7 +98,7 @@ ${about("metrics")}
   AND metric_name = 'request_latency_ms' AND value > ${rule.slowerThanMs}
 HAVING ${column} > ${rule.threshold}`;
     case "error_rate":
-      return `SELECT 100.0D * COUNT(DISTINCT CASE WHEN ${FAILED_SQL} THEN event_id END) / COUNT(DISTINCT event_id) AS ${column}
+      return `SELECT 100.0D * COUNT(DISTINCT CASE WHEN ${FAILED_SQL} THEN event_id END) / NULLIF(COUNT(DISTINCT event_id), 0) AS ${column}
 ${about("requests")}
 HAVING COUNT(DISTINCT event_id) >= ${rule.minRequests}`;
   }
