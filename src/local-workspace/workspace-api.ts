@@ -7,6 +7,7 @@ import { randomUUID } from "node:crypto";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { alerts } from "./alerts/alerts-api.ts";
+import { apps } from "./apps/apps.ts";
 import type { CallLog } from "./core/call-log.ts";
 import { LOGGED_BODY_MAX_BYTES } from "./core/call-log.ts";
 import type { WorkspaceApi, WorkspaceContext, WorkspaceEnv } from "./core/context.ts";
@@ -54,6 +55,7 @@ export const apis: readonly WorkspaceApi[] = [
   alerts,
   notificationDestinations,
   vectorSearch,
+  apps,
 ];
 
 export type WorkspaceApiOptions = {
