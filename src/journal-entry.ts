@@ -3,10 +3,12 @@
  * becomes bytes (spans, of which there are very many) or JSON (all else) and back.
  */
 import type { MetricPoint } from "./ingest/otlp/metric-samples.ts";
+import type { Handover } from "./live/source-of-record.ts";
 import type { Notification } from "./notify/notification.ts";
 import type { AlertState } from "./rules/step-alerts.ts";
 import type { AlertChange } from "./signals/alert.ts";
 import type { HealthResult } from "./signals/health-result.ts";
+import type { LoggedRequest } from "./signals/logged-request.ts";
 import type { Sample } from "./signals/sample.ts";
 import type { EntryBody } from "./store/journal.ts";
 import { decodeSpans, encodeSpans, type SpanBatch } from "./store/span-codec.ts";
@@ -29,6 +31,12 @@ export type JournalEntry =
       readonly dropped: Readonly<Record<string, number>>;
     }
   | {
+      /** What endpoints logged, seen from outside; spans tell the same from inside. */
+      readonly kind: "requests";
+      readonly requests: readonly LoggedRequest[];
+      readonly dropped: Readonly<Record<string, number>>;
+    }
+  | {
       readonly kind: "alerts";
       readonly changes: readonly AlertChange[];
       /** All alerts after the changes. */
@@ -42,6 +50,8 @@ export type JournalEntry =
       readonly components: readonly Component[];
       readonly notifications: readonly KeptNotification[];
       readonly changes: readonly Change[];
+      /** Missing in journals of earlier versions. */
+      readonly handovers?: readonly Handover[];
     }
   | {
       readonly kind: "notified";

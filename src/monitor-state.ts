@@ -8,12 +8,15 @@ import { PushedSeries } from "./ingest/otlp/metric-samples.ts";
 import { OpenTraces } from "./ingest/otlp/open-traces.ts";
 import type { Change, Component, JournalEntry, KeptNotification } from "./journal-entry.ts";
 import { Agents } from "./live/agents.ts";
+import { SourceOfRecord } from "./live/source-of-record.ts";
 import { releaseLabel } from "./rules/release-label.ts";
 import { type AlertState, alertKey } from "./rules/step-alerts.ts";
 import type { AlertChange } from "./signals/alert.ts";
+import type { ClosedTrace } from "./signals/closed-trace.ts";
 import type { Deployment } from "./signals/deployment.ts";
 import { type Happened, nothingHappened } from "./signals/happened.ts";
 import type { HealthResult } from "./signals/health-result.ts";
+import type { LoggedRequest } from "./signals/logged-request.ts";
 import type { PriceBook } from "./signals/price-book.ts";
 import { builtInPriceBook } from "./signals/prices.ts";
 import type { Sample } from "./signals/sample.ts";
@@ -43,6 +46,7 @@ const RUN_ALERT_CHANGES_MAX = 10_000;
 export class MonitorState {
   readonly openTraces: OpenTraces;
   readonly agents = new Agents();
+  readonly sourceOfRecord = new SourceOfRecord();
   alerts: ReadonlyMap<string, AlertState> = new Map();
   readonly notifications = new Map<string, KeptNotification>();
   readonly components = new Map<string, Component>();
@@ -60,6 +64,8 @@ export class MonitorState {
   /** When the oldest thing that is still known happened. */
   sinceMs: number | null = null;
   lastSpansMs: number | null = null;
+  /** When the newest of the logged requests ended that were read. */
+  lastLoggedMs: number | null = null;
   run: RunLog = newRun();
 
   /** @param book prices the model calls whose cost telemetry does not tell. */
@@ -87,6 +93,8 @@ export class MonitorState {
         return nothingHappened;
       case "close":
         return { ...nothingHappened, ...this.#closeTraces(entry.traceIds, timeMs) };
+      case "requests":
+        return { ...nothingHappened, logged: this.#takeLogged(entry, timeMs) };
       case "observed": {
         this.#drop(Object.entries(entry.dropped));
         const { samples, health } = entry;
@@ -122,11 +130,14 @@ export class MonitorState {
       components: [...this.components.values()],
       notifications: [...this.notifications.values()],
       changes: this.changes,
+      handovers: this.sourceOfRecord.handovers(),
     };
   }
 
-  #takeCarried({ alerts, components, notifications, changes }: JournalEntry & { kind: "carried" }) {
+  #takeCarried(carried: JournalEntry & { kind: "carried" }) {
+    const { alerts, components, notifications, changes, handovers = [] } = carried;
     this.#setAlerts(alerts);
+    this.sourceOfRecord.restore(handovers);
     for (const component of components) {
       this.components.set(component.component, component);
       if (component.endpoint !== null) this.agents.watch(component.endpoint);
@@ -159,11 +170,36 @@ export class MonitorState {
     this.#drop(this.openTraces.add(spans, timeMs, seq));
   }
 
+  /** Returns those that count. */
+  #takeLogged({ requests, dropped }: JournalEntry & { kind: "requests" }, timeMs: number) {
+    this.#drop(Object.entries(dropped));
+    const counted: LoggedRequest[] = [];
+    for (const request of requests) {
+      const taken = this.sourceOfRecord.takeLogged(request, timeMs);
+      if (taken === "logged_ahead_of_clock" || taken === "logged_endpoint_limit") {
+        this.#drop([[taken, 1]]);
+        continue;
+      }
+      this.lastLoggedMs = Math.max(this.lastLoggedMs ?? 0, request.timeMs);
+      if (taken !== "counts") continue;
+      this.agents.addLogged(request, timeMs);
+      counted.push(request);
+    }
+    return counted;
+  }
+
+  /** What the log of its endpoint counted is not counted again; what went on inside is new. */
+  #withoutLogged(trace: ClosedTrace): ClosedTrace {
+    const counts = trace.requests.map((request) => this.sourceOfRecord.takeTold(request));
+    if (!counts.includes(false)) return trace;
+    return { ...trace, requests: trace.requests.filter((_, index) => counts[index]) };
+  }
+
   #closeTraces(
     traceIds: readonly string[],
     timeMs: number,
   ): Pick<Happened, "traces" | "deployments"> {
-    const traces = this.openTraces.close(traceIds);
+    const traces = this.openTraces.close(traceIds).map((trace) => this.#withoutLogged(trace));
     const deployments: Deployment[] = [];
     for (const trace of traces) {
       const known = this.agents.get(trace.endpoint)?.groups;

@@ -29,6 +29,7 @@ import { type AlertState, alertKey, stepAlerts } from "./rules/step-alerts.ts";
 import { summaryWindowMs } from "./rules/summary-window.ts";
 import type { AlertChange } from "./signals/alert.ts";
 import type { HealthResult } from "./signals/health-result.ts";
+import type { LoggedRequest } from "./signals/logged-request.ts";
 import type { PriceBook } from "./signals/price-book.ts";
 import type { Sample } from "./signals/sample.ts";
 import { scrub } from "./signals/scrub.ts";
@@ -165,6 +166,25 @@ export class Monitor {
   ): Promise<void> {
     if (spans.length === 0 && dropped.size === 0) return;
     await this.#record({ kind: "spans", spans, dropped: Object.fromEntries(dropped) });
+  }
+
+  /**
+   * Takes requests that their endpoint logged. Resolves once they are in the journal.
+   * One that came before counts once, and so does one that telemetry tells as well.
+   *
+   * @throws MonitorError `STORE_FULL`, as `takeTraces`.
+   */
+  async takeLogged(
+    requests: readonly LoggedRequest[],
+    dropped: ReadonlyMap<string, number>,
+  ): Promise<void> {
+    const news = requests.filter((request) => !this.state.sourceOfRecord.isKnown(request));
+    if (news.length === 0 && dropped.size === 0) return;
+    await this.#record({
+      kind: "requests",
+      requests: news,
+      dropped: Object.fromEntries(dropped),
+    });
   }
 
   /**

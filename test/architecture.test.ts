@@ -49,7 +49,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   rules: ["signals"],
   notify: ["signals"],
   sources: ["signals", "ingest", "databricks", "store"],
-  "journal-entry.ts": ["signals", "ingest", "rules", "notify", "store"],
+  "journal-entry.ts": ["signals", "ingest", "live", "rules", "notify", "store"],
   "monitor-state.ts": ["signals", "ingest", "live", "rules", "store", "journal-entry.ts"],
   "monitor.ts": [
     "signals",

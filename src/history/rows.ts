@@ -9,6 +9,7 @@ import type { Deployment } from "../signals/deployment.ts";
 import type { ErrorEvent } from "../signals/error-event.ts";
 import type { Happened } from "../signals/happened.ts";
 import type { HealthResult } from "../signals/health-result.ts";
+import type { LoggedRequest } from "../signals/logged-request.ts";
 import type { ModuleCall, Request } from "../signals/request.ts";
 import type { Sample } from "../signals/sample.ts";
 import { eventIdOf } from "./event-id.ts";
@@ -30,6 +31,7 @@ export function rowsOf(happened: Happened, workspaceId: string): HistoryRow[] {
     for (const call of trace.moduleCalls) rows.push(moduleCallRow(call, workspaceId));
     for (const error of trace.errors) rows.push(errorRow(error, workspaceId));
   }
+  for (const request of happened.logged) rows.push(...loggedRows(request, workspaceId));
   for (const sample of happened.samples) {
     rows.push(sampleRow(sample, { workspaceId, source: "endpoint_metrics" }));
   }
@@ -71,6 +73,46 @@ function requestRow(request: Request, trace: ClosedTrace, workspaceId: string): 
 
 function requestLabels({ program, incomplete }: Request, { convention }: ClosedTrace): Labels {
   return incomplete ? { program, convention, incomplete: "true" } : { program, convention };
+}
+
+/** As `requestRow` and `latencyRow`. */
+function loggedRows(request: LoggedRequest, workspaceId: string): HistoryRow[] {
+  const { requestId, endpoint, timeMs, latencyMs, tokens, servedEntity } = request;
+  const eventId = eventIdOf("inference_table", workspaceId, endpoint, requestId);
+  const labels: Labels = servedEntity === null ? {} : { served_entity: servedEntity };
+  const common = [timeMs, workspaceId, endpoint, null, "inference_table"];
+  return [
+    {
+      table: "requests",
+      values: [
+        eventId,
+        ...common,
+        requestId,
+        request.traceId,
+        request.statusCode,
+        latencyMs,
+        null,
+        tokens?.input ?? null,
+        tokens?.output ?? null,
+        null,
+        "unknown",
+        request.errorClass,
+        null,
+        labels,
+      ],
+    },
+    {
+      table: "metrics",
+      values: [
+        `${eventId}/request_latency_ms`,
+        ...common,
+        "request_latency_ms",
+        "latency",
+        latencyMs,
+        labels,
+      ],
+    },
+  ];
 }
 
 function latencyRow(request: Request, trace: ClosedTrace, workspaceId: string): HistoryRow {

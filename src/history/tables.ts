@@ -78,7 +78,7 @@ export const tables: Readonly<Record<TableName, Table>> = {
     callColumns.cache,
     callColumns.errorClass,
     column("release", "STRING", "Hash of the state of the DSPy program"),
-    column("labels", "MAP<STRING,STRING>", "program, convention, incomplete"),
+    column("labels", "MAP<STRING,STRING>", "program, convention, incomplete, served_entity"),
   ]),
   module_calls: table("module_calls", "One call of a module, model, tool or retriever", [
     column("trace_id", "STRING", "Trace, 32 hex digits"),

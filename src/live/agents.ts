@@ -5,6 +5,7 @@
  * a trace was closed.
  */
 import type { ClosedTrace } from "../signals/closed-trace.ts";
+import type { LoggedRequest } from "../signals/logged-request.ts";
 import { agentSlicing, type CountedRequests, newTally } from "./counted.ts";
 import {
   ALL_GROUPS_MAX,
@@ -17,7 +18,7 @@ import { isForgotten } from "./kept.ts";
 import { ALL_MODELS_MAX, addLmCalls, type Models, newModels } from "./models.ts";
 import { ALL_PLACES_MAX, Places } from "./places.ts";
 import { ALL_RELEASES_MAX, addReleases, type ReleaseSeen, Releases } from "./releases.ts";
-import { addRequests, type RecentRequest } from "./requests.ts";
+import { addLoggedRequest, addRequests, type RecentRequest } from "./requests.ts";
 import { Sliced } from "./sliced.ts";
 import { RunTally } from "./tally.ts";
 import { TelemetryLoss } from "./telemetry-loss.ts";
@@ -116,6 +117,11 @@ export class Agents {
     addLmCalls(agent.models, trace.moduleCalls, nowMs);
     addErrors(agent.groups, trace.errors, nowMs);
     return addReleases(agent.releases, trace);
+  }
+
+  /** @param nowMs when it was read. */
+  addLogged(request: LoggedRequest, nowMs: number): void {
+    addLoggedRequest(this.#agentOf(request.endpoint), request, nowMs);
   }
 
   #agentOf(endpoint: string): Agent {

@@ -1,5 +1,7 @@
 /** The requests of an agent: counted, and the last of them one by one. */
 import type { ClosedTrace } from "../signals/closed-trace.ts";
+import { unknownCost } from "../signals/cost.ts";
+import type { LoggedRequest } from "../signals/logged-request.ts";
 import type { ModuleCall, Request } from "../signals/request.ts";
 import { type CountedRequests, countRequest } from "./counted.ts";
 
@@ -34,6 +36,17 @@ export function addRequests(
     agent.recent.push({ request, errorType, path: failure?.path ?? slowest });
     if (agent.recent.length > RECENT_MAX) agent.recent.shift();
   }
+}
+
+/** Nothing is known of what went on inside it, so it is not kept one by one. */
+export function addLoggedRequest(agent: Requested, request: LoggedRequest, nowMs: number): void {
+  const { timeMs, latencyMs, tokens, errorClass } = request;
+  agent.lastRequestMs = Math.max(agent.lastRequestMs ?? 0, Math.min(timeMs, nowMs));
+  countRequest(agent, timeMs, nowMs, (tally) => {
+    tally.addLatency(latencyMs);
+    tally.addUse({ tokens, cost: unknownCost, cacheHits: null });
+    if (errorClass) tally.addFailed(errorClass);
+  });
 }
 
 function addRequest(agent: Requested, request: Request, nowMs: number): void {
