@@ -292,6 +292,17 @@ test("of two deployments at once one waits for the other, and nothing is lost", 
   assert.deepEqual(previousVersions, [version === "2" ? "3" : "2", "1"]);
 });
 
+test("two agents that take the same new endpoint at once don't overwrite each other", async () => {
+  const deployAt = (servingEndpoint: string, name: string) => {
+    const config = setting.agent({ name });
+    const deployment = { ...config.deployment, servingEndpoint };
+    return setting.deployer().deploy({ ...config, deployment });
+  };
+  const both = await Promise.allSettled([deployAt("wanted", "early"), deployAt("wanted", "late")]);
+  const refusals = both.flatMap((one) => (one.status === "rejected" ? [one.reason.code] : []));
+  assert.deepEqual(refusals, ["ENDPOINT_NAME_TAKEN"]);
+});
+
 test("the same deployment twice at once ends as one", async () => {
   const config = setting.agent({ name: "twice" });
   const results = await Promise.all([

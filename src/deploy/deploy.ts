@@ -23,7 +23,7 @@ import type { ModelDirectory } from "./model-directory/model-directory.ts";
 import { ensureVersion, finalizeVersion, uploadFiles } from "./model-version/register-version.ts";
 import type { MonitoringResult, MonitoringStep } from "./monitoring/monitoring-step.ts";
 import { planMonitoring, setUpMonitoring } from "./monitoring/set-up-monitoring.ts";
-import { observe, type Seen } from "./observe.ts";
+import { checkOwner, observe, type Seen } from "./observe.ts";
 import { type MissingPermission, missingPermissions } from "./permissions/missing-permissions.ts";
 import { planSteps } from "./plan.ts";
 import type { DeployContext, StepName, StepOutcome, StepResult } from "./progress.ts";
@@ -167,7 +167,11 @@ async function serveModel(deployment: Deployment, model: ModelRef): Promise<Serv
   const change = await run("endpoint", async () => {
     const applied = await applyConfig(context, {
       name,
-      desired: (current) => desiredConfig(config, model, current),
+      desired(current) {
+        // Somebody else may have made it since it was looked at.
+        if (current) checkOwner(config, current, model.name);
+        return desiredConfig(config, model, current);
+      },
       whenNew: {
         tags: tagsOf(config),
         ...(config.description !== undefined && { description: config.description }),

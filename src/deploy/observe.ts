@@ -48,8 +48,11 @@ export function modelNameOf({ deployment, model }: AgentConfig): string {
     : `${deployment.catalog}.${deployment.schema}.${deployment.modelName}`;
 }
 
-/** @throws MonitorError `ENDPOINT_NAME_TAKEN` when somebody else's model is served there. */
-function checkOwner(
+/**
+ * @returns warnings.
+ * @throws MonitorError `ENDPOINT_NAME_TAKEN` when somebody else's model is served there.
+ */
+export function checkOwner(
   config: AgentConfig,
   endpoint: ServingEndpoint,
   modelName: string,
