@@ -21,12 +21,15 @@ import { checkOptions } from "./option.ts";
 
 export type { AgentConfig } from "./config/agent-config.ts";
 export type { AgentHealth } from "./deploy/agent-health.ts";
-export type { DeploymentResult, DeployOptions } from "./deploy/deploy.ts";
+export type {
+  DeploymentResult,
+  DeployOptions,
+  MissingPermission,
+} from "./deploy/deployment-result.ts";
 export type { DeploymentStatus, ServedVersion } from "./deploy/deployment-status.ts";
 export type { RegisteredModel } from "./deploy/model-version/register-on-server.ts";
 export type { MonitoringResult } from "./deploy/monitoring/monitoring-step.ts";
 export type { EndpointFigures, MonitoringStatus } from "./deploy/monitoring-status.ts";
-export type { MissingPermission } from "./deploy/permissions/missing-permissions.ts";
 export type { DeployProgress, StepName, StepOutcome, StepResult } from "./deploy/progress.ts";
 export type { RollbackResult } from "./deploy/rollback.ts";
 export type { ErrorCode } from "./monitor-error.ts";

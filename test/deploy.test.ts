@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { changeGrants } from "../src/databricks/grants.ts";
 import { getServingEndpoint, updateServingConfig } from "../src/databricks/serving-endpoints.ts";
-import type { DeploymentResult } from "../src/deploy/deploy.ts";
+import type { DeploymentResult } from "../src/deploy/deployment-result.ts";
 import type { DeployProgress } from "../src/deploy/progress.ts";
 import { type DeploySetting, openDeploySetting } from "./deploy-setting.ts";
 

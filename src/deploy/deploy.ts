@@ -10,6 +10,7 @@ import {
   updateServingTags,
 } from "../databricks/serving-endpoints.ts";
 import { MonitorError } from "../monitor-error.ts";
+import type { DeploymentResult, DeployOptions } from "./deployment-result.ts";
 import { type AppliedConfig, applyConfig } from "./endpoint/apply-config.ts";
 import { type ModelRef, readRecord, refOfEntity } from "./endpoint/deployment-record.ts";
 import { desiredConfig, mainEntity } from "./endpoint/desired-config.ts";
@@ -21,42 +22,13 @@ import { isVerified, verifiedTags } from "./endpoint/verified.ts";
 import { waitReady } from "./endpoint/wait-ready.ts";
 import type { ModelDirectory } from "./model-directory/model-directory.ts";
 import { ensureVersion, finalizeVersion, uploadFiles } from "./model-version/register-version.ts";
-import type { MonitoringResult, MonitoringStep } from "./monitoring/monitoring-step.ts";
+import type { MonitoringStep } from "./monitoring/monitoring-step.ts";
 import { planMonitoring, setUpMonitoring } from "./monitoring/set-up-monitoring.ts";
 import { checkOwner, observe, type Seen } from "./observe.ts";
-import { type MissingPermission, missingPermissions } from "./permissions/missing-permissions.ts";
+import { missingPermissions } from "./permissions/missing-permissions.ts";
 import { planSteps } from "./plan.ts";
 import type { DeployContext, StepName, StepOutcome, StepResult } from "./progress.ts";
 import { missingSecrets, refuseMissingSecrets } from "./secret-references.ts";
-
-export type DeployOptions = {
-  /** Checked against the one that the configuration was read for. */
-  readonly environment?: string | undefined;
-  /** True by default. */
-  readonly enableMonitoring?: boolean | undefined;
-  /** Resolves to what would be done, and writes nothing. */
-  readonly dryRun?: boolean | undefined;
-};
-
-export type DeploymentResult = {
-  readonly status: "success" | "unchanged" | "planned";
-  readonly agentName: string;
-  readonly agentVersion: string;
-  readonly environment: string | null;
-  readonly endpointName: string;
-  /** Where it is asked. */
-  readonly endpointUrl: string;
-  readonly modelName: string;
-  /** `null` in a plan that registers a new one. */
-  readonly modelVersion: string | null;
-  /** What was served before; absent on a first deployment. */
-  readonly previousVersion?: string;
-  readonly steps: readonly StepResult[];
-  readonly monitoring?: MonitoringResult;
-  /** Of a plan: what the identity lacks for it, as far as that can be read. */
-  readonly missingPermissions?: readonly MissingPermission[];
-  readonly warnings: readonly string[];
-};
 
 type Deployment = {
   readonly config: AgentConfig;

@@ -13,21 +13,10 @@ import { getRegisteredModel } from "../../databricks/registered-models.ts";
 import { getSchema } from "../../databricks/schemas.ts";
 import { MonitorError } from "../../monitor-error.ts";
 
+import type { MissingPermission } from "../deployment-result.ts";
 import type { Seen } from "../observe.ts";
 import type { DeployContext } from "../progress.ts";
 import { type NeededPrivilege, neededPrivileges } from "./needed-privileges.ts";
-
-export type MissingPermission = {
-  /** As SQL writes it, such as `USE SCHEMA`; `CAN MANAGE` for an endpoint. */
-  readonly privilege: string;
-  /** Such as `schema ml.agents`. */
-  readonly on: string;
-  readonly purpose: string;
-  /** What gives it, as a statement or a sentence. */
-  readonly grant: string;
-  /** `unknown`: it could not be read whether the identity has it. */
-  readonly state: "missing" | "unknown";
-};
 
 /** In every workspace each identity is in it. */
 const EVERYBODY = "account users";
