@@ -182,6 +182,42 @@ describe("tables that SQL wrote", () => {
   });
 });
 
+/** The same statements on both; what each says of itself, and what is left, is compared. */
+const changes = [
+  "DELETE FROM rows WHERE v <> 'b'",
+  "UPDATE rows SET id = id * 10, v = concat(v, '!') WHERE id > 1",
+  "UPDATE rows AS r SET v = CASE WHEN r.v IS NULL THEN 'none' ELSE upper(r.v) END",
+  `MERGE INTO rows AS t USING (SELECT 20 AS id, 'm' AS v UNION ALL SELECT 99, 'n') AS s ON t.id = s.id
+     WHEN MATCHED AND s.v = 'm' THEN UPDATE SET v = concat(t.v, s.v)
+     WHEN MATCHED THEN DELETE
+     WHEN NOT MATCHED THEN INSERT (id, v) VALUES (s.id, s.v)
+     WHEN NOT MATCHED BY SOURCE AND t.id = 40 THEN DELETE
+     WHEN NOT MATCHED BY SOURCE THEN UPDATE SET v = 'old'`,
+  `MERGE INTO rows USING (SELECT id + 1 AS id, v FROM rows) AS s ON rows.id = s.id
+     WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *`,
+  "MERGE INTO rows AS t USING VALUES (99), (99) AS s(k) ON t.id = s.k WHEN MATCHED THEN UPDATE SET v = 'twice'",
+  "DELETE FROM rows WHERE id > 50",
+  "DELETE FROM rows",
+];
+
+test("changed rows are those that Spark leaves", async () => {
+  for (const sql of [
+    "CREATE TABLE rows (id INT, v STRING) USING delta",
+    "INSERT INTO rows VALUES (1, 'a'), (2, 'b'), (3, NULL), (4, 'b'), (NULL, 'b')",
+  ]) {
+    await spark.rows(sql);
+    await engine.run(sql);
+  }
+  for (const sql of changes) {
+    const { error, rows: counts } = await spark.ask({ sql });
+    const refusal = error === undefined ? "" : await engine.refusal(sql);
+    if (error === undefined) assert.deepEqual((await engine.run(sql)).rows, counts, sql);
+    else assert.match(refusal, /MULTIPLE_SOURCE_ROW_MATCHING/, error);
+    const left = "SELECT * FROM rows ORDER BY id, v";
+    assert.deepEqual((await engine.run(left)).rows, await spark.rows(left), sql);
+  }
+});
+
 const ALERT = `SELECT COUNT(*) AS slow_requests
 FROM ml.monitoring.agent_monitoring_metrics
 WHERE metric_name = 'request_latency_ms' AND value > 1000

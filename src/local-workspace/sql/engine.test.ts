@@ -243,6 +243,14 @@ describe("queries", () => {
     await assert.rejects(running, { name: "AbortError" });
   });
 
+  test("stop when the workspace closes", async () => {
+    const other = openTestEngine();
+    const running = other.run("SELECT count(*) FROM range(100000000) a CROSS JOIN range(100000) b");
+    const ended = assert.rejects(running, { name: "AbortError" });
+    await other.close();
+    await ended;
+  });
+
   test("leave out rows over a limit, and say so", async () => {
     const result = await engine.run("SELECT id FROM range(10)", { limits: { rowLimit: 3 } });
     assert.deepEqual([result.rows.length, result.isTruncated], [3, true]);

@@ -49,6 +49,7 @@ export type SqlRequest = {
 export type SqlEngine = {
   /** @throws SqlError, or what the catalog threw. */
   execute(request: SqlRequest): Promise<SqlResult>;
+  /** Ends what runs, and waits until it has ended. */
   close(): Promise<void>;
 };
 
@@ -63,10 +64,14 @@ export function createSqlEngine({ dataDirectory, catalog, now }: SqlEngineOption
   const locks = createTableLocks();
   let opening: Promise<Database> | null = null;
 
+  const closing = new AbortController();
+  const running = new Set<Promise<unknown>>();
+
   async function execute(request: SqlRequest): Promise<SqlResult> {
-    const { sql, parameters = [], session, limits, signal } = request;
+    const { sql, parameters = [], session, limits } = request;
+    const signal = AbortSignal.any([closing.signal, ...(request.signal ? [request.signal] : [])]);
     const statement = parseStatement(bindParameters(sql, parameters));
-    signal?.throwIfAborted();
+    signal.throwIfAborted();
     opening ??= openDatabase(dataDirectory);
     const database = await opening.catch((error: unknown) => {
       opening = null;
@@ -87,7 +92,7 @@ export function createSqlEngine({ dataDirectory, catalog, now }: SqlEngineOption
     try {
       return await runStatement(run, statement, limits);
     } catch (error) {
-      signal?.throwIfAborted();
+      signal.throwIfAborted();
       throw asSqlError(error);
     } finally {
       stopInterrupting();
@@ -96,8 +101,19 @@ export function createSqlEngine({ dataDirectory, catalog, now }: SqlEngineOption
   }
 
   return {
-    execute,
+    execute(request) {
+      const work = execute(request);
+      const settled = work.then(
+        () => {},
+        () => {},
+      );
+      running.add(settled);
+      void settled.then(() => running.delete(settled));
+      return work;
+    },
     async close() {
+      closing.abort();
+      await Promise.all(running);
       const database = await opening?.catch(() => null);
       database?.close();
     },
@@ -107,19 +123,16 @@ export function createSqlEngine({ dataDirectory, catalog, now }: SqlEngineOption
 /** DuckDB forgets an interrupt that comes between two queries of a statement, so it is said again. */
 const INTERRUPT_EVERY_MS = 20;
 
-function interruptWhenAborted(
-  connection: DuckDBConnection,
-  signal: AbortSignal | undefined,
-): () => void {
+function interruptWhenAborted(connection: DuckDBConnection, signal: AbortSignal): () => void {
   let timer: NodeJS.Timeout | undefined;
   const interrupt = () => {
     connection.interrupt();
     timer ??= setInterval(() => connection.interrupt(), INTERRUPT_EVERY_MS);
   };
-  if (signal?.aborted) interrupt();
-  else signal?.addEventListener("abort", interrupt);
+  if (signal.aborted) interrupt();
+  else signal.addEventListener("abort", interrupt);
   return () => {
-    signal?.removeEventListener("abort", interrupt);
+    signal.removeEventListener("abort", interrupt);
     clearInterval(timer);
   };
 }

@@ -57,7 +57,7 @@ export const tables: WorkspaceApi = {
   mount(routes, context) {
     const { grants } = context;
     const all = tablesOf(context);
-    const describe = (table: TableInfo) => ({
+    const describe = ({ view_session: _, ...table }: TableInfo) => ({
       ...table,
       owner: grants.ownerOf(tableSecurable(table.full_name)),
       metastore_id: METASTORE.fullName,
