@@ -136,11 +136,18 @@ export function configAsServed(
   );
 }
 
-/** Whether it is what is wanted. What Databricks adds by itself makes no difference. */
+/**
+ * Whether it is what is wanted. What Databricks adds by itself makes no difference.
+ *
+ * @param options.untoldVariables whether an entity that tells no variables at all, as one
+ * may be shown to who may only look at it, counts as the same. By default it does not,
+ * so that no change is taken for done that was not seen.
+ */
 export function isSameConfig(
   wanted: ServingConfigInput,
   entities: readonly ServedEntity[],
   routes: readonly Route[],
+  { untoldVariables = "different" }: { readonly untoldVariables?: "same" | "different" } = {},
 ): boolean {
   return (
     wanted.served_entities.length === entities.length &&
@@ -158,7 +165,8 @@ export function isSameConfig(
         agrees(entity.workloadSize, input.workload_size) &&
         agrees(entity.workloadType, input.workload_type) &&
         agrees(entity.scaleToZero, input.scale_to_zero_enabled) &&
-        isSameEnvironment(entity.environmentVars, input.environment_vars ?? {}) &&
+        ((untoldVariables === "same" && entity.environmentVars.size === 0) ||
+          isSameEnvironment(entity.environmentVars, input.environment_vars ?? {})) &&
         (served?.trafficPercentage ?? 100) === share
       );
     })

@@ -35,7 +35,9 @@ export async function waitReady(
     const endpoint = await getServingEndpoint(client, name);
     const waitedMs = clock.now() - startMs;
     const isOver = !isUpdating(endpoint);
-    const isServed = isSameConfig(config, endpoint.servedEntities, endpoint.routes);
+    const isServed = isSameConfig(config, endpoint.servedEntities, endpoint.routes, {
+      untoldVariables: "same",
+    });
 
     const isReached = isServed && endpoint.ready === "READY";
     if (
