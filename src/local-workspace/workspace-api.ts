@@ -18,6 +18,7 @@ import { files } from "./files/files.ts";
 import { jobs } from "./jobs/jobs.ts";
 import { lakeview } from "./lakeview/lakeview.ts";
 import { modelRegistry } from "./mlflow/registry.ts";
+import { traceData, traces } from "./mlflow/traces.ts";
 import { tracking } from "./mlflow/tracking.ts";
 import { notificationDestinations } from "./notification-destinations/destinations-api.ts";
 import { oauthTokens } from "./oauth-tokens.ts";
@@ -46,6 +47,8 @@ export const apis: readonly WorkspaceApi[] = [
   files,
   modelRegistry,
   tracking,
+  traces,
+  traceData,
   workspaceFiles,
   lakeview,
   jobs,

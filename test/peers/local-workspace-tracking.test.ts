@@ -1,13 +1,13 @@
 /** Experiments and runs of the local workspace, by the official SDK and by MLflow's own client. */
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { systemClock } from "../../src/clock.ts";
 import { startLocalWorkspace } from "../../src/local-workspace/workspace.ts";
 import { driveSdk, sdk } from "./drive-sdk.ts";
 import { runProgram } from "./run-program.ts";
 
 const python = new URL("../../.peers/mlflow/bin/python", import.meta.url).pathname;
-const script = new URL("mlflow-tracking.py", import.meta.url).pathname;
+const scriptOf = (name: string) => new URL(name, import.meta.url).pathname;
 
 const workspace = await startLocalWorkspace({
   otlpUrl: null,
@@ -94,13 +94,16 @@ await driveSdk({
   ],
 });
 
-test("the real MLflow client logs runs to the local workspace", async () => {
-  try {
-    const { code, output } = await runProgram(python, [script], {
+after(() => workspace.close());
+
+for (const [what, script] of [
+  ["logs runs to", "mlflow-tracking.py"],
+  ["sends traces to, and reads their spans from,", "mlflow-send-traces.py"],
+] as const) {
+  test(`the real MLflow client ${what} the local workspace`, async () => {
+    const { code, output } = await runProgram(python, [scriptOf(script)], {
       env: { DATABRICKS_HOST: workspace.url, DATABRICKS_TOKEN: workspace.token },
     });
     assert.equal(code, 0, output);
-  } finally {
-    await workspace.close();
-  }
-});
+  });
+}
