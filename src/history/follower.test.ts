@@ -113,6 +113,7 @@ const entries: readonly JournalEntry[] = [
   ...recorded("callback-react-tool-error-0020.otlp.pb"),
   ...recorded("callback-err-429-0042.otlp.pb"),
   ...recorded("callback-pipeline-0025.otlp.pb"),
+  ...recorded("callback-err-500-0044.otlp.pb"),
   {
     kind: "observed",
     samples: [{ name: "cpu", kind: "gauge", endpoint, labels, value: 0.5, timeMs: nowMs + 0.25 }],
