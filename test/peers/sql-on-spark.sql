@@ -27,6 +27,7 @@ SELECT regexp_replace('a1b2', '[0-9]', 'x'), regexp_replace('ab', '(a)(b)', '$2$
 SELECT ascii('a'), chr(97), char(98), md5('a'), sha1('a'), sha('a'), sha2('a', 256), base64('abc'), hex(255), hex('abc'), levenshtein('ab', 'ac')
 SELECT get_json_object('{"a":{"b":[1,2]}}', '$.a.b[1]'), get_json_object('{"a":"x"}', '$.a'), get_json_object('{"a":1}', '$.z'), get_json_object('no json', '$.a')
 SELECT from_json('{"a":1,"b":"x","c":[1,2]}', 'a INT, b STRING, c ARRAY<INT>'), from_json('{"a":1}', 'a INT').a
+SELECT from_json('{"a":"x","b":"y"}', 'MAP<STRING,STRING>'), from_json('[1,2]', 'ARRAY<INT>'), from_json('{"a":"x"}', 'MAP<STRING,STRING>')['a'], from_json(NULL, 'MAP<STRING,STRING>')
 -- Times
 SELECT DATE'2026-01-31' + INTERVAL 1 MONTH, TIMESTAMP'2026-01-15 12:00:00' - INTERVAL 5 MINUTES, TIMESTAMP'2026-01-15 12:00:00' + INTERVAL '1' HOUR, TIMESTAMP'2026-01-15 12:00:00' - INTERVAL 1 DAY, DATE'2026-01-15' - INTERVAL 7 DAYS
 SELECT date_add(DATE'2026-01-31', 1), date_sub(DATE'2026-01-01', 1), dateadd(MINUTE, 5, TIMESTAMP'2026-01-15 12:00:00'), dateadd(MONTH, 1, TIMESTAMP'2026-01-31 00:00:00'), timestampadd(HOUR, -1, TIMESTAMP'2026-01-15 12:00:00'), add_months(DATE'2026-01-31', 1)

@@ -322,6 +322,17 @@ describe("COPY INTO", () => {
     );
   });
 
+  test("reads maps that are JSON text, and columns that are null in every row", async () => {
+    write(
+      "maps/1.ndjson",
+      '{"id": 51, "labels": "{\\"a\\":\\"b\\"}", "v": null}\n{"id": 52, "labels": null, "v": null}\n',
+    );
+    await engine.run("CREATE OR REPLACE TABLE maps (id INT, v STRING, labels MAP<STRING, STRING>)");
+    await engine.run(`COPY INTO maps FROM (SELECT CAST(id AS INT) AS id, v, from_json(labels, 'MAP<STRING,STRING>') AS labels
+      FROM '/Volumes/main/default/in/maps') FILEFORMAT = JSON FILES = ('1.ndjson')`);
+    await check("SELECT * FROM maps ORDER BY id", '51 NULL {"a":"b"}', "52 NULL NULL");
+  });
+
   test("loads Parquet with its own types", async () => {
     await engine.run("CREATE OR REPLACE TABLE source (id BIGINT, v STRING, at TIMESTAMP)");
     await engine.run("INSERT INTO source VALUES (41, 'p', current_timestamp())");

@@ -18,7 +18,7 @@ import {
   text,
   withAlias,
 } from "./duckdb-tree.ts";
-import { columnsOfStruct, jsonStructure } from "./json-structure.ts";
+import { jsonStructure } from "./json-structure.ts";
 import { unsupported } from "./sql-error.ts";
 import { strftimeFormat } from "./time-format.ts";
 
@@ -404,8 +404,7 @@ function elementAt(from: Node, at: Node): Node {
 }
 
 function fromJson(json: Node, schema: Node | undefined): Node {
-  const columns = columnsOfStruct(constantOf(schema, "from_json"));
-  return call("json_transform", json, text(jsonStructure(columns)));
+  return call("json_transform", json, text(jsonStructure(constantOf(schema, "from_json"))));
 }
 
 function parseTime([value, format]: readonly Node[], name: string): Node {

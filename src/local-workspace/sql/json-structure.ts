@@ -2,15 +2,13 @@
 import { type Column, type DataType, duckDbType, parseDataType } from "./data-type.ts";
 import { readTokens } from "./token-reader.ts";
 
-/** `a INT, b STRUCT<c: STRING>`, or the same as one `STRUCT<…>`. */
-export function columnsOfStruct(schema: string): readonly Column[] {
-  const isStruct = /^\s*struct\s*</i.test(schema);
-  const type = parseDataType(readTokens(isStruct ? schema : `STRUCT<${schema}>`));
-  return type.kind === "struct" ? type.fields : [];
-}
-
-export function jsonStructure(columns: readonly Column[]): string {
-  return JSON.stringify(structOf(columns));
+/** A type, such as `MAP<STRING, INT>`, or the columns of a struct: `a INT, b STRING`. */
+export function jsonStructure(schema: string): string {
+  const isType = /^\s*(struct|map|array)\s*</i.test(schema);
+  const reader = readTokens(isType ? schema : `STRUCT<${schema}>`);
+  const type = parseDataType(reader);
+  if (!reader.isAtEnd()) reader.fail("the end of the schema");
+  return JSON.stringify(structureOf(type));
 }
 
 function structOf(columns: readonly Column[]): Record<string, unknown> {
