@@ -15,6 +15,8 @@ before(() => {
 });
 after(() => setting.close());
 
+const EVERY_THIRD = 3;
+
 type Work = (deployer: Deployer, config: AgentConfig) => Promise<unknown>;
 const deploy: Work = (deployer, config) => deployer.deploy(config);
 
@@ -50,7 +52,8 @@ async function check(
     await work(setting.deployer(), config);
     const found = JSON.stringify(await stateOf(name)).replaceAll(name, `${what}0`);
     assert.deepEqual(JSON.parse(found), wanted, `killed after call ${at}, ${call}`);
-    // Once more there is nothing to do.
+    // Once more there is nothing to do. It is looked at for some, since it is the same code.
+    if (at % EVERY_THIRD !== 0) continue;
     await work(setting.deployer(), config);
     assert.deepEqual(
       JSON.parse(JSON.stringify(await stateOf(name)).replaceAll(name, `${what}0`)),

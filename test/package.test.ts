@@ -145,6 +145,20 @@ test("the monitoring entry loads neither a server nor the command line", () => {
   );
 });
 
+test("an agent's model is made of what the package brings", () => {
+  writeFileSync(
+    join(consumer, "deploys.js"),
+    `import { DatabricksDeployerWithMonitoring, loadAgentConfig } from "dspy-databricks-agents/deployment";
+     const file = "node_modules/dspy-databricks-agents/examples/order-agent/agent.yaml";
+     const config = await loadAgentConfig(file, { environment: "prod" });
+     // Nobody listens there: that it is asked says that the model has been made.
+     const deployer = new DatabricksDeployerWithMonitoring({ host: "http://127.0.0.1:9", token: "x" });
+     await deployer.deploy(config, { dryRun: true }).catch(({ code }) => console.log(code));`,
+  );
+  const said = run(process.execPath, ["deploys.js"], consumer);
+  assert.equal(said.trim(), "DATABRICKS_UNREACHABLE");
+});
+
 test("a worker of a service records into its collector", () => {
   writeFileSync(
     join(consumer, "worker.js"),
