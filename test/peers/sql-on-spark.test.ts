@@ -200,21 +200,25 @@ const changes = [
   "DELETE FROM rows",
 ];
 
-test("changed rows are those that Spark leaves", async () => {
-  for (const sql of [
-    "CREATE TABLE rows (id INT, v STRING) USING delta",
-    "INSERT INTO rows VALUES (1, 'a'), (2, 'b'), (3, NULL), (4, 'b'), (NULL, 'b')",
-  ]) {
-    await spark.rows(sql);
-    await engine.run(sql);
-  }
+describe("changed rows are those that Spark leaves", () => {
+  before(async () => {
+    for (const sql of [
+      "CREATE TABLE rows (id INT, v STRING) USING delta",
+      "INSERT INTO rows VALUES (1, 'a'), (2, 'b'), (3, NULL), (4, 'b'), (NULL, 'b')",
+    ]) {
+      await spark.rows(sql);
+      await engine.run(sql);
+    }
+  });
   for (const sql of changes) {
-    const { error, rows: counts } = await spark.ask({ sql });
-    const refusal = error === undefined ? "" : await engine.refusal(sql);
-    if (error === undefined) assert.deepEqual((await engine.run(sql)).rows, counts, sql);
-    else assert.match(refusal, /MULTIPLE_SOURCE_ROW_MATCHING/, error);
-    const left = "SELECT * FROM rows ORDER BY id, v";
-    assert.deepEqual((await engine.run(left)).rows, await spark.rows(left), sql);
+    test(sql, async () => {
+      const { error, rows: counts } = await spark.ask({ sql });
+      const refusal = error === undefined ? "" : await engine.refusal(sql);
+      if (error === undefined) assert.deepEqual((await engine.run(sql)).rows, counts);
+      else assert.match(refusal, /MULTIPLE_SOURCE_ROW_MATCHING/, error);
+      const left = "SELECT * FROM rows ORDER BY id, v";
+      assert.deepEqual((await engine.run(left)).rows, await spark.rows(left));
+    });
   }
 });
 
