@@ -209,6 +209,7 @@ export {
   listSecrets,
   putSecret,
   putSecretAcl,
+  readSecretValue,
   type SecretAcl,
   type SecretKey,
 } from "./databricks/secrets.ts";

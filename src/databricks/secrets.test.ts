@@ -12,6 +12,7 @@ import {
   listSecrets,
   putSecret,
   putSecretAcl,
+  readSecretValue,
 } from "./secrets.ts";
 import { type ApiCase, checkApiCase, clientThatGets } from "./test-answering-client.ts";
 
@@ -87,4 +88,14 @@ test("an answer that repeats the value shows it to nobody", async () => {
   const error: unknown = await putSecret(client, secret).catch((e) => e);
   assert.match(String(error), /cannot store \[REDACTED\]$/);
   assert.doesNotMatch(inspect(error, { depth: 20 }), /canary/);
+});
+
+test("a value is read back as a secret", async () => {
+  const client = clientThatGets({
+    key: "webhook",
+    value: Buffer.from("kept \u00e9").toString("base64"),
+  });
+  const secret = await readSecretValue(client, { scope: "agents", key: "webhook" });
+  assert.equal(secret.reveal(), "kept \u00e9");
+  assert.ok(!inspect(secret).includes("kept"));
 });

@@ -1,6 +1,6 @@
 /**
- * Secrets, which endpoints and jobs refer to as `{{secrets/scope/key}}`. Their values
- * go in and are not read back here.
+ * Secrets, which endpoints and jobs refer to as `{{secrets/scope/key}}`. A value that is
+ * read back comes as a `Secret`.
  *
  * Source: databricks-sdk-py 0.156.0, `SecretsAPI`.
  */
@@ -166,4 +166,21 @@ export async function deleteSecretAcl(
 
 function scopePermission(permission: string, scope: string): string {
   return `Give the identity ${permission} on secret scope "${scope}".`;
+}
+
+/** The value, of at most 128 KB. Takes `READ` on the scope. */
+export async function readSecretValue(
+  client: DatabricksClient,
+  { scope, key }: { readonly scope: string; readonly key: string },
+  limits: CallLimits = {},
+): Promise<Secret> {
+  const answer = await client.getJson(apiPath`/api/2.0/secrets/get`, {
+    ...limits,
+    query: { scope, key },
+    purpose: `read secret ${scope}/${key}`,
+    permission: `Give the identity READ on secret scope "${scope}".`,
+  });
+  const value = textOf(recordOf(answer.json)?.value);
+  if (value === null) throw answer.unusable("holds no value");
+  return new Secret(Buffer.from(value, "base64").toString("utf8"));
 }
