@@ -3,7 +3,7 @@
  * however often it is done and wherever it was stopped, and what can't be done is told.
  */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -122,6 +122,14 @@ test("without the right to, it is refused, and says what to grant", async () => 
     code: "DATABRICKS_FORBIDDEN",
     hint: /USE|READ|privilege/,
   });
+});
+
+test("a history that is not there is told, and not made", async () => {
+  const nowhere = join(directory, "nowhere");
+  await assert.rejects(exportHistory(nowhere, await target("monitoring")), {
+    code: "HISTORY_MISSING",
+  });
+  assert.ok(!existsSync(nowhere));
 });
 
 test("a table with another type is left alone, and told", async () => {

@@ -45,7 +45,9 @@ test("from nothing to a monitored endpoint, and a second run changes nothing", a
     "smoke request": "done",
     "monitoring: health checks": "unchanged",
     "monitoring: schema and volume": "done",
+    "monitoring: Delta tables": "done",
     "monitoring: grants": "done",
+    "monitoring: notebook": "done",
     "monitoring: Grafana dashboard": "done",
   });
   for (const { name } of first.steps) {

@@ -7,7 +7,7 @@ import type { DatabricksClient } from "../../databricks/client.ts";
 import { DatabricksError, isAlreadyThere, isNotThere } from "../../databricks/databricks-error.ts";
 import { createSchema, getSchema } from "../../databricks/schemas.ts";
 import { executeStatement, readStatementRows } from "../../databricks/statements.ts";
-import { getTable, type TableColumn } from "../../databricks/tables.ts";
+import { listTables, type TableColumn } from "../../databricks/tables.ts";
 import { createVolume, getVolume } from "../../databricks/volumes.ts";
 import { listWarehouses } from "../../databricks/warehouses.ts";
 import {
@@ -101,13 +101,15 @@ export async function missingTables(
   { client, place }: Pick<DeltaTarget, "client" | "place">,
   names: readonly TableName[],
 ): Promise<readonly TableName[]> {
-  const missing: TableName[] = [];
-  for (const name of names) {
-    const table = await orNull(getTable(client, fullTableName(place, name)));
-    if (table) refuseConflict(fullTableName(place, name), name, table.columns);
-    else missing.push(name);
-  }
-  return missing;
+  const { catalog: catalogName, schema: schemaName } = place;
+  const there = (await orNull(listTables(client, { catalogName, schemaName }))) ?? [];
+  const byName = new Map(there.map((table) => [table.fullName.toLowerCase(), table]));
+  return names.filter((name) => {
+    const fullName = fullTableName(place, name);
+    const table = byName.get(fullName.toLowerCase());
+    if (table) refuseConflict(fullName, name, table.columns);
+    return table === undefined;
+  });
 }
 
 /** Loads files that are in the volume, each once however often this is done. Returns the new rows. */

@@ -3,6 +3,7 @@
  * are, each to a path that follows from what is in it, and loaded from there. Stopped at
  * any point and run again, it goes on; what was loaded is not loaded again.
  */
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fullTableName, volumeOf } from "../../history/databricks-tables.ts";
@@ -12,6 +13,7 @@ import { type ExportMarks, readExportMarks, writeExportMarks } from "../../histo
 import { diskFiles } from "../../history/files.ts";
 import { rangeOf, tableDirectory } from "../../history/seal.ts";
 import { tableNames } from "../../history/tables.ts";
+import { MonitorError } from "../../monitor-error.ts";
 import { type DeltaTarget, ensureTables, ensureVolume, loadFiles } from "./delta-target.ts";
 import { uploadOnce } from "./upload-once.ts";
 
@@ -25,13 +27,21 @@ export type DeltaExport = {
 /** Files of one statement: a file for each minute makes this an hour and a half. */
 const FILES_PER_LOAD = 100;
 
-/** @param directory of the history, which a monitor may be writing. */
+/**
+ * @param directory of the history, which a monitor may be writing.
+ * @throws MonitorError `HISTORY_MISSING`, `TABLE_CONFLICT`, or what Databricks refuses.
+ */
 export async function exportHistory(
   directory: string,
   target: DeltaTarget,
   { onProgress = () => {} }: { readonly onProgress?: (message: string) => void } = {},
 ): Promise<DeltaExport> {
   const { client, place } = target;
+  if (!existsSync(directory)) {
+    throw new MonitorError("HISTORY_MISSING", `cannot export a history: there is no ${directory}`, {
+      hint: "Start dspy-databricks monitor: it writes one every minute. Or name another with --data-dir.",
+    });
+  }
   await ensureVolume(target);
   await ensureTables(target, tableNames);
   const targetName = `${client.host}/${place.catalog}.${place.schema}.${place.prefix}`;

@@ -1,0 +1,161 @@
+/**
+ * The monitoring that comes with a deployment, in the local workspace: its SQL alerts are
+ * evaluated there and fire on exported rows, its notebook is there, and the address of
+ * the webhook is in the notification destination and nowhere else.
+ */
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { systemClock } from "../src/clock.ts";
+import { listAlerts } from "../src/databricks/alerts.ts";
+import { executeStatement } from "../src/databricks/statements.ts";
+import { exportWorkspaceObject } from "../src/databricks/workspace-objects.ts";
+import type { DeploymentResult } from "../src/deploy/deploy.ts";
+import { chooseWarehouse } from "../src/export/delta/delta-target.ts";
+import { exportHistory } from "../src/export/delta/export-history.ts";
+import { History } from "../src/history/history.ts";
+import { type SlackReceiver, startSlackReceiver } from "../src/local-workspace/slack-receiver.ts";
+import { builtInPriceBook } from "../src/signals/prices.ts";
+import { type DeploySetting, openDeploySetting } from "./deploy-setting.ts";
+import { sendCapture, startMonitor } from "./start-monitor.ts";
+
+const AGENT = "alerted";
+const place = { catalog: "ml", schema: "monitoring", prefix: "agent_monitoring" };
+const directory = mkdtempSync(join(tmpdir(), "deployed-alerts-"));
+let setting: DeploySetting;
+let slack: SlackReceiver;
+const told: string[] = [];
+
+const config = () =>
+  setting.agent({
+    name: AGENT,
+    monitoring: [
+      "alerts: { webhook: env:DEPLOYED_ALERTS_WEBHOOK, thresholds: { latency_p99_threshold_ms: 1, latency_threshold_count: 1, error_rate_threshold_percent: 1, error_threshold_count: 1 } }",
+    ],
+  });
+const deploy = () =>
+  setting
+    .deployer({
+      dataDirectory: join(directory, "deployer"),
+      onProgress: (progress) => told.push(JSON.stringify(progress)),
+    })
+    .deploy(config());
+
+let first: DeploymentResult;
+
+before(async () => {
+  setting = openDeploySetting();
+  slack = await startSlackReceiver();
+  process.env.DEPLOYED_ALERTS_WEBHOOK = slack.url;
+  first = await deploy();
+});
+after(async () => {
+  delete process.env.DEPLOYED_ALERTS_WEBHOOK;
+  await setting.close();
+  await slack.close();
+  rmSync(directory, { recursive: true });
+});
+
+test("tables, notebook and three alerts are there, and a second run changes nothing", async () => {
+  assert.deepEqual(first.warnings, []);
+  assert.equal(first.monitoring?.tables.length, 7);
+  assert.equal(first.monitoring?.notebookPath, `/Shared/dspy-databricks/${AGENT}/monitoring`);
+  assert.equal(first.monitoring?.alertIds.length, 3);
+  const second = await deploy();
+  assert.equal(second.status, "unchanged");
+  assert.deepEqual(second.monitoring, first.monitoring);
+});
+
+test("the alerts fire on exported rows, and tell the webhook", async () => {
+  await exportRecorded();
+  const wanted = ["error rate", "latency p99", "slow requests"].map((what) => `${AGENT}: ${what}`);
+  const firing = async () =>
+    (await listAlerts(setting.client()))
+      .filter(({ state }) => state === "TRIGGERED")
+      .map(({ displayName }) => displayName)
+      .sort();
+  await until(async () => (await firing()).length === 3 && slack.messages().length >= 3);
+  assert.deepEqual(await firing(), wanted);
+  const texts = JSON.stringify(slack.messages().map(({ body }) => body));
+  for (const name of wanted) assert.ok(texts.includes(name), `${name} in ${texts}`);
+});
+
+test("the address of the webhook is in the notification destination and nowhere else", async () => {
+  const [, secret = ""] = /\/services\/(.*)$/.exec(slack.url) ?? [];
+  assert.ok(secret.length > 20);
+  const client = setting.client();
+  const path = first.monitoring?.notebookPath ?? "";
+  const seen: readonly (readonly [string, string])[] = [
+    ["results", JSON.stringify([first, await deploy()])],
+    ["progress", told.join("\n")],
+    ["alerts", JSON.stringify(await listAlerts(client))],
+    [
+      "notebook",
+      new TextDecoder().decode(await exportWorkspaceObject(client, { path, format: "JUPYTER" })),
+    ],
+    ["files", filesIn(directory)],
+    ["destinations", JSON.stringify(await destinations())],
+  ];
+  for (const [where, text] of seen) {
+    assert.ok(text.length > 2, `nothing in ${where}`);
+    assert.ok(!text.includes(secret), `it is in ${where}`);
+  }
+});
+
+test("a webhook that can't be read is told, without what stands in its place", async () => {
+  process.env.DEPLOYED_ALERTS_WEBHOOK = "no-address-but-a-secret";
+  const { warnings } = await deploy();
+  process.env.DEPLOYED_ALERTS_WEBHOOK = slack.url;
+  assert.match(warnings.join("\n"), /SQL alerts failed: the webhook is not a URL/);
+  assert.ok(!warnings.join("\n").includes("no-address"));
+});
+
+async function destinations(): Promise<unknown> {
+  const { body } = await setting.workspace.ask("GET /api/2.0/notification-destinations");
+  return body;
+}
+
+/** Recorded long ago: here they happen in a month, so that no window has passed meanwhile. */
+async function exportRecorded(): Promise<void> {
+  const home = join(directory, "history");
+  const monitor = await startMonitor({
+    startHistory: (journal) =>
+      new History({
+        directory: home,
+        entriesAfter: (seq) => journal.entriesAfter(seq),
+        clock: systemClock,
+        workspaceId: "local",
+        priceBook: builtInPriceBook,
+        onNotice: assert.fail,
+      }),
+  });
+  for (const capture of ["callback-err-429-0042.otlp.pb", "callback-rag-0001.otlp.pb"]) {
+    await sendCapture(monitor.url, capture);
+  }
+  await monitor.close();
+  const client = setting.client();
+  const warehouseId = await chooseWarehouse(client, undefined);
+  await exportHistory(home, { client, place, warehouseId });
+  for (const table of ["metrics", "requests"]) {
+    await executeStatement(client, {
+      statement: `UPDATE ml.monitoring.agent_monitoring_${table}
+        SET timestamp = current_timestamp() + INTERVAL 30 DAYS, endpoint_name = '${AGENT}'`,
+      warehouse_id: warehouseId,
+    });
+  }
+}
+
+/** Resolves when it holds; the test's own time limit ends it otherwise. */
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  while (!(await holds())) await new Promise<void>((resolve) => systemClock.after(25, resolve));
+}
+
+function filesIn(folder: string): string {
+  if (!existsSync(folder)) return "";
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => readFileSync(join(entry.parentPath, entry.name), "latin1"))
+    .join("\n");
+}
