@@ -12,7 +12,7 @@ import { systemClock } from "../src/clock.ts";
 import { listAlerts } from "../src/databricks/alerts.ts";
 import { executeStatement } from "../src/databricks/statements.ts";
 import { exportWorkspaceObject } from "../src/databricks/workspace-objects.ts";
-import type { DeploymentResult } from "../src/deploy/deploy.ts";
+import type { DeploymentResult } from "../src/deploy/deployment-result.ts";
 import { chooseWarehouse } from "../src/export/delta/delta-target.ts";
 import { exportHistory } from "../src/export/delta/export-history.ts";
 import { History } from "../src/history/history.ts";

@@ -3,8 +3,11 @@ import { Command, CommanderError } from "commander";
 import { MonitorError } from "../monitor-error.ts";
 import { foreignLine } from "../signals/foreign-line.ts";
 import { scrub } from "../signals/scrub.ts";
+import { alertsCommand } from "./alerts/command.ts";
+import { dashboardsCommand } from "./dashboards/command.ts";
 import { deployCommand } from "./deploy/command.ts";
 import { EXIT, exitCodeOf } from "./exit-code.ts";
+import { exportCommand } from "./export/command.ts";
 import { localCommand } from "./local/command.ts";
 import { monitorCommand } from "./monitor/command.ts";
 import { queryCommand } from "./query/command.ts";
@@ -26,6 +29,9 @@ const program = speakAlike(new Command("dspy-databricks"), "dspy-databricks")
   .addCommand(speakAlike(deployCommand(), "dspy-databricks deploy"))
   .addCommand(speakAlike(rollbackCommand(), "dspy-databricks rollback"))
   .addCommand(speakAlike(statusCommand(), "dspy-databricks status"))
+  .addCommand(speakAlike(alertsCommand(), "dspy-databricks alerts"))
+  .addCommand(speakAlike(dashboardsCommand(), "dspy-databricks dashboards"))
+  .addCommand(speakAlike(exportCommand(), "dspy-databricks export"))
   .addCommand(speakAlike(localCommand(), "dspy-databricks local"));
 
 // A reader that goes away (`| head -1`) or a full disk behind a redirection is no bug of ours.

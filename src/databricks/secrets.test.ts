@@ -91,7 +91,7 @@ test("an answer that repeats the value shows it to nobody", async () => {
 });
 
 test("a value is read back as a secret", async () => {
-  const client = clientThatGets({
+  const { client } = clientThatGets({
     key: "webhook",
     value: Buffer.from("kept \u00e9").toString("base64"),
   });

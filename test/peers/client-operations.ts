@@ -853,6 +853,11 @@ export const operations: Readonly<Record<string, Operation>> = {
     with: { scope: "agents", key: "k" },
     ours: (client) => secrets.deleteSecret(client, { scope: "agents", key: "k" }),
   },
+  "a secret is read": {
+    call: "secrets.get_secret",
+    with: { scope: "agents", key: "k" },
+    ours: (client) => secrets.readSecretValue(client, { scope: "agents", key: "k" }),
+  },
   "who may use secrets is said": {
     call: "secrets.put_acl",
     with: { scope: "agents", principal: "app-1", permission: "READ" },

@@ -1,12 +1,11 @@
 /** `dspy-databricks query`: SQL over the history of a monitor, also while it runs. */
-import { existsSync, readdirSync } from "node:fs";
-import { join } from "node:path";
 import { Command } from "commander";
 import { openHistory } from "../../history/query.ts";
 import { tableNames } from "../../history/tables.ts";
 import { MonitorError } from "../../monitor-error.ts";
 import { historyDirectory } from "../monitor/data-directory.ts";
 import { queryText } from "./query-text.ts";
+import { theOnlyDataDirectory } from "./the-only-data-directory.ts";
 
 /** Rows that are printed unless `--limit` says otherwise. */
 const ROWS_DEFAULT = 1_000;
@@ -77,27 +76,4 @@ function checkOptions({ limit, output }: RawOptions) {
     });
   }
   return { rowsMax, output } as const;
-}
-
-const HOME = ".dspy-databricks";
-
-/** @throws MonitorError where there is none, or more than one to choose from. */
-function theOnlyDataDirectory(): string {
-  const names = existsSync(HOME) ? readdirSync(HOME) : [];
-  const [only, ...others] = names
-    .map((name) => join(HOME, name))
-    .filter((directory) => existsSync(historyDirectory(directory)));
-  if (only === undefined) {
-    throw new MonitorError("HISTORY_MISSING", `cannot find a history under ${HOME}`, {
-      hint: "Start dspy-databricks monitor here, or name its directory with --data-dir.",
-    });
-  }
-  if (others.length > 0) {
-    throw new MonitorError(
-      "USAGE_INVALID",
-      `there are ${others.length + 1} histories: ${[only, ...others].join(", ")}`,
-      { hint: `Choose one: --data-dir ${only}` },
-    );
-  }
-  return only;
 }

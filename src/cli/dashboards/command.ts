@@ -1,0 +1,121 @@
+/** `dspy-databricks dashboards`: notebook and Grafana dashboard, as files or put in place. */
+import { writeFile } from "node:fs/promises";
+import { Command } from "commander";
+import { readAlertThresholds } from "../../dashboards/alert-thresholds.ts";
+import { grafanaDashboard } from "../../dashboards/grafana/grafana.ts";
+import { monitoringNotebook } from "../../dashboards/notebook/notebook.ts";
+import { defaultTablePlace } from "../../history/databricks-tables.ts";
+import { MonitorError } from "../../monitor-error.ts";
+import { notebookPath, publishNotebook } from "../../publish/publish-notebook.ts";
+import { speakAlike } from "../speak-alike.ts";
+import { workspaceClient } from "../workspace-client.ts";
+
+/** Those of the deployer, where `agent.yaml` names none. */
+const ERROR_RATE_PERCENT = { warning: 1, critical: 5 } as const;
+/** That of the monitor's own metrics. */
+const PREFIX = "dspy_";
+
+const exitCodes =
+  "\n\nExit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 refused or unreachable.";
+
+const notebookExamples = `
+Examples:
+  $ dspy-databricks dashboards notebook agent.yaml --env prod --publish
+  $ dspy-databricks dashboards notebook agent.yaml --out monitoring.ipynb${exitCodes}`;
+
+const grafanaExamples = `
+Examples:
+  $ dspy-databricks dashboards grafana --out dashboard.json
+  $ dspy-databricks dashboards grafana agent.yaml --env prod      with the agent's thresholds${exitCodes}`;
+
+type RawOptions = {
+  readonly env?: string;
+  readonly out?: string;
+  readonly publish?: boolean;
+  readonly profile?: string;
+};
+
+export function dashboardsCommand(): Command {
+  return new Command("dashboards")
+    .summary("the notebook and the Grafana dashboard of an agent")
+    .description("Make the notebook of an agent or its Grafana dashboard.")
+    .addCommand(speakAlike(notebookCommand(), "dspy-databricks dashboards notebook"))
+    .addCommand(speakAlike(grafanaCommand(), "dspy-databricks dashboards grafana"));
+}
+
+function notebookCommand(): Command {
+  return new Command("notebook")
+    .summary("the Databricks notebook of an agent")
+    .description("Make the notebook of an agent, from the Delta tables that agent.yaml names.")
+    .argument("<agent.yaml>", "what is deployed, and where its tables are")
+    .option("--env <name>", "the environment of the file, such as prod")
+    .option("--out <file>", "write it there; to stdout without this and --publish")
+    .option("--publish", "put it into the workspace, over the one that is there")
+    .option("--profile <name>", "the workspace of this profile of ~/.databrickscfg")
+    .addHelpText("after", notebookExamples)
+    .action(async (file: string, raw: RawOptions) => {
+      const config = await readConfig(file, raw.env);
+      const { servingEndpoint: endpointName } = config.deployment;
+      const notebook = monitoringNotebook({
+        agentName: config.name,
+        endpointName,
+        place: config.monitoring.tables ?? defaultTablePlace,
+        thresholds: readAlertThresholds(config.monitoring.alerts?.thresholds ?? {}),
+      });
+      await put(`${JSON.stringify(notebook, null, 1)}\n`, raw);
+      if (!raw.publish) return;
+      const client = workspaceClient(raw.profile);
+      const path = notebookPath(endpointName);
+      process.stderr.write(`Writing ${path} on ${client.host}\n`);
+      await publishNotebook(client, path, notebook);
+      process.stdout.write(`${path}\n`);
+    });
+}
+
+function grafanaCommand(): Command {
+  return new Command("grafana")
+    .summary("the Grafana dashboard of a monitor's metrics")
+    .description("Make the Grafana dashboard of what a monitor serves at /metrics.")
+    .argument("[agent.yaml]", "whose thresholds are drawn")
+    .option("--env <name>", "the environment of the file, such as prod")
+    .option("--out <file>", "write it there; to stdout without this")
+    .addHelpText("after", grafanaExamples)
+    .action(async (file: string | undefined, raw: RawOptions) => {
+      const config = file === undefined ? null : await readConfig(file, raw.env);
+      const thresholds = config?.monitoring.alerts?.thresholds ?? {};
+      const critical = thresholds.errorRateThresholdPercent ?? ERROR_RATE_PERCENT.critical;
+      const dashboard = grafanaDashboard({
+        prefix: PREFIX,
+        source: "monitor",
+        errorRatePercent: {
+          warning: Math.min(ERROR_RATE_PERCENT.warning, critical),
+          critical,
+        },
+        latencyP99Ms: thresholds.latencyP99ThresholdMs,
+      });
+      await put(`${JSON.stringify(dashboard, null, 2)}\n`, raw);
+    });
+}
+
+async function readConfig(file: string, environment: string | undefined) {
+  // Loaded only here: what reads YAML and checks it would slow every other command down.
+  const { loadAgentConfig } = await import("../../deployment.ts");
+  return loadAgentConfig(file, { environment });
+}
+
+async function put(text: string, { out, publish }: RawOptions): Promise<void> {
+  if (out === undefined) {
+    if (!publish) process.stdout.write(text);
+    return;
+  }
+  try {
+    await writeFile(out, text);
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? ` (${String(error.code)})` : "";
+    throw new MonitorError("USAGE_INVALID", `${out} could not be written${code}`, {
+      hint: "Name a file in a directory that is there, with --out.",
+      cause: error,
+    });
+  }
+  process.stderr.write(`Wrote ${out}\n`);
+}
