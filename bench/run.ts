@@ -4,6 +4,7 @@
  */
 
 import { parseArgs } from "node:util";
+import { history } from "./history.ts";
 import { ingest } from "./ingest.ts";
 import { labelShapes } from "./label-shapes.ts";
 import { type Effort, FULL, grouped, type Measured, nsText, QUICK, type Row } from "./measure.ts";
@@ -55,6 +56,7 @@ const benches: readonly Bench[] = [
     run: (effort: Effort) => wholePath(recordings, effort),
     goals: { "300 000": 1 },
   })),
+  { name: "history", run: history, goals: { "DuckDB, appender": 0.77, "DuckDB on": 0.83 } },
   { name: "label_shapes", run: labelShapes, goals: {} },
   { name: "memory", run: memory, goals: {} },
 ];

@@ -70,9 +70,9 @@ test("whatever stops it, and however often, each row is there once", async () =>
         rmSync(home, { recursive: true });
       },
     ),
-    { numRuns: 20 },
+    { numRuns: 12 },
   );
-  assert.ok(crashes >= 5, `${crashes} crashes`);
+  assert.ok(crashes >= 3, `${crashes} crashes`);
 });
 
 test("an entry is needed until the rows of its trace are sealed", async () => {

@@ -51,12 +51,11 @@ class PendingTable {
   }
 
   add(values: readonly Value[]): void {
-    for (const [at, column] of this.#columns.entries()) {
+    for (let at = 0; at < this.#columns.length; at++) {
       const value = values[at] ?? null;
       // The kind of a column is that of its values; rows.ts and tables.ts agree, which a test sees.
-      (column as (string | number | null)[]).push(
-        typeof value === "object" && value !== null ? JSON.stringify(value) : value,
-      );
+      const column = this.#columns[at] as (string | number | null)[];
+      column.push(typeof value === "object" && value !== null ? JSON.stringify(value) : value);
     }
     this.#rows++;
   }

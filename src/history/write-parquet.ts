@@ -4,7 +4,12 @@
  */
 import type { FileStats } from "./delta-log.ts";
 import { type DuckDBConnection, type DuckDb, quoteName, quoteText } from "./duckdb.ts";
-import { givenColumns, type TableRows } from "./pending-rows.ts";
+import {
+  givenColumns,
+  type NumberColumn,
+  type TableRows,
+  type TextColumn,
+} from "./pending-rows.ts";
 import { type Column, type ColumnType, tables } from "./tables.ts";
 
 /** Rows that DuckDB takes at a time. */
@@ -19,68 +24,117 @@ export async function writeParquet(
   path: string,
   { duckDb, connection }: WriteContext,
 ): Promise<FileStats> {
-  const given = givenColumns(table);
-  const staged = given.map(({ name, type }) => `${quoteName(name)} ${stagedTypes[type]}`);
-  await connection.run(`CREATE OR REPLACE TEMP TABLE staged (${staged.join(", ")})`);
-  const appender = await connection.createAppender("staged");
-  const types = given.map(({ type }) =>
-    stagedTypes[type] === "VARCHAR" ? duckDb.VARCHAR : duckDb.DOUBLE,
+  const staged = givenColumns(table).map((column, at) => stage(column, columns[at] ?? []));
+  const created = staged.map(
+    ({ name, values }) => `${quoteName(name)} ${stagedTypes[kindOf(values)]}`,
   );
+  await connection.run(`CREATE OR REPLACE TEMP TABLE staged (${created.join(", ")})`);
+  const types = staged.map(({ values }) => duckDb[stagedTypes[kindOf(values)]]);
+  const appender = await connection.createAppender("staged");
   for (let from = 0; from < rows; from += CHUNK_ROWS) {
     const chunk = duckDb.DuckDBDataChunk.create(types);
-    chunk.setColumns(columns.map((column) => valuesOf(column, from)));
+    chunk.setColumns(staged.map(({ values }) => valuesOf(values, from)));
     appender.appendDataChunk(chunk);
   }
   appender.closeSync();
+  const joins: string[] = [];
+  for (const { name, dictionary } of staged) {
+    if (!dictionary) continue;
+    await writeDictionary(`known_${name}`, dictionary, { duckDb, connection });
+    const known = quoteName(`known_${name}`);
+    joins.push(`LEFT JOIN ${known} ON ${known}.id = staged.${quoteName(name)}`);
+  }
 
-  const selected = tables[table].columns.map(
-    ({ name, type }) => `${selection({ name, type })} AS ${quoteName(name)}`,
-  );
-  await connection.run(
-    `CREATE OR REPLACE TEMP VIEW finished AS SELECT ${selected.join(", ")} FROM staged`,
-  );
-  await connection.run(
-    `COPY (SELECT * FROM finished) TO ${quoteText(path)} (FORMAT PARQUET, COMPRESSION ZSTD)`,
-  );
+  const isKnown = new Set(staged.flatMap(({ name, dictionary }) => (dictionary ? [name] : [])));
+  const selected = tables[table].columns.map(({ name, type }) => {
+    const source = isKnown.has(name)
+      ? `${quoteName(`known_${name}`)}.text`
+      : `staged.${quoteName(name)}`;
+    return `${selection(type, source)} AS ${quoteName(name)}`;
+  });
+  const finished = `SELECT ${selected.join(", ")} FROM staged ${joins.join(" ")}`;
+  await connection.run(`CREATE OR REPLACE TEMP TABLE finished AS ${finished}`);
+  await connection.run(`COPY finished TO ${quoteText(path)} (FORMAT PARQUET, COMPRESSION ZSTD)`);
   const stats = await readStats(tables[table].columns, "finished", connection);
-  await connection.run("DROP VIEW finished");
+  await connection.run("DROP TABLE finished");
   await connection.run("DROP TABLE staged");
   return stats;
 }
 
-const stagedTypes: Readonly<Record<ColumnType, "VARCHAR" | "DOUBLE">> = {
-  STRING: "VARCHAR",
-  DATE: "VARCHAR",
-  "MAP<STRING,STRING>": "VARCHAR",
-  TIMESTAMP: "DOUBLE",
-  INT: "DOUBLE",
-  BIGINT: "DOUBLE",
-  DOUBLE: "DOUBLE",
+type Staged = {
+  readonly name: string;
+  readonly values: TextColumn | NumberColumn | Int32Array;
+  /** The texts that the values number; none where the values stand for themselves. */
+  readonly dictionary: readonly string[] | null;
 };
 
-function valuesOf(column: TableRows["columns"][number], from: number): (string | number | null)[] {
-  if (Array.isArray(column)) return column.slice(from, from + CHUNK_ROWS);
-  return Array.from(column.subarray(from, from + CHUNK_ROWS), (value) =>
+/** Different texts of a column up to which each is handed to DuckDB once, and then its number. */
+const DICTIONARY_TEXTS_MAX = 1_000;
+
+/** Handing over a text costs ten times as much as a number, and most columns repeat a few. */
+function stage({ name }: Column, values: TextColumn | NumberColumn): Staged {
+  if (!Array.isArray(values)) return { name, values, dictionary: null };
+  const numbers = new Int32Array(values.length);
+  const known = new Map<string, number>();
+  for (let row = 0; row < values.length; row++) {
+    const text = values[row];
+    if (text === null || text === undefined) continue;
+    let number = known.get(text);
+    if (number === undefined) {
+      if (known.size === DICTIONARY_TEXTS_MAX) return { name, values, dictionary: null };
+      number = known.size + 1;
+      known.set(text, number);
+    }
+    numbers[row] = number;
+  }
+  return { name, values: numbers, dictionary: [...known.keys()] };
+}
+
+async function writeDictionary(
+  name: string,
+  texts: readonly string[],
+  { duckDb, connection }: WriteContext,
+): Promise<void> {
+  await connection.run(
+    `CREATE OR REPLACE TEMP TABLE ${quoteName(name)} (id INTEGER, text VARCHAR)`,
+  );
+  const appender = await connection.createAppender(name);
+  const chunk = duckDb.DuckDBDataChunk.create([duckDb.INTEGER, duckDb.VARCHAR]);
+  chunk.setColumns([texts.map((_, at) => at + 1), [...texts]]);
+  appender.appendDataChunk(chunk);
+  appender.closeSync();
+}
+
+function kindOf(values: Staged["values"]): keyof typeof stagedTypes {
+  if (Array.isArray(values)) return "text";
+  return values instanceof Int32Array ? "number of a text" : "number";
+}
+
+const stagedTypes = { text: "VARCHAR", number: "DOUBLE", "number of a text": "INTEGER" } as const;
+
+function valuesOf(values: Staged["values"], from: number): (string | number | null)[] {
+  if (Array.isArray(values)) return values.slice(from, from + CHUNK_ROWS);
+  return Array.from(values.subarray(from, from + CHUNK_ROWS), (value) =>
     Number.isNaN(value) ? null : value,
   );
 }
 
-function selection({ name, type }: Pick<Column, "name" | "type">): string {
-  const quoted = quoteName(name);
+/** @param source the staged value. */
+function selection(type: ColumnType, source: string): string {
   switch (type) {
     case "STRING":
     case "DOUBLE":
-      return quoted;
+      return source;
     case "DATE":
-      return `CAST(make_timestamp(CAST(timestamp * 1000 AS BIGINT)) AS DATE)`;
+      return "CAST(make_timestamp(CAST(staged.timestamp * 1000 AS BIGINT)) AS DATE)";
     case "TIMESTAMP":
-      return `CAST(make_timestamp(CAST(${quoted} * 1000 AS BIGINT)) AS TIMESTAMPTZ)`;
+      return `CAST(make_timestamp(CAST(${source} * 1000 AS BIGINT)) AS TIMESTAMPTZ)`;
     case "INT":
-      return `CAST(${quoted} AS INTEGER)`;
+      return `CAST(${source} AS INTEGER)`;
     case "BIGINT":
-      return `CAST(${quoted} AS BIGINT)`;
+      return `CAST(${source} AS BIGINT)`;
     case "MAP<STRING,STRING>":
-      return `json_transform(coalesce(${quoted}, '{}'), '"MAP(VARCHAR,VARCHAR)"')`;
+      return `json_transform(coalesce(${source}, '{}'), '"MAP(VARCHAR,VARCHAR)"')`;
   }
 }
 
