@@ -54,6 +54,12 @@ test("an endpoint, with what is unknown left out", async () => {
       },
       config: {
         config_version: 2,
+        auto_capture_config: {
+          enabled: true,
+          catalog_name: "ml",
+          schema_name: "old",
+          table_name_prefix: "support",
+        },
         served_entities: [
           {
             name: "support-3",
@@ -119,6 +125,7 @@ test("an endpoint, with what is unknown left out", async () => {
       inference_table_config: { enabled: true, catalog_name: "ml", schema_name: "logs" },
     },
     inferenceTable: { catalogName: "ml", schemaName: "logs", tableNamePrefix: null },
+    autoCaptureTable: { catalogName: "ml", schemaName: "old", tableNamePrefix: "support" },
     telemetryConfig: null,
     creator: "ada@example.com",
     createdMs: 1767225600000,

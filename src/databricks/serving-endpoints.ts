@@ -45,6 +45,8 @@ export type ServingEndpoint = {
   readonly aiGateway: JsonRecord | null;
   /** Where requests are logged to; `null` where they are not. */
   readonly inferenceTable: InferenceTable | null;
+  /** The same of endpoints that were made before the AI Gateway; `null` in a list. */
+  readonly autoCaptureTable: InferenceTable | null;
   /** As Databricks sent it; `null` where there is none. */
   readonly telemetryConfig: JsonRecord | null;
   readonly creator: string | null;
@@ -442,6 +444,7 @@ function readEndpoint(value: unknown): ServingEndpoint | null {
     ),
     aiGateway: gateway,
     inferenceTable: readInferenceTable(recordOf(gateway?.inference_table_config)),
+    autoCaptureTable: readInferenceTable(recordOf(config?.auto_capture_config)),
     telemetryConfig: recordOf(endpoint.telemetry_config),
     creator: textOf(endpoint.creator),
     createdMs: integerOf(endpoint.creation_timestamp),

@@ -23,7 +23,8 @@ export type OnProblem<Name extends string = string> = (problem: {
 
 export type Progress<Name extends string> = {
   succeeded(asOfMs: number, message: string): void;
-  failed(error: unknown): void;
+  /** `withHint`: the message ends in what to do about it. */
+  failed(error: unknown, options?: { readonly withHint?: boolean }): void;
   /** A problem that does not stop the rest. */
   noticed(error: unknown): void;
   asOfMs(): number | null;
@@ -46,9 +47,12 @@ export function createProgress<Name extends string>(
       message = what;
       toldCode = null;
     },
-    failed(error) {
+    failed(error, { withHint = false } = {}) {
       state = "failing";
       message = foreignLine(messageOf(error), { maxChars: MESSAGE_MAX_CHARS });
+      if (withHint && error instanceof MonitorError) {
+        message = `${message.replace(/\.?$/, ".")} ${error.hint}`;
+      }
       const code = error instanceof MonitorError ? error.code : message;
       if (code !== toldCode) onProblem({ source: name, error });
       toldCode = code;
