@@ -7,10 +7,15 @@ import { after, test } from "node:test";
 import type { Clock } from "../clock.ts";
 import { createDatabricksClient } from "../databricks/client.ts";
 import { Secret } from "../databricks/secret.ts";
+import { clientThatAnswers } from "../databricks/test-answering-client.ts";
 import { WAREHOUSE_ID } from "../local-workspace/sql/warehouse.ts";
 import { openTestWorkspace } from "../local-workspace/test-workspace.ts";
 import { MonitorState } from "../monitor-state.ts";
-import { startInferenceTableSource } from "./inference-table-source.ts";
+import {
+  ROWS_MAX,
+  STATEMENTS_PER_DAY_MAX,
+  startInferenceTableSource,
+} from "./inference-table-source.ts";
 
 const HOST = "https://dbc.cloud.databricks.com";
 const MINUTE_MS = 60_000;
@@ -307,5 +312,84 @@ test("an endpoint whose table is not there yet is no failure", async () => {
   await sql("DROP TABLE main.logs.triage_pipeline_payload");
   const { source, message } = await watch();
   assert.match(message()[0] ?? "", /^ok: Reads 2 tables\. 1 table of an endpoint is not there yet/);
+  await source.close();
+});
+
+/** A workspace in memory with one table, whose rows come from `rowsFrom`. */
+async function watchMany(rowsFrom: (fromMs: number) => readonly (readonly string[])[]) {
+  const asked: number[] = [];
+  const start = Date.UTC(2026, 0, 1);
+  const answers: Readonly<Record<string, unknown>> = {
+    "GET /api/2.0/serving-endpoints": {
+      endpoints: [
+        {
+          name: "qa",
+          ai_gateway: {
+            inference_table_config: { enabled: true, catalog_name: "ml", schema_name: "logs" },
+          },
+        },
+      ],
+    },
+    "GET /api/2.1/unity-catalog/tables/ml.logs.qa_payload": {
+      full_name: "ml.logs.qa_payload",
+      columns: [
+        ["databricks_request_id", "string"],
+        ["timestamp_ms", "bigint"],
+        ["execution_time_ms", "bigint"],
+        ["status_code", "int"],
+      ].map(([name, type_text]) => ({ name, type_text })),
+    },
+    "GET /api/2.0/sql/warehouses/1a": { id: "1a", state: "RUNNING" },
+  };
+  const { client, clock: time } = clientThatAnswers((request) => {
+    const answer = answers[request];
+    if (answer) return Response.json(answer);
+    const [, fromMs = ""] = /`timestamp_ms` >= (\d+)/.exec(request) ?? [];
+    asked.push(Number(fromMs) - start);
+    return Response.json({
+      statement_id: "s",
+      status: { state: "SUCCEEDED" },
+      manifest: { schema: { columns: [] } },
+      result: { data_array: rowsFrom(Number(fromMs)) },
+    });
+  });
+  let delivered = 0;
+  const source = startInferenceTableSource({
+    client,
+    warehouseId: "1a",
+    clock: time,
+    intervalMs: MINUTE_MS,
+    fromMs: start,
+    async onRequests({ requests }) {
+      delivered += requests.length;
+    },
+    onProblem: () => {},
+  });
+  await time.advance(0);
+  return { asked, time, start, source, delivered: () => delivered };
+}
+
+test("a backlog is read on where the rows before it ended", async () => {
+  const row = (startMs: number) => ["0", `r${startMs}`, "", `${startMs}`, "1", "200", "", "", ""];
+  const { asked, source, delivered } = await watchMany((fromMs) =>
+    Array.from({ length: fromMs % 2 === 0 ? ROWS_MAX : 3 }, (_, index) => row(fromMs + index)),
+  );
+  await source.close();
+  assert.deepEqual(asked, [0, ROWS_MAX - 1]);
+  assert.equal(delivered(), ROWS_MAX + 3);
+});
+
+test("no more statements than those of a day are run, and it goes on with the next", async () => {
+  const { asked, time, source } = await watchMany(() => []);
+  const message = () => source.status().map(({ state, message: text }) => `${state}: ${text}`);
+  await time.advance((STATEMENTS_PER_DAY_MAX - 1) * MINUTE_MS);
+  assert.equal(asked.length, STATEMENTS_PER_DAY_MAX);
+  assert.deepEqual(message(), ["ok: Reads 1 table."]);
+  await time.advance(60 * MINUTE_MS);
+  assert.equal(asked.length, STATEMENTS_PER_DAY_MAX);
+  assert.match(message()[0] ?? "", /^failing: the 600 statements .* midnight UTC/);
+  await time.advance(13 * 60 * MINUTE_MS + MINUTE_MS);
+  assert.ok(asked.length > STATEMENTS_PER_DAY_MAX);
+  assert.deepEqual(message(), ["ok: Reads 1 table."]);
   await source.close();
 });

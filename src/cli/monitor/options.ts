@@ -22,6 +22,7 @@ export type RawOptions = {
   readonly history: boolean;
   readonly mlflow?: string;
   readonly experiment?: readonly string[];
+  readonly warehouse?: string;
 };
 
 export type MlflowOptions = {
@@ -43,6 +44,8 @@ export type MonitorCommandOptions = {
   /** `env:NAME` or `file:PATH`. */
   readonly slackWebhook: string | undefined;
   readonly mlflow: MlflowOptions | null;
+  /** The SQL warehouse that reads inference tables; `null`: they are not read. */
+  readonly warehouseId: string | null;
   /** Whether Delta tables are written. */
   readonly history: boolean;
   /** A file; without one only the built-in prices. */
@@ -60,6 +63,10 @@ export function checkOptions(raw: RawOptions): MonitorCommandOptions {
   if (raw.local && raw.profile !== undefined) throw conflict("--local", "--profile");
   if (!raw.workspace && raw.profile !== undefined) throw conflict("--no-workspace", "--profile");
   if (raw.local && raw.mlflow !== undefined) throw conflict("--local", "--mlflow");
+  if (raw.local && raw.warehouse !== undefined) throw conflict("--local", "--warehouse");
+  if (!raw.workspace && raw.warehouse !== undefined) {
+    throw conflict("--no-workspace", "--warehouse");
+  }
   return {
     watch: raw.local ? "local" : raw.workspace ? "credentials" : "nothing",
     profile: raw.profile,
@@ -69,6 +76,7 @@ export function checkOptions(raw: RawOptions): MonitorCommandOptions {
     output: parseOutput(raw.output),
     slackWebhook: raw.slackWebhook,
     mlflow: parseMlflow(raw),
+    warehouseId: parseWarehouse(raw.warehouse),
     history: raw.history,
     priceBook: raw.priceBook,
   };
@@ -77,6 +85,15 @@ export function checkOptions(raw: RawOptions): MonitorCommandOptions {
 function conflict(one: string, other: string): MonitorError {
   return new MonitorError("USAGE_INVALID", `${one} and ${other} exclude each other`, {
     hint: "give one of them: they choose what is watched",
+  });
+}
+
+function parseWarehouse(id: string | undefined): string | null {
+  if (id === undefined) return null;
+  if (/^[\w-]{1,64}$/.test(id)) return id;
+  // Not quoted: what stands here by mistake may be a token.
+  throw new MonitorError("USAGE_INVALID", "--warehouse is not the id of a SQL warehouse", {
+    hint: "give its id, such as 1a2b3c4d5e6f7a8b, which stands beside its name in Databricks",
   });
 }
 

@@ -10,18 +10,25 @@ import { type Clock, systemClock } from "../../clock.ts";
 import { createDatabricksClient, type DatabricksClient } from "../../databricks/client.ts";
 import { type Credentials, resolveCredentials } from "../../databricks/credentials.ts";
 import { listServingEndpoints } from "../../databricks/serving-endpoints.ts";
+import { getWarehouse } from "../../databricks/warehouses.ts";
 import { History } from "../../history/history.ts";
 import { Monitor } from "../../monitor.ts";
+import { MonitorError } from "../../monitor-error.ts";
 import type { Channel } from "../../notify/channel.ts";
 import { readSecret } from "../../notify/read-secret.ts";
 import { createSlackChannel } from "../../notify/slack/slack-channel.ts";
 import { defaultRules, exampleRules, receiverRules } from "../../rules/built-in-rules.ts";
 import { type MonitorServer, startServer } from "../../server/server.ts";
 import { type EndpointSource, startEndpointSource } from "../../sources/endpoint-source.ts";
+import {
+  type InferenceTableSource,
+  startInferenceTableSource,
+} from "../../sources/inference-table-source.ts";
 import { type MlflowSource, startMlflowSource } from "../../sources/mlflow-source.ts";
 import type { SourceStatus } from "../../sources/progress.ts";
 import { untilStopped } from "../until-stopped.ts";
 import { historyDirectory } from "./data-directory.ts";
+import { notRead, readLoggedFromMs } from "./inference-tables.ts";
 import { findMlflow, type Mlflow, readFromMs } from "./mlflow.ts";
 import type { MonitorCommandOptions } from "./options.ts";
 import { problemText } from "./problem-text.ts";
@@ -33,6 +40,8 @@ const polling = {
   local: { intervalMs: 2_000, metricsIntervalMs: 10_000 },
 } as const;
 const MLFLOW_INTERVAL_MS = 15_000;
+/** Rows of inference tables come minutes late, and each look costs. */
+const INFERENCE_TABLE_INTERVAL_MS = 300_000;
 
 const rulesFor = {
   local: exampleRules,
@@ -111,6 +120,7 @@ export async function run(options: MonitorCommandOptions): Promise<Run> {
     );
     let source: EndpointSource | null = null;
     let traces: MlflowSource | null = null;
+    let logged: InferenceTableSource | null = null;
     const server = keep(
       await startServer({
         monitor,
@@ -124,6 +134,8 @@ export async function run(options: MonitorCommandOptions): Promise<Run> {
           sources: () => [
             ...(source?.status().map(endpointRow) ?? []),
             ...(traces?.status().map(dataRow) ?? []),
+            ...(logged?.status().map(dataRow) ?? []),
+            ...(watched.kind === "workspace" && options.warehouseId === null ? [notRead] : []),
           ],
         },
       }),
@@ -152,6 +164,19 @@ export async function run(options: MonitorCommandOptions): Promise<Run> {
           intervalMs: MLFLOW_INTERVAL_MS,
           fromMs: readFromMs(monitor.state.lastSpansMs, clock.now()),
           onSpans: ({ spans, dropped }) => monitor.takeSpans(spans, dropped),
+          onProblem: ({ source: name, error }) => say(problemText(name, error)),
+        }),
+      );
+    }
+    if (watched.kind === "workspace" && options.warehouseId !== null) {
+      logged = keep(
+        startInferenceTableSource({
+          client: watched.client,
+          warehouseId: options.warehouseId,
+          clock,
+          intervalMs: INFERENCE_TABLE_INTERVAL_MS,
+          fromMs: readLoggedFromMs(monitor.state.lastLoggedMs, clock.now()),
+          onRequests: ({ requests, dropped }) => monitor.takeLogged(requests, dropped),
           onProblem: ({ source: name, error }) => say(problemText(name, error)),
         }),
       );
@@ -190,6 +215,11 @@ async function decide(
     if (process.env.DATABRICKS_TOKEN) {
       say("DATABRICKS_TOKEN is set but DATABRICKS_HOST is not, so no workspace is watched.");
     }
+    if (options.warehouseId !== null) {
+      throw new MonitorError("CREDENTIALS_MISSING", "no credentials for --warehouse", {
+        hint: "Set DATABRICKS_HOST and DATABRICKS_TOKEN, or give --profile.",
+      });
+    }
     // Whoever names a server wants to see its agents, and no examples beside them.
     return { kind: options.mlflow ? "receiver" : "local" };
   }
@@ -198,6 +228,7 @@ async function decide(
   const stopWaiting = clock.after(NOTICEABLE_MS, () => say(`Asking ${credentials.host} …`));
   try {
     await listServingEndpoints(client);
+    if (options.warehouseId !== null) await getWarehouse(client, options.warehouseId);
   } finally {
     stopWaiting();
   }
