@@ -84,7 +84,8 @@ function runsCommand(command: string): void {
 function runsCli(args: readonly string[]): void {
   const directory = mkdtempSync(join(tmpdir(), "docs-"));
   const [command = ""] = args;
-  const needsWorkspace = ["deploy", "rollback", "status"].includes(command);
+  const needsWorkspace =
+    ["deploy", "rollback", "status"].includes(command) || args.includes("--warehouse");
   const briefly =
     args.includes("--help") || needsWorkspace
       ? []
