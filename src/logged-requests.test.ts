@@ -5,6 +5,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { rowsOf } from "./history/rows.ts";
+import { tables } from "./history/tables.ts";
 import { spansOf } from "./ingest/otlp/test-spans.ts";
 import { bodyOf, entryOf, type JournalEntry } from "./journal-entry.ts";
 import { LOGGED_MAX } from "./live/source-of-record.ts";
@@ -35,7 +37,7 @@ function logged(index: number, more: Partial<LoggedRequest> = {}): LoggedRequest
 function fold(entries: readonly JournalEntry[]) {
   const state = new MonitorState();
   const happened = entries.map((entry) => state.apply(entryOf(bodyOf(entry)), NOW_MS));
-  return { state, counted: happened.flatMap((each) => each.logged.map((request) => request)) };
+  return { state, happened, counted: happened.flatMap((each) => each.logged) };
 }
 
 const read = (requests: readonly LoggedRequest[]): JournalEntry => ({
@@ -155,6 +157,45 @@ test("telemetry that begins takes over from the log, and the history has each re
   assert.equal(state.agents.get("qa")?.run.calls, 4);
 });
 
+test("the history says of a logged request what its endpoint saw", () => {
+  const more = { statusCode: 503, errorClass: "server", servedEntity: "entity" } as const;
+  const { happened } = fold([read([logged(1, more)])]);
+  const rows = happened.flatMap((each) => rowsOf(each, "ws"));
+  const named = rows.map(({ table, values }) => {
+    const columns = tables[table].columns.filter(({ name }) => name !== "event_date");
+    assert.equal(columns.length, values.length, table);
+    const { event_id: _, ...told } = Object.fromEntries(
+      columns.map(({ name }, at) => [name, values[at]] as const),
+    );
+    return told;
+  });
+  const common = {
+    timestamp: START_MS + 1_000,
+    workspace_id: "ws",
+    endpoint_name: "qa",
+    model_version: null,
+    source: "inference_table",
+    labels: { served_entity: "entity" },
+  };
+  assert.deepEqual(named, [
+    {
+      ...common,
+      request_id: "request-1",
+      trace_id: null,
+      status_code: 503,
+      latency_ms: 101,
+      first_token_ms: null,
+      input_tokens: 3,
+      output_tokens: 1,
+      cost_usd: null,
+      cache: "unknown",
+      error_class: "server",
+      release: null,
+    },
+    { ...common, metric_name: "request_latency_ms", metric_type: "latency", value: 101 },
+  ]);
+});
+
 test("which source counts is still known when the oldest entries have left the journal", () => {
   const { state } = fold([read([logged(1), logged(5)]), ...told(logged(6), 6)]);
   const { state: later } = fold([
@@ -167,10 +208,8 @@ test("which source counts is still known when the oldest entries have left the j
 });
 
 test("a request that ends tomorrow does not keep telemetry from counting", () => {
-  const { state } = fold([
-    read([logged(1, { timeMs: NOW_MS + 86_400_000 })]),
-    ...told(logged(2), 2),
-  ]);
+  const tomorrow = read([logged(1, { timeMs: NOW_MS + 86_400_000 })]);
+  const { state } = fold([tomorrow, tomorrow, ...told(logged(2), 2)]);
   assert.deepEqual([...state.dropped], [["logged_ahead_of_clock", 1]]);
   assert.equal(state.agents.get("qa")?.run.calls, 1);
 });

@@ -61,9 +61,9 @@ export class SourceOfRecord {
 
   takeLogged(request: LoggedRequest, nowMs: number): Logged {
     const { endpoint, traceId, timeMs } = request;
-    if (timeMs > nowMs + CLOCK_AHEAD_MAX_MS) return "logged_ahead_of_clock";
     if (this.isKnown(request)) return "known";
-    this.#remember(request);
+    this.#remember(request, nowMs);
+    if (timeMs > nowMs + CLOCK_AHEAD_MAX_MS) return "logged_ahead_of_clock";
 
     const known = this.#of(endpoint);
     if (!known) return "logged_endpoint_limit";
@@ -119,8 +119,9 @@ export class SourceOfRecord {
     return fresh;
   }
 
-  #remember({ endpoint, requestId, timeMs }: LoggedRequest): void {
-    this.#logged.set(keyOf(endpoint, requestId), { endpoint, timeMs });
+  #remember({ endpoint, requestId, timeMs }: LoggedRequest, nowMs: number): void {
+    const key = keyOf(endpoint, requestId);
+    this.#logged.set(key, { endpoint, timeMs: Math.min(timeMs, nowMs) });
     if (this.#logged.size <= LOGGED_MAX) return;
     let left = FORGOTTEN_AT_ONCE;
     for (const [key, oldest] of this.#logged) {

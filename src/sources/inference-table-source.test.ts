@@ -155,6 +155,7 @@ async function watch({
     },
     statements: () => seen.filter((call) => call === "POST /api/2.0/sql/statements").length,
     message: () => source.status().map(({ state: is, message }) => `${is}: ${message}`),
+    dropped: () => Object.fromEntries(state.dropped),
     totals: () =>
       Object.fromEntries(
         state.agents.all().map(({ endpoint, run }) => {
@@ -280,6 +281,16 @@ test("a warehouse that is stopped is not started, and read again once it runs", 
   await look(1);
   assert.deepEqual([statements() - before, totals()["support-rag"]?.calls], [1, calls + 1]);
   assert.deepEqual(message(), ["ok: Reads 3 tables."]);
+  await source.close();
+});
+
+test("a row that can't be counted is counted as left out once, however often it is read", async () => {
+  await sql(
+    "INSERT INTO main.logs.support_rag_payload (databricks_request_id, request_date, request_time) VALUES ('half', current_date(), current_timestamp())",
+  );
+  const { source, look, dropped } = await watch();
+  await look();
+  assert.deepEqual(dropped(), { inference_row_incomplete: 1 });
   await source.close();
 });
 

@@ -60,6 +60,8 @@ export const STATEMENTS_PER_DAY_MAX = 600;
 export const ROWS_MAX = 50_000;
 /** Statements of one look; the next goes on from there. */
 const PAGES_MAX = 5;
+/** Rows without what counting needs that are remembered, to count each once. */
+const INCOMPLETE_MAX = 10_000;
 /** Reasons that the status names; the others it counts. */
 const TOLD_TROUBLES_MAX = 2;
 const TROUBLE_MAX_CHARS = 220;
@@ -78,6 +80,8 @@ export function startInferenceTableSource(
   const aside = new Map<string, { readonly error: MonitorError; readonly untilMs: number }>();
   /** What was told already. */
   const toldTroubles = new Set<string>();
+  /** Rows that were counted as left out. */
+  const knownIncomplete = new Set<string>();
   let day = { number: Number.NaN, statements: 0 };
   /** All that began before was seen, but for what appears late. */
   let seenUpToMs: number | null = null;
@@ -179,9 +183,12 @@ export function startInferenceTableSource(
     );
     const rows: (readonly (string | null)[])[] = [];
     for await (const row of readStatementRows(client, statement, { signal })) rows.push(row);
-    const { requests, dropped, lastStartMs } = readRows(rows, tables);
+    const { requests, incomplete, lastStartMs } = readRows(rows, tables);
+    const news = incomplete.filter((key) => !knownIncomplete.has(key));
+    const dropped = new Map(news.length > 0 ? [["inference_row_incomplete", news.length]] : []);
     signal.throwIfAborted();
     if (requests.length > 0 || dropped.size > 0) await onRequests({ requests, dropped });
+    for (const key of news) addNewest(knownIncomplete, key);
     return { rows: rows.length, lastStartMs: lastStartMs ?? fromMs };
   }
 
@@ -254,6 +261,16 @@ export function startInferenceTableSource(
   });
 
   return { status: () => [progress.status()], close: () => loop.close() };
+}
+
+/** The oldest goes where there are too many. */
+function addNewest(keys: Set<string>, key: string): void {
+  keys.add(key);
+  if (keys.size <= INCOMPLETE_MAX) return;
+  for (const oldest of keys) {
+    keys.delete(oldest);
+    return;
+  }
 }
 
 type Read = { rows: number; lastStartMs: number };

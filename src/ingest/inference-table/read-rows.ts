@@ -6,8 +6,8 @@ import type { LoggingTable } from "./select-rows.ts";
 
 export type ReadRows = {
   readonly requests: readonly LoggedRequest[];
-  /** What was left out, by reason. */
-  readonly dropped: ReadonlyMap<string, number>;
+  /** A key of each row that was left out, the same whenever it is read. */
+  readonly incomplete: readonly string[];
   /** When the newest of the calls began, Unix milliseconds; `null` without any. */
   readonly lastStartMs: number | null;
 };
@@ -21,20 +21,21 @@ export function readRows(
   tables: readonly Pick<LoggingTable, "endpoint">[],
 ): ReadRows {
   const requests: LoggedRequest[] = [];
-  let incomplete = 0;
+  const incomplete: string[] = [];
   let lastStartMs: number | null = null;
-  for (const [place, id, clientId, start, duration, status, servedEntity, input, output] of rows) {
+  for (const row of rows) {
+    const [place, id, clientId, start, duration, status, servedEntity, input, output] = row;
     const endpoint = tables[numberOf(place) ?? -1]?.endpoint;
     const startMs = numberOf(start);
     const latencyMs = numberOf(duration);
     const statusCode = numberOf(status);
     if (startMs !== null) lastStartMs = Math.max(lastStartMs ?? startMs, startMs);
     if (!endpoint || !id || id.length > ID_MAX_CHARS || startMs === null) {
-      incomplete++;
+      incomplete.push(keyOf(row));
       continue;
     }
     if (latencyMs === null || latencyMs < 0 || statusCode === null) {
-      incomplete++;
+      incomplete.push(keyOf(row));
       continue;
     }
     requests.push({
@@ -49,8 +50,11 @@ export function readRows(
       servedEntity: servedEntity?.slice(0, ID_MAX_CHARS) || null,
     });
   }
-  const dropped = new Map(incomplete > 0 ? [["inference_row_incomplete", incomplete]] : []);
-  return { requests, dropped, lastStartMs };
+  return { requests, incomplete, lastStartMs };
+}
+
+function keyOf(row: readonly (string | null)[]): string {
+  return row.slice(0, 6).join(" ").slice(0, ID_MAX_CHARS);
 }
 
 /** `null` where either is not told: one without the other would make a sum look whole. */
