@@ -21,6 +21,7 @@ import { checkOptions } from "./option.ts";
 
 export type { AgentConfig } from "./config/agent-config.ts";
 export type { AgentHealth } from "./deploy/agent-health.ts";
+export type { ConfigureAlertsOptions, ConfiguredAlerts } from "./deploy/configure-alerts.ts";
 export type {
   DeploymentResult,
   DeployOptions,
@@ -107,6 +108,7 @@ export class DatabricksDeployerWithMonitoring implements Deployer {
   readonly rollback: Deployer["rollback"];
   readonly getDeploymentStatus: Deployer["getDeploymentStatus"];
   readonly getMonitoringStatus: Deployer["getMonitoringStatus"];
+  readonly configureAlerts: Deployer["configureAlerts"];
   readonly runHealthCheck: Deployer["runHealthCheck"];
 
   /**
@@ -138,6 +140,7 @@ export class DatabricksDeployerWithMonitoring implements Deployer {
     this.rollback = deployer.rollback;
     this.getDeploymentStatus = deployer.getDeploymentStatus;
     this.getMonitoringStatus = deployer.getMonitoringStatus;
+    this.configureAlerts = deployer.configureAlerts;
     this.runHealthCheck = deployer.runHealthCheck;
   }
 }

@@ -25,6 +25,7 @@ export type { Context as ErrorContext } from "./errors/kept-context.ts";
 export type { KeptError } from "./errors/kept-error.ts";
 export type { TrackOptions } from "./errors/track-options.ts";
 export type { TrackedError } from "./errors/tracked-error.ts";
+export type { DeltaExport } from "./export/delta/export-history.ts";
 export { MlflowLogError } from "./export/mlflow/mlflow-log-error.ts";
 export type {
   Check,
@@ -59,6 +60,7 @@ export type { ServedOptions } from "./instrument/served-request.ts";
 export type {
   AllMetrics,
   CounterTotals,
+  HeldLatency,
   MetricsCollectorOptions,
   MetricsHandle,
 } from "./metrics/metrics-collector.ts";
@@ -88,8 +90,10 @@ export type {
   DashboardData,
   DashboardMetrics,
   DashboardOptions,
+  DeltaExportOptions,
   EndpointFigures,
   GrafanaOptions,
+  NotebookRequest,
   RequestFigures,
 } from "./publish/dashboard-integration.ts";
 export { DashboardIntegration } from "./publish/dashboard-integration.ts";

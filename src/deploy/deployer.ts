@@ -7,11 +7,17 @@ import type { Clock } from "../clock.ts";
 import type { AgentConfig } from "../config/agent-config.ts";
 import type { DatabricksClient } from "../databricks/client.ts";
 import { type AgentHealth, checkAgentHealth } from "./agent-health.ts";
+import {
+  type ConfigureAlertsOptions,
+  type ConfiguredAlerts,
+  configureAlerts,
+} from "./configure-alerts.ts";
 import { deploy } from "./deploy.ts";
 import type { DeploymentResult, DeployOptions } from "./deployment-result.ts";
 import { type DeploymentStatus, deploymentStatus } from "./deployment-status.ts";
 import { defaultMonitoringSteps } from "./monitoring/default-steps.ts";
 import type { MonitoringStep } from "./monitoring/monitoring-step.ts";
+import { readWebhook } from "./monitoring/read-webhook.ts";
 import { type MonitoringStatus, monitoringStatus } from "./monitoring-status.ts";
 import type { DeployContext, DeployProgress } from "./progress.ts";
 import { type RollbackResult, rollback } from "./rollback.ts";
@@ -28,6 +34,11 @@ export type Deployer = {
   getDeploymentStatus(endpointName: string): Promise<DeploymentStatus>;
   /** One word for how the agent is, with its reasons. */
   getMonitoringStatus(endpointName: string): Promise<MonitoringStatus>;
+  /** Makes the thresholds SQL alerts, and tells the webhook of them. */
+  configureAlerts(
+    endpointName: string,
+    options?: ConfigureAlertsOptions,
+  ): Promise<ConfiguredAlerts>;
   /** Checks the endpoint, the model and the index once, without asking the agent. */
   runHealthCheck(endpointName: string): Promise<AgentHealth>;
 };
@@ -63,6 +74,8 @@ export function createDeployer(setting: DeployerSetting): Deployer {
     rollback: (endpointName, options) => rollback(context, endpointName, options),
     getDeploymentStatus: (endpointName) => deploymentStatus(context, endpointName),
     getMonitoringStatus: (endpointName) => monitoringStatus(context, endpointName),
+    configureAlerts: (endpointName, options = {}) =>
+      configureAlerts(context, endpointName, options, readWebhook),
     runHealthCheck: (endpointName) => checkAgentHealth(context, endpointName),
   };
 }

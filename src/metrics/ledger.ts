@@ -245,6 +245,22 @@ export class Ledger {
     });
   }
 
+  /** The raw samples with what they are of, oldest first within each thread. */
+  eachHeld(see: (metric: Metric, series: Series, timeMs: number, value: number) => void): void {
+    const { words } = this.#arena;
+    const known = new Map<number, readonly [Metric, Series]>();
+    for (const metric of this.metrics()) {
+      if (metric.kind !== KIND_LATENCY) continue;
+      for (const series of metric.series) known.set(series.id, [metric, series]);
+    }
+    for (const { times, values, rows } of this.held()) {
+      for (let i = 0; i < times.length; i++) {
+        const found = known.get((words[seriesWordOf(rows[i] ?? 0)] ?? 0) - 1);
+        if (found) see(found[0], found[1], times[i] ?? 0, values[i] ?? 0);
+      }
+    }
+  }
+
   #wantedOf(held: readonly HeldSamples[], startMs: number, isWanted: Uint8Array): Float64Array {
     const { words } = this.#arena;
     const found = new Float64Array(held.reduce((sum, ring) => sum + ring.times.length, 0));

@@ -37,6 +37,16 @@ export type CounterTotals = {
   readonly series: readonly { readonly labels: SeriesLabels; readonly value: number }[];
 };
 
+export type HeldLatency = {
+  readonly name: string;
+  readonly labels: SeriesLabels;
+  readonly valueMs: number;
+  /** Unix milliseconds. */
+  readonly timeMs: number;
+  /** By a clock that is never set, so that the same sample has the same time always. */
+  readonly steadyMs: number;
+};
+
 const HISTORY_SIZE_DEFAULT = 10_000;
 const HISTORY_SIZE_MAX = 10_000_000;
 const SERIES_DEFAULT = 100_000;
@@ -316,6 +326,23 @@ export class MetricsCollector extends MetricsRecorder {
       }
     }
     return Object.fromEntries(figures);
+  }
+
+  /** The raw latencies that are still held, at most `maxHistorySize`, with the time of each. */
+  getHeldLatencies(): readonly HeldLatency[] {
+    const held: HeldLatency[] = [];
+    const wallMs = this.#clock.now() - this.#steadyNow();
+    this.#ledger.eachHeld((metric, series, timeMs, valueMs) => {
+      const { name } = metric;
+      held.push({
+        name,
+        labels: series.labels,
+        valueMs,
+        timeMs: wallMs + timeMs,
+        steadyMs: timeMs,
+      });
+    });
+    return held;
   }
 
   snapshot(): MetricsSnapshot {

@@ -22,6 +22,16 @@ const HINT =
  */
 export async function readSecret(reference: string, sources: SecretSources): Promise<string> {
   const { where, text } = await lookUp(reference, sources);
+  return checkedWebhook(text, where);
+}
+
+/**
+ * The address, when it may be used.
+ *
+ * @param where it stands, as it may be shown.
+ * @throws MonitorError `CONFIG_INVALID` otherwise, without the address.
+ */
+export function checkedWebhook(text: string, where: string): string {
   const url = text.trim();
   if (url === "") {
     throw invalid(`the webhook is empty: ${where}`, "put the webhook's URL there.");

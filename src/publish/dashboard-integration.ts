@@ -5,24 +5,33 @@
  */
 
 import { backgroundClock, type Clock } from "../clock.ts";
+import { readAlertThresholds } from "../dashboards/alert-thresholds.ts";
 import { type GrafanaDashboard, grafanaDashboard } from "../dashboards/grafana/grafana.ts";
+import { monitoringNotebook } from "../dashboards/notebook/notebook.ts";
 import type { MetricsSource } from "../dashboards/panels.ts";
 import type { DatabricksClient } from "../databricks/client.ts";
 import type { ErrorSummary } from "../errors/error-summary.ts";
 import type { ErrorTracker } from "../errors/error-tracker.ts";
+import { collectedRows } from "../export/delta/collected-rows.ts";
+import { exportRows } from "../export/delta/collector-export.ts";
+import { chooseWarehouse, type DeltaTarget } from "../export/delta/delta-target.ts";
+import type { DeltaExport } from "../export/delta/export-history.ts";
 import type { HealthCheckManager, HealthReport } from "../health/health-check-manager.ts";
+import { defaultTablePlace, type TablePlace } from "../history/databricks-tables.ts";
+import type { TableName } from "../history/tables.ts";
 import { type MetricsCollector, seriesKey } from "../metrics/metrics-collector.ts";
 import { prefixOf } from "../metrics/prometheus-names.ts";
 import type { MetricsSnapshot } from "../metrics/snapshot.ts";
 import type { MetricSummary } from "../metrics/summary.ts";
 import { MonitorError } from "../monitor-error.ts";
-import { checkAboveZero, checkMethods, checkOptions, refuseOption } from "../option.ts";
+import { checkAboveZero, checkMethods, checkOptions, checkText, refuseOption } from "../option.ts";
 import {
   defaultThresholds,
   type OverallStatus,
   overallStatus,
   type StatusThresholds,
 } from "./overall-status.ts";
+import { notebookPath, publishNotebook } from "./publish-notebook.ts";
 import {
   READING_EVERY_MS,
   type RequestCount,
@@ -102,6 +111,21 @@ export type GrafanaOptions = {
   readonly monitorUrl?: string | undefined;
 };
 
+export type NotebookRequest = {
+  readonly agentName: string;
+  readonly endpointName: string;
+  /** Where the Delta tables are; `ml.monitoring.agent_monitoring_…` by default. */
+  readonly tables?: Partial<TablePlace> | undefined;
+};
+
+export type DeltaExportOptions = {
+  readonly catalog?: string | undefined;
+  readonly schema?: string | undefined;
+  readonly prefix?: string | undefined;
+  /** The SQL warehouse that loads the rows; one that runs by default. */
+  readonly warehouseId?: string | undefined;
+};
+
 const TIME_RANGE_DEFAULT_MINUTES = 60;
 /** A day: so far back requests can be counted. */
 const TIME_RANGE_MAX_MINUTES = 24 * 60;
@@ -119,6 +143,11 @@ export class DashboardIntegration {
   readonly #thresholds: StatusThresholds;
   readonly #clock: DashboardClock;
   readonly #requests = new RequestHistory();
+  readonly #collectorId = crypto.randomUUID();
+  /** Rows of a round that was not loaded yet: they go first, as they are. */
+  #unloaded: ReadonlyMap<TableName, string> | null = null;
+  #exported = { latenciesUpToMs: Number.NEGATIVE_INFINITY, errorsUpTo: 0 };
+  #exporting: Promise<unknown> = Promise.resolve();
   readonly #stopReading: () => void;
 
   /** @throws MonitorError `CONFIG_INVALID` for a component or a threshold that is none. */
@@ -215,6 +244,93 @@ export class DashboardIntegration {
     });
   }
 
+  /**
+   * Puts the notebook of an agent into the workspace, over the one that stands there.
+   *
+   * @throws MonitorError `CONFIG_INVALID` without a `client`, or what Databricks refuses.
+   */
+  async createMonitoringNotebook(request: NotebookRequest): Promise<{ readonly path: string }> {
+    checkOptions("createMonitoringNotebook", request);
+    const { agentName, endpointName, tables } = request;
+    checkText("agentName", agentName);
+    checkText("endpointName", endpointName);
+    const { latencyP99ThresholdMs, errorRateThresholdPercent } = this.#thresholds;
+    const notebook = monitoringNotebook({
+      agentName,
+      endpointName,
+      place: { ...defaultTablePlace, ...tables },
+      thresholds: readAlertThresholds({ latencyP99ThresholdMs, errorRateThresholdPercent }),
+    });
+    const path = notebookPath(endpointName);
+    await publishNotebook(this.#clientFor("create a notebook"), path, notebook);
+    return { path };
+  }
+
+  /**
+   * Loads what came since the last call into the Delta tables: each latency that is still
+   * held and each error once, counters and gauges as they are now, and the health checks.
+   * What could not be loaded goes first the next time.
+   *
+   * @throws MonitorError `CONFIG_INVALID` without a `client`, or what Databricks refuses.
+   */
+  async exportToDeltaTable(options: DeltaExportOptions = {}): Promise<DeltaExport> {
+    checkOptions("exportToDeltaTable", options);
+    const { warehouseId, ...given } = options;
+    const client = this.#clientFor("export to Delta tables");
+    const named = Object.entries(given).filter(([, value]) => value !== undefined);
+    const place: TablePlace = { ...defaultTablePlace, ...Object.fromEntries(named) };
+    // One at a time: two would send the same rows.
+    const exported = this.#exporting
+      .catch(() => {})
+      .then(async () => {
+        const target = { client, place, warehouseId: await chooseWarehouse(client, warehouseId) };
+        const before = this.#unloaded && (await this.#load(this.#unloaded, target));
+        const now = await this.#load(await this.#collect(client), target);
+        return before ? sumOfExports(before, now) : now;
+      });
+    this.#exporting = exported;
+    return exported;
+  }
+
+  async #load(rows: ReadonlyMap<TableName, string>, target: DeltaTarget): Promise<DeltaExport> {
+    this.#unloaded = rows;
+    const loaded = await exportRows(rows, this.#collectorId, target);
+    this.#unloaded = null;
+    return loaded;
+  }
+
+  async #collect(client: DatabricksClient): Promise<ReadonlyMap<TableName, string>> {
+    const { components } = await this.#health.runAllChecks();
+    const { latenciesUpToMs, errorsUpTo } = this.#exported;
+    const latencies = this.#metrics
+      .getHeldLatencies()
+      .filter(({ steadyMs }) => steadyMs > latenciesUpToMs);
+    const errors = this.#errors.getRecentErrors().filter(({ sequence }) => sequence > errorsUpTo);
+    this.#exported = {
+      latenciesUpToMs: latencies.reduce(
+        (newest, { steadyMs }) => Math.max(newest, steadyMs),
+        latenciesUpToMs,
+      ),
+      errorsUpTo: errors.reduce((newest, { sequence }) => Math.max(newest, sequence), errorsUpTo),
+    };
+    return collectedRows({
+      collectorId: this.#collectorId,
+      workspaceId: new URL(client.host).host,
+      nowMs: this.#clock.now(),
+      latencies,
+      values: this.#metrics.snapshot().series.filter((one) => one.kind !== "latency"),
+      errors,
+      components,
+    });
+  }
+
+  #clientFor(what: string): DatabricksClient {
+    if (this.#client) return this.#client;
+    throw new MonitorError("CONFIG_INVALID", `cannot ${what}: no client was given`, {
+      hint: "Give new DashboardIntegration(…, { client: DatabricksClient.fromEnvironment() }).",
+    });
+  }
+
   /** Stops counting requests by the minute. */
   close(): void {
     this.#stopReading();
@@ -293,6 +409,14 @@ export class DashboardIntegration {
       ),
     };
   }
+}
+
+function sumOfExports(one: DeltaExport, other: DeltaExport): DeltaExport {
+  const tables: Record<string, number> = { ...one.tables };
+  for (const [name, rows] of Object.entries(other.tables)) {
+    tables[name] = (tables[name] ?? 0) + rows;
+  }
+  return { rows: one.rows + other.rows, tables };
 }
 
 const isBad = (severity: string) => severity === "error" || severity === "critical";
