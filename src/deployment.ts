@@ -28,6 +28,7 @@ export type {
   MissingPermission,
 } from "./deploy/deployment-result.ts";
 export type { DeploymentStatus, ServedVersion } from "./deploy/deployment-status.ts";
+export type { ExportedData, ExportFormat, ExportOptions } from "./deploy/export-monitoring-data.ts";
 export type { RegisteredModel } from "./deploy/model-version/register-on-server.ts";
 export type { MonitoringResult } from "./deploy/monitoring/monitoring-step.ts";
 export type { EndpointFigures, MonitoringStatus } from "./deploy/monitoring-status.ts";
@@ -109,6 +110,7 @@ export class DatabricksDeployerWithMonitoring implements Deployer {
   readonly getDeploymentStatus: Deployer["getDeploymentStatus"];
   readonly getMonitoringStatus: Deployer["getMonitoringStatus"];
   readonly configureAlerts: Deployer["configureAlerts"];
+  readonly exportMonitoringData: Deployer["exportMonitoringData"];
   readonly runHealthCheck: Deployer["runHealthCheck"];
 
   /**
@@ -141,6 +143,7 @@ export class DatabricksDeployerWithMonitoring implements Deployer {
     this.getDeploymentStatus = deployer.getDeploymentStatus;
     this.getMonitoringStatus = deployer.getMonitoringStatus;
     this.configureAlerts = deployer.configureAlerts;
+    this.exportMonitoringData = deployer.exportMonitoringData;
     this.runHealthCheck = deployer.runHealthCheck;
   }
 }

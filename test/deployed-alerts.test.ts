@@ -15,7 +15,9 @@ import { exportWorkspaceObject } from "../src/databricks/workspace-objects.ts";
 import type { DeploymentResult } from "../src/deploy/deployment-result.ts";
 import { chooseWarehouse } from "../src/export/delta/delta-target.ts";
 import { exportHistory } from "../src/export/delta/export-history.ts";
+import { writeHistoryJson } from "../src/export/files/history-json.ts";
 import { History } from "../src/history/history.ts";
+import { openHistory } from "../src/history/query.ts";
 import { type SlackReceiver, startSlackReceiver } from "../src/local-workspace/slack-receiver.ts";
 import { builtInPriceBook } from "../src/signals/prices.ts";
 import { type DeploySetting, openDeploySetting } from "./deploy-setting.ts";
@@ -80,6 +82,52 @@ test("the alerts fire on exported rows, and tell the webhook", async () => {
   assert.deepEqual(await firing(), wanted);
   const texts = JSON.stringify(slack.messages().map(({ body }) => body));
   for (const name of wanted) assert.ok(texts.includes(name), `${name} in ${texts}`);
+});
+
+test("what is known of an agent goes to each format", async () => {
+  const dataDirectory = join(directory);
+  const deployer = setting.deployer({ dataDirectory });
+  const delta = await deployer.exportMonitoringData(AGENT, {
+    exportFormat: "delta",
+    schema: "once",
+  });
+  assert.equal(delta.target, "ml.once.agent_monitoring");
+  assert.ok(delta.rows > 10);
+  const again = await deployer.exportMonitoringData(AGENT, {
+    exportFormat: "delta",
+    schema: "once",
+  });
+  assert.equal(again.rows, 0);
+
+  const json = await deployer.exportMonitoringData(AGENT, { exportFormat: "json" });
+  assert.equal(json.rows, readFileSync(json.target, "utf8").split("\n").length - 1);
+  const prometheus = await deployer.exportMonitoringData(AGENT, { exportFormat: "prometheus" });
+  assert.match(readFileSync(prometheus.target, "utf8"), /^request_count_total/m);
+  const mlflow = await deployer.exportMonitoringData(AGENT, { exportFormat: "mlflow" });
+  assert.ok(mlflow.rows > 0);
+  assert.match(mlflow.target, /^\/Shared\/dspy-databricks\/alerted\/figures, run \w+$/);
+  await assert.rejects(deployer.exportMonitoringData("nobody", { exportFormat: "json" }), {
+    code: "ENDPOINT_UNKNOWN",
+  });
+});
+
+test("the rows of one agent are JSON, a row on each line", async () => {
+  const home = join(directory, "history");
+  const history = await openHistory(home);
+  const { rows } = await history.query("SELECT DISTINCT endpoint_name FROM requests", {
+    rowsMax: 1,
+  });
+  history.close();
+  const endpointName = String(rows[0]?.[0]);
+  const path = join(directory, "rows.ndjson");
+  const written = await writeHistoryJson(home, { endpointName, path });
+  const lines = readFileSync(path, "utf8")
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  assert.equal(lines.length, written.rows);
+  assert.ok(written.rows > 5);
+  assert.ok(lines.every((line) => line.endpoint_name === endpointName));
 });
 
 test("the address of the webhook is in the notification destination and nowhere else", async () => {

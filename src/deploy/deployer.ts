@@ -15,6 +15,11 @@ import {
 import { deploy } from "./deploy.ts";
 import type { DeploymentResult, DeployOptions } from "./deployment-result.ts";
 import { type DeploymentStatus, deploymentStatus } from "./deployment-status.ts";
+import {
+  type ExportedData,
+  type ExportOptions,
+  exportMonitoringData,
+} from "./export-monitoring-data.ts";
 import { defaultMonitoringSteps } from "./monitoring/default-steps.ts";
 import type { MonitoringStep } from "./monitoring/monitoring-step.ts";
 import { readWebhook } from "./monitoring/read-webhook.ts";
@@ -39,6 +44,8 @@ export type Deployer = {
     endpointName: string,
     options?: ConfigureAlertsOptions,
   ): Promise<ConfiguredAlerts>;
+  /** The history of this agent's monitor, or its endpoint's figures, to elsewhere. */
+  exportMonitoringData(endpointName: string, options: ExportOptions): Promise<ExportedData>;
   /** Checks the endpoint, the model and the index once, without asking the agent. */
   runHealthCheck(endpointName: string): Promise<AgentHealth>;
 };
@@ -76,6 +83,8 @@ export function createDeployer(setting: DeployerSetting): Deployer {
     getMonitoringStatus: (endpointName) => monitoringStatus(context, endpointName),
     configureAlerts: (endpointName, options = {}) =>
       configureAlerts(context, endpointName, options, readWebhook),
+    exportMonitoringData: (endpointName, options) =>
+      exportMonitoringData(context, endpointName, options, dataDirectory),
     runHealthCheck: (endpointName) => checkAgentHealth(context, endpointName),
   };
 }
