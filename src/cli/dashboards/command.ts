@@ -1,10 +1,12 @@
 /** `dspy-databricks dashboards`: notebook and Grafana dashboard, as files or put in place. */
 import { writeFile } from "node:fs/promises";
 import { Command } from "commander";
-import { readAlertThresholds } from "../../dashboards/alert-thresholds.ts";
+import { readAlertThresholds, thresholdRules } from "../../dashboards/alert-thresholds.ts";
 import { grafanaDashboard } from "../../dashboards/grafana/grafana.ts";
 import { monitoringNotebook } from "../../dashboards/notebook/notebook.ts";
+import { prometheusRules } from "../../dashboards/prometheus-rules/prometheus-rules.ts";
 import { defaultTablePlace } from "../../history/databricks-tables.ts";
+import { LATENCY_BOUNDS_MS } from "../../live/tally.ts";
 import { MonitorError } from "../../monitor-error.ts";
 import { notebookPath, publishNotebook } from "../../publish/publish-notebook.ts";
 import { speakAlike } from "../speak-alike.ts";
@@ -28,6 +30,10 @@ Examples:
   $ dspy-databricks dashboards grafana --out dashboard.json
   $ dspy-databricks dashboards grafana agent.yaml --env prod      with the agent's thresholds${exitCodes}`;
 
+const rulesExamples = `
+Examples:
+  $ dspy-databricks dashboards prometheus-rules agent.yaml --env prod --out rules.yaml${exitCodes}`;
+
 type RawOptions = {
   readonly env?: string;
   readonly out?: string;
@@ -37,10 +43,11 @@ type RawOptions = {
 
 export function dashboardsCommand(): Command {
   return new Command("dashboards")
-    .summary("the notebook and the Grafana dashboard of an agent")
-    .description("Make the notebook of an agent or its Grafana dashboard.")
+    .summary("notebook, Grafana dashboard and Prometheus rules of an agent")
+    .description("Make the notebook of an agent, its Grafana dashboard or its Prometheus rules.")
     .addCommand(speakAlike(notebookCommand(), "dspy-databricks dashboards notebook"))
-    .addCommand(speakAlike(grafanaCommand(), "dspy-databricks dashboards grafana"));
+    .addCommand(speakAlike(grafanaCommand(), "dspy-databricks dashboards grafana"))
+    .addCommand(speakAlike(rulesCommand(), "dspy-databricks dashboards prometheus-rules"));
 }
 
 function notebookCommand(): Command {
@@ -94,6 +101,22 @@ function grafanaCommand(): Command {
         latencyP99Ms: thresholds.latencyP99ThresholdMs,
       });
       await put(`${JSON.stringify(dashboard, null, 2)}\n`, raw);
+    });
+}
+
+function rulesCommand(): Command {
+  return new Command("prometheus-rules")
+    .summary("the thresholds of an agent as alerting rules")
+    .description("Make alerting rules for Prometheus, over what a monitor serves at /metrics.")
+    .argument("<agent.yaml>", "whose thresholds they are")
+    .option("--env <name>", "the environment of the file, such as prod")
+    .option("--out <file>", "write them there; to stdout without this")
+    .addHelpText("after", rulesExamples)
+    .action(async (file: string, raw: RawOptions) => {
+      const { deployment, monitoring } = await readConfig(file, raw.env);
+      const thresholds = readAlertThresholds(monitoring.alerts?.thresholds ?? {});
+      const rules = thresholdRules(deployment.servingEndpoint, thresholds);
+      await put(prometheusRules(rules, { prefix: PREFIX, boundsMs: LATENCY_BOUNDS_MS }), raw);
     });
 }
 
