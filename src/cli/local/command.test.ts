@@ -21,6 +21,7 @@ type Started = {
 async function start(dataDir: string): Promise<Started> {
   const args = [bin, "local", "--port", "0", "--data-dir", dataDir, "--token", "ann=token-of-ann"];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
+  after(() => child.kill());
   let errors = "";
   child.stderr.on("data", (chunk) => (errors += chunk));
   const [printed] = await Promise.race([
@@ -66,4 +67,17 @@ test("it is the same workspace after a SIGKILL, with the same token", async () =
   );
   assert.equal(statSync(join(dataDir, "admin-token")).mode & 0o777, 0o600);
   assert.equal(await second.stop("SIGTERM"), 0);
+});
+
+test("an example can be deployed to it at once: the secret that it refers to is there", async () => {
+  const { url, token, stop } = await start(join(directory, "examples"));
+  const secrets = await fetch(`${url}/api/2.0/secrets/list?scope=agents`, {
+    headers: { authorization: `Bearer ${token}` },
+  });
+  const { secrets: listed } = (await secrets.json()) as { secrets: { key: string }[] };
+  assert.deepEqual(
+    listed.map(({ key }) => key),
+    ["openai_api_key"],
+  );
+  await stop("SIGTERM");
 });

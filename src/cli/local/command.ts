@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { systemClock } from "../../clock.ts";
 import { MonitorError } from "../../monitor-error.ts";
+import { putExampleSecret } from "../example-secret.ts";
 import { EXIT } from "../exit-code.ts";
 import { untilStopped } from "../until-stopped.ts";
 import { checkOptions, DEFAULT_PORT, type LocalOptions, type RawOptions } from "./options.ts";
@@ -44,6 +45,9 @@ export function localCommand(): Command {
     });
 }
 
+const RECORDED =
+  "Without --python only the three examples of the project can be deployed: they answer from recordings.\n";
+
 /** @returns whether a person stopped it. */
 async function run(options: LocalOptions): Promise<boolean> {
   if (options.python !== null) checkPython(options.python);
@@ -63,9 +67,13 @@ async function run(options: LocalOptions): Promise<boolean> {
   }).catch((error: unknown) => {
     throw startError(error, options);
   });
+  // Real models ask with it: then it is the user's to put there.
+  if (python === null) await putExampleSecret(workspace);
   process.stdout.write(`DATABRICKS_HOST=${workspace.url}\nDATABRICKS_TOKEN=${workspace.token}\n`);
-  const kept = dataDirectory === null ? "It forgets everything when it stops." : "";
-  process.stderr.write(`The workspace is there. ${kept} Press Ctrl+C to stop.\n`);
+  const kept = dataDirectory === null ? " It forgets everything when it stops." : "";
+  process.stderr.write(
+    `The workspace is there.${kept} Press Ctrl+C to stop.\n${python === null ? RECORDED : ""}`,
+  );
   try {
     return await untilStopped(options.forMs, systemClock);
   } finally {

@@ -6,6 +6,7 @@
 import type { Clock } from "../../clock.ts";
 import type { LocalWorkspace } from "../../local-workspace/workspace.ts";
 import { MonitorError } from "../../monitor-error.ts";
+import { putExampleSecret } from "../example-secret.ts";
 
 export type DemoOptions = {
   readonly workspace: LocalWorkspace;
@@ -21,8 +22,6 @@ export type Demo = { close(): Promise<void> };
 /** In the checkout and in the package they stand at the same place. */
 const examples = new URL("../../../examples/", import.meta.url);
 const NAMES = ["support-rag", "order-agent", "triage-pipeline"] as const;
-/** What their agent.yaml refers to. Nobody is asked with it. */
-const SECRET = { scope: "agents", key: "openai_api_key", string_value: "not needed here" };
 
 export function startDemo(options: DemoOptions): Demo {
   const closing = new AbortController();
@@ -51,8 +50,7 @@ async function run(
   const { DatabricksDeployerWithMonitoring, loadAgentConfig } = await import("../../deployment.ts");
   const { startTraffic } = await import("../../local-workspace/traffic.ts");
   const { url, token } = workspace;
-  await post(workspace, "scopes/create", { scope: SECRET.scope });
-  await post(workspace, "put", SECRET);
+  await putExampleSecret(workspace);
   const deployer = new DatabricksDeployerWithMonitoring({
     host: url,
     token,
@@ -71,14 +69,4 @@ async function run(
   );
   signal.throwIfAborted();
   parts.push(startTraffic({ url, token, clock, random: Math.random }));
-}
-
-/** As a person would put it there. It is there already after a start that was interrupted. */
-async function post({ url, token }: LocalWorkspace, path: string, body: unknown): Promise<void> {
-  const response = await fetch(`${url}/api/2.0/secrets/${path}`, {
-    method: "POST",
-    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
-    body: JSON.stringify(body),
-  });
-  await response.arrayBuffer();
 }
