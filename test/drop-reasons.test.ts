@@ -7,11 +7,11 @@ import { test } from "node:test";
 const places = [
   /type \w*DropReason =((?:\s*\|?\s*"\w+")+);/g,
   /\bdrop\(("\w+")/g,
-  /\[\[("\w+"), 1\]\]/g,
+  /\[\[("\w+"), (?:1|\w+\.length)\]\]/g,
 ];
 
 function reasonsInSources(): string[] {
-  const files = globSync("src/{ingest,sources,monitor-state.ts}{,/**/*.ts}").filter((path) =>
+  const files = globSync("src/{ingest,sources,live,monitor-state.ts}{,/**/*.ts}").filter((path) =>
     /(?<!\.test)\.ts$/.test(path),
   );
   const text = files.map((path) => readFileSync(path, "utf8")).join("\n");

@@ -20,13 +20,10 @@ const TRACES_MAX = 1_000;
 /** How many are forgotten at a time, since finding the oldest takes a while. */
 const FORGOTTEN_AT_ONCE = 1_000;
 
-/** Whether a logged request counts, or why it does not. The last two are losses. */
-export type Logged =
-  | "counts"
-  | "known"
-  | "told_by_telemetry"
-  | "logged_ahead_of_clock"
-  | "logged_endpoint_limit";
+export type LoggedDropReason = "logged_ahead_of_clock" | "logged_endpoint_limit";
+
+/** Whether a logged request counts, or why it does not. */
+export type Logged = "counts" | "known" | "told_by_telemetry" | LoggedDropReason;
 
 /** What counts of one endpoint; `telemetryFromMs` is later than `loggedUpToMs`. */
 export type Handover = {

@@ -4,10 +4,10 @@
  */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import type { AgentConfig } from "../src/config/agent-config.ts";
-import { getServingEndpoint } from "../src/databricks/serving-endpoints.ts";
-import type { Deployer } from "../src/deploy/deployer.ts";
-import { type AgentOptions, type DeploySetting, openDeploySetting } from "./deploy-setting.ts";
+import type { AgentConfig } from "../../src/config/agent-config.ts";
+import { getServingEndpoint } from "../../src/databricks/serving-endpoints.ts";
+import type { Deployer } from "../../src/deploy/deployer.ts";
+import { type AgentOptions, type DeploySetting, openDeploySetting } from "../deploy-setting.ts";
 
 let setting: DeploySetting;
 before(() => {

@@ -15,7 +15,7 @@ import { text } from "node:stream/consumers";
 import { after, suite, type TestContext, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { CLOSE_AFTER_MS } from "../src/ingest/otlp/open-traces.ts";
+import { CLOSE_AFTER_MS } from "../../src/ingest/otlp/open-traces.ts";
 import {
   droppedReasons,
   expectedFigures,
@@ -26,12 +26,12 @@ import {
   shownBesideAlerts,
   shownFigures,
   shownState,
-} from "./kill/figures.ts";
-import type { KillPoint } from "./kill/kill-point.ts";
-import { type Load, startLoad } from "./kill/load.ts";
-import { killMonitorsLeft, startMonitorProcess } from "./kill/monitor-process.ts";
-import { type Random, randomFrom } from "./kill/random.ts";
-import { type Agent, type Batch, readRecordings } from "./kill/recordings.ts";
+} from "../kill/figures.ts";
+import type { KillPoint } from "../kill/kill-point.ts";
+import { type Load, startLoad } from "../kill/load.ts";
+import { killMonitorsLeft, startMonitorProcess } from "../kill/monitor-process.ts";
+import { type Random, randomFrom } from "../kill/random.ts";
+import { type Agent, type Batch, readRecordings } from "../kill/recordings.ts";
 
 after(killMonitorsLeft);
 
@@ -135,7 +135,7 @@ suite("a monitor that is killed", { concurrency: true }, () => {
     const start = () =>
       startMonitorProcess({
         dataDirectory,
-        command: [fileURLToPath(new URL("./kill/alerting-monitor.ts", import.meta.url))],
+        command: [fileURLToPath(new URL("../kill/alerting-monitor.ts", import.meta.url))],
         env: { DATA_DIRECTORY: dataDirectory, WEBHOOK_URL: slack.url },
       });
     const failing = readRecordings().filter(({ name }) => name.startsWith("callback-err"));
