@@ -857,6 +857,7 @@ export const operations: Readonly<Record<string, Operation>> = {
     call: "secrets.get_secret",
     with: { scope: "agents", key: "k" },
     ours: (client) => secrets.readSecretValue(client, { scope: "agents", key: "k" }),
+    answer: { key: "k", value: "dg==" },
   },
   "who may use secrets is said": {
     call: "secrets.put_acl",

@@ -91,6 +91,16 @@ const elsewhere = [
   "uploadModelFile",
 ];
 
+/** Calls of an MLflow server of one's own, which Databricks' SDK does not know: see register-on-mlflow.test.ts. */
+const ofAnMlflowServer = [
+  "createLoggedModel",
+  "createServerModel",
+  "createServerVersion",
+  "finishLoggedModel",
+  "searchServerVersions",
+  "uploadLoggedModelFile",
+];
+
 test("every call of our client is in the table", () => {
   const table = readFileSync(new URL("client-operations.ts", import.meta.url), "utf8");
   const sources = new URL("../../src/databricks/", import.meta.url).pathname;
@@ -104,7 +114,7 @@ test("every call of our client is in the table", () => {
   );
   assert.ok(calls.length > 100, `${calls.length} calls were found`);
   const missing = calls.filter((name) => !new RegExp(`\\.${name}\\(`).test(table));
-  assert.deepEqual(missing.toSorted(), elsewhere.toSorted());
+  assert.deepEqual(missing.toSorted(), [...elsewhere, ...ofAnMlflowServer].toSorted());
 });
 
 test("differences are seen, wherever they are", () => {
