@@ -148,6 +148,7 @@ function table(rows: readonly Row[]): string {
 }
 
 function goalOf(name: string, peer: string): number | undefined {
-  const goals = benches.find((bench) => bench.name === name)?.goals ?? {};
+  const isOf = (bench: Bench) => bench.name === name || name.startsWith(`${bench.name}_`);
+  const goals = benches.find(isOf)?.goals ?? {};
   return Object.entries(goals).find(([beginning]) => peer.startsWith(beginning))?.[1];
 }
