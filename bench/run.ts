@@ -130,7 +130,9 @@ function table(rows: readonly Row[]): string {
       peer,
       nsText(peerNs),
       `${ratio < 100 ? ratio.toFixed(1) : grouped(ratio)} ×`,
-      goal === undefined ? "" : `≥ ${grouped(goal)} × ${ratio >= goal ? "reached" : "missed"}`,
+      goal === undefined
+        ? ""
+        : `≥ ${goal < 1 ? goal : grouped(goal)} × ${ratio >= goal ? "reached" : "missed"}`,
     ];
   });
   const head = ["name", "ours", "peer", "peer takes", "ratio", "goal"];
