@@ -134,7 +134,7 @@ function ask(child: ChildProcess, message: ToProcess): Promise<FromProcess> {
     child.on("message", onMessage);
     child.on("exit", onExit);
     child.send(message, (error) => {
-      if (error) settle(() => reject(historyError(error.message)));
+      if (error) settle(() => reject(historyError(`its process ended (${error.message})`)));
     });
   });
 }
