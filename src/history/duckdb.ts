@@ -11,6 +11,16 @@ export type DuckDb = typeof import("@duckdb/node-api");
 /** What DuckDB may hold in memory; beyond, it writes to disk. */
 const MEMORY_LIMIT = "512MB";
 
+/** Told without loading it. */
+export function isDuckDbInstalled(): boolean {
+  try {
+    import.meta.resolve("@duckdb/node-api");
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** @throws MonitorError `PACKAGE_MISSING` when it is not installed. */
 export async function loadDuckDb(): Promise<DuckDb> {
   try {

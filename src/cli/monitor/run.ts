@@ -11,6 +11,7 @@ import { createDatabricksClient, type DatabricksClient } from "../../databricks/
 import { type Credentials, resolveCredentials } from "../../databricks/credentials.ts";
 import { listServingEndpoints } from "../../databricks/serving-endpoints.ts";
 import { getWarehouse } from "../../databricks/warehouses.ts";
+import { isDuckDbInstalled } from "../../history/duckdb.ts";
 import { History } from "../../history/history.ts";
 import { Monitor } from "../../monitor.ts";
 import { MonitorError } from "../../monitor-error.ts";
@@ -95,7 +96,7 @@ export async function run(options: MonitorCommandOptions): Promise<Run> {
     const monitor = keep(
       await Monitor.start({
         dataDirectory,
-        startHistory: options.history
+        startHistory: keepsHistory(options)
           ? (journal) =>
               new History({
                 directory: historyDirectory(dataDirectory),
@@ -255,6 +256,15 @@ async function channelOf(
   return webhookUrl === null
     ? null
     : createSlackChannel({ webhookUrl, fetch, timeoutMs: CHANNEL_TIMEOUT_MS });
+}
+
+/** Without DuckDB none is kept, and the journal goes after a day as it always did. */
+function keepsHistory({ history }: MonitorCommandOptions): boolean {
+  if (!history || isDuckDbInstalled()) return history;
+  say(
+    "No history is kept beyond 24 hours: DuckDB is not installed.\n  Hint: Run: npm install @duckdb/node-api. Or start the monitor with --no-history.",
+  );
+  return false;
 }
 
 /** The local workspace with its agents, and callers of them. */
