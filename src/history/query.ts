@@ -19,7 +19,7 @@ export type QueryResult = {
   readonly isCut: boolean;
 };
 
-export type History = {
+export type HistoryReader = {
   /** @throws MonitorError `QUERY_INVALID` when DuckDB refuses the statement. */
   query(sql: string, options: { readonly rowsMax: number }): Promise<QueryResult>;
   close(): void;
@@ -34,7 +34,7 @@ const ATTEMPTS_MAX = 3;
 const THREADS = 2;
 
 /** @throws MonitorError `HISTORY_MISSING` without a history, `PACKAGE_MISSING` without DuckDB. */
-export async function openHistory(directory: string): Promise<History> {
+export async function openHistory(directory: string): Promise<HistoryReader> {
   if (!existsSync(directory)) {
     throw new MonitorError("HISTORY_MISSING", `cannot read a history: there is no ${directory}`, {
       hint: "Start dspy-databricks monitor: it writes one every minute. Or name another with --data-dir.",
