@@ -2,7 +2,7 @@
 import type { ModuleCall } from "../signals/request.ts";
 import { type CountedCalls, countCall, newSlicesOfCalls, useOf } from "./counted.ts";
 import { Kept, type Room } from "./kept.ts";
-import { RunTally } from "./tally.ts";
+import { RunTally, type Tally } from "./tally.ts";
 
 /** Models of one agent beyond this are counted together as `other`. */
 export const MODELS_MAX = 50;
@@ -19,12 +19,16 @@ export function newModels(room: Room): Models {
 export function addLmCalls(models: Models, calls: readonly ModuleCall[], nowMs: number): void {
   for (const call of calls) {
     if (call.kind !== "lm") continue;
-    countCall(modelOf(models, call.model ?? "unknown", nowMs), call, nowMs, (tally) => {
-      tally.addLatency(call.latencyMs);
-      tally.addUse(useOf(call));
-      if (call.errorClass) tally.addFailed(call.errorClass);
-    });
+    countCall(modelOf(models, call.model ?? "unknown", nowMs), call, nowMs, (tally) =>
+      tallyLmCall(tally, call),
+    );
   }
+}
+
+export function tallyLmCall(tally: Tally, call: ModuleCall): void {
+  tally.addLatency(call.latencyMs);
+  tally.addUse(useOf(call));
+  if (call.errorClass) tally.addFailed(call.errorClass);
 }
 
 function modelOf(models: Models, named: string, nowMs: number): Model {

@@ -69,31 +69,8 @@ export class Places {
     this.#inOrder = this.#inOrder.filter((place) => this.#kept.get(keyOf(place)) === place);
   }
 
-  add({ moduleCalls, errors }: Pick<ClosedTrace, "moduleCalls" | "errors">, nowMs: number): void {
-    const unread = unreadAnswers(errors);
-    const nothingUsed = nothingUsedIn(moduleCalls);
-    const placed: PlaceCall[] = [];
-    // The calls that are open, by depth, since calls are told in tree order; and for each
-    // the call of a place that it is, or that it was made in.
-    const open: ModuleCall[] = [];
-    const openWithin: (PlaceCall | undefined)[] = [];
-    for (const call of moduleCalls) {
-      const { depth } = call;
-      const isInside = depth > 0 && open[depth - 1]?.spanId === call.parentSpanId;
-      const above = isInside ? openWithin[depth - 1] : undefined;
-      let within = above;
-      if (isPlace(call)) {
-        within = newPlaceCall(this.#placeOf(call, above?.place), call, nothingUsed);
-        placed.push(within);
-        if (above && call.kind === "tool" && call.errorClass) above.toolFailures++;
-      } else if (above) {
-        addInnerCall(above, call);
-      }
-      open[depth] = call;
-      openWithin[depth] = within;
-      if (within && unread?.has(call.eventId)) within.parseFailures++;
-    }
-    // What happened inside a call is told after it.
+  add(trace: Pick<ClosedTrace, "moduleCalls" | "errors">, nowMs: number): void {
+    const placed = placeCallsOf<Place>(trace, (call, above) => this.#placeOf(call, above));
     for (const told of placed) countPlaceCall(told, nowMs);
   }
 
@@ -121,13 +98,20 @@ export class Places {
       runByRelease: newRunByRelease(),
       lastSeenMs: Number.NEGATIVE_INFINITY, // counting the call tells
     });
-    // The last inside its caller; without one, the last of all.
-    const ordered = this.#inOrder;
-    let index = above ? ordered.indexOf(above) + 1 : ordered.length;
-    while (index < ordered.length && above && (ordered[index]?.depth ?? 0) > above.depth) index++;
-    ordered.splice(index, 0, place);
+    putInOrder(this.#inOrder, place, above);
     return place;
   }
+}
+
+/** Into a tree's rows: the last inside its caller; without one, the last of all. */
+export function putInOrder<P extends { readonly depth: number }>(
+  ordered: P[],
+  place: P,
+  above: P | undefined,
+): void {
+  let index = above ? ordered.indexOf(above) + 1 : ordered.length;
+  while (index < ordered.length && above && (ordered[index]?.depth ?? 0) > above.depth) index++;
+  ordered.splice(index, 0, place);
 }
 
 type PlacedCall = Pick<Place, "program" | "path" | "pathSource" | "kind">;
@@ -135,11 +119,11 @@ type PlacedCall = Pick<Place, "program" | "path" | "pathSource" | "kind">;
 /** What is beyond the bound. */
 const theRest: PlacedCall = { program: "other", path: "other", pathSource: "span", kind: "module" };
 
-function keyOf({ kind, program, path }: Pick<Place, "kind" | "program" | "path">): string {
+export function keyOf({ kind, program, path }: Pick<Place, "kind" | "program" | "path">): string {
   return `${kind} ${program} ${path}`;
 }
 
-type PlacedModuleCall = ModuleCall & { readonly kind: PlaceKind };
+export type PlacedModuleCall = ModuleCall & { readonly kind: PlaceKind };
 
 function isPlace(call: ModuleCall): call is PlacedModuleCall {
   return call.kind === "module" || call.kind === "tool" || call.kind === "retriever";
@@ -157,8 +141,8 @@ function unreadAnswers(errors: ClosedTrace["errors"]): ReadonlySet<string> | nul
 type Use = Parameters<Tally["addUse"]>[0];
 
 /** One call of a place, with what it did itself: not in places below. */
-type PlaceCall = {
-  readonly place: Place;
+export type PlaceCall<P> = {
+  readonly place: P;
   readonly call: PlacedModuleCall;
   selfMs: number;
   lmMs: number;
@@ -168,7 +152,43 @@ type PlaceCall = {
   use: Use;
 };
 
-function newPlaceCall(place: Place, call: PlacedModuleCall, use: Use): PlaceCall {
+/**
+ * The calls of places in a trace, in tree order.
+ *
+ * @param placeOf which place a call is of, told the place that it was called in.
+ */
+export function placeCallsOf<P>(
+  { moduleCalls, errors }: Pick<ClosedTrace, "moduleCalls" | "errors">,
+  placeOf: (call: PlacedModuleCall, above: P | undefined) => P,
+): PlaceCall<P>[] {
+  const unread = unreadAnswers(errors);
+  const nothingUsed = nothingUsedIn(moduleCalls);
+  const placed: PlaceCall<P>[] = [];
+  // The calls that are open, by depth, since calls are told in tree order; and for each
+  // the call of a place that it is, or that it was made in.
+  const open: ModuleCall[] = [];
+  const openWithin: (PlaceCall<P> | undefined)[] = [];
+  for (const call of moduleCalls) {
+    const { depth } = call;
+    const isInside = depth > 0 && open[depth - 1]?.spanId === call.parentSpanId;
+    const above = isInside ? openWithin[depth - 1] : undefined;
+    let within = above;
+    if (isPlace(call)) {
+      within = newPlaceCall(placeOf(call, above?.place), call, nothingUsed);
+      placed.push(within);
+      if (above && call.kind === "tool" && call.errorClass) above.toolFailures++;
+    } else if (above) {
+      addInnerCall(above, call);
+    }
+    open[depth] = call;
+    openWithin[depth] = within;
+    if (within && unread?.has(call.eventId)) within.parseFailures++;
+  }
+  // What happened inside a call is told after it: only now are the calls whole.
+  return placed;
+}
+
+function newPlaceCall<P>(place: P, call: PlacedModuleCall, use: Use): PlaceCall<P> {
   return {
     place,
     call,
@@ -185,20 +205,23 @@ function newRunByRelease(): ByRelease<CallSums> {
   return new ByRelease(() => new CallSums(), RUN_RELEASES_MAX);
 }
 
-function countPlaceCall(told: PlaceCall, nowMs: number): void {
+function countPlaceCall(told: PlaceCall<Place>, nowMs: number): void {
   const { place, call } = told;
   const { latencyMs, errorClass } = call;
   const selfMs = selfWithin(told.selfMs, call);
   place.runByRelease.of(call).add({ latencyMs, selfMs, failed: errorClass !== null });
-  countCall(place, call, nowMs, (tally) => {
-    tally.addLatencyAndSelf(latencyMs, selfMs);
-    tally.addUse(told.use);
-    tally.lmMs += told.lmMs;
-    tally.lmCalls += told.lmCalls;
-    tally.parseFailures += told.parseFailures;
-    tally.toolFailures += told.toolFailures;
-    if (errorClass) tally.addFailed(errorClass);
-  });
+  countCall(place, call, nowMs, (tally) => tallyPlaceCall(tally, told));
+}
+
+export function tallyPlaceCall(tally: Tally, told: PlaceCall<unknown>): void {
+  const { call } = told;
+  tally.addLatencyAndSelf(call.latencyMs, selfWithin(told.selfMs, call));
+  tally.addUse(told.use);
+  tally.lmMs += told.lmMs;
+  tally.lmCalls += told.lmCalls;
+  tally.parseFailures += told.parseFailures;
+  tally.toolFailures += told.toolFailures;
+  if (call.errorClass) tally.addFailed(call.errorClass);
 }
 
 /** Sums of times differ in their last digits by more than the clocks of agents tell. */
@@ -226,7 +249,7 @@ function nothingUsedIn(calls: readonly ModuleCall[]): Use {
 }
 
 /** A model, adapter or embedding call counts where it was made. */
-function addInnerCall(within: PlaceCall, call: ModuleCall): void {
+function addInnerCall(within: PlaceCall<unknown>, call: ModuleCall): void {
   within.selfMs += call.selfMs;
   if (call.kind !== "lm") return;
   within.lmMs += call.latencyMs;

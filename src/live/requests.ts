@@ -4,6 +4,7 @@ import { unknownCost } from "../signals/cost.ts";
 import type { LoggedRequest } from "../signals/logged-request.ts";
 import type { ModuleCall, Request } from "../signals/request.ts";
 import { type CountedRequests, countRequest } from "./counted.ts";
+import type { Tally } from "./tally.ts";
 
 /** Requests of one agent that are kept one by one. */
 export const RECENT_MAX = 1_000;
@@ -40,25 +41,32 @@ export function addRequests(
 
 /** Nothing is known of what went on inside it, so it is not kept one by one. */
 export function addLoggedRequest(agent: Requested, request: LoggedRequest, nowMs: number): void {
-  const { timeMs, latencyMs, tokens, errorClass } = request;
+  const { timeMs } = request;
   agent.lastRequestMs = Math.max(agent.lastRequestMs ?? 0, Math.min(timeMs, nowMs));
-  countRequest(agent, timeMs, nowMs, (tally) => {
-    tally.addLatency(latencyMs);
-    tally.addUse({ tokens, cost: unknownCost, cacheHits: null });
-    if (errorClass) tally.addFailed(errorClass);
-  });
+  countRequest(agent, timeMs, nowMs, (tally) => tallyLoggedRequest(tally, request));
+}
+
+export function tallyLoggedRequest(
+  tally: Tally,
+  { latencyMs, tokens, errorClass }: LoggedRequest,
+): void {
+  tally.addLatency(latencyMs);
+  tally.addUse({ tokens, cost: unknownCost, cacheHits: null });
+  if (errorClass) tally.addFailed(errorClass);
 }
 
 function addRequest(agent: Requested, request: Request, nowMs: number): void {
   agent.modelVersion = request.modelVersion ?? agent.modelVersion;
   // A clock that is ahead does not make a request of tomorrow.
   agent.lastRequestMs = Math.max(agent.lastRequestMs ?? 0, Math.min(request.timeMs, nowMs));
-  countRequest(agent, request.timeMs, nowMs, (tally) => {
-    tally.addLatency(request.latencyMs);
-    tally.addCacheLatency(request.cache, request.latencyMs);
-    tally.addUse(request);
-    if (request.errorClass) tally.addFailed(request.errorClass);
-  });
+  countRequest(agent, request.timeMs, nowMs, (tally) => tallyRequest(tally, request));
+}
+
+export function tallyRequest(tally: Tally, request: Request): void {
+  tally.addLatency(request.latencyMs);
+  tally.addCacheLatency(request.cache, request.latencyMs);
+  tally.addUse(request);
+  if (request.errorClass) tally.addFailed(request.errorClass);
 }
 
 function slowestPath(calls: readonly ModuleCall[]): string | null {
