@@ -17,8 +17,8 @@ import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { build } from "vite";
-import * as databricks from "../src/databricks.ts";
-import { compiler, packPackage, root, run, unpackPackage } from "./packed-package.ts";
+import * as databricks from "../../src/databricks.ts";
+import { compiler, packPackage, root, run, unpackPackage } from "../packed-package.ts";
 
 type Manifest = {
   readonly dependencies: Readonly<Record<string, string>>;

@@ -5,10 +5,10 @@
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { getServingEndpoint } from "../src/databricks/serving-endpoints.ts";
-import type { Fault } from "../src/local-workspace/core/faults.ts";
-import { MonitorError } from "../src/monitor-error.ts";
-import { type AgentOptions, type DeploySetting, openDeploySetting } from "./deploy-setting.ts";
+import { getServingEndpoint } from "../../src/databricks/serving-endpoints.ts";
+import type { Fault } from "../../src/local-workspace/core/faults.ts";
+import { MonitorError } from "../../src/monitor-error.ts";
+import { type AgentOptions, type DeploySetting, openDeploySetting } from "../deploy-setting.ts";
 
 let setting: DeploySetting;
 before(() => {
