@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { after, before, test } from "node:test";
+import { after, afterEach, before, test } from "node:test";
 import { systemClock } from "../../clock.ts";
 import { createDatabricksClient, type DatabricksClient } from "../../databricks/client.ts";
 import { Secret } from "../../databricks/secret.ts";
@@ -25,6 +25,12 @@ before(async () => {
   workspace = await startLocalWorkspace({ otlpUrl: null, clock: systemClock });
 });
 after(() => workspace.close());
+
+/** What each test has opened is closed though one of its assertions fails. */
+const closers: (() => void)[] = [];
+afterEach(() => {
+  for (const close of closers.splice(0)) close();
+});
 
 type Asked = { readonly client: DatabricksClient; readonly seen: string[]; close(): void };
 /** What the workspace says in this test: its own answer, changed, or another status. */
@@ -51,14 +57,12 @@ async function ask({
   await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
   // The address of a server that listens on TCP is an AddressInfo.
   const host = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
-  return {
-    client: clientFor(host, token),
-    seen,
-    close() {
-      proxy.close();
-      proxy.closeAllConnections();
-    },
+  const close = () => {
+    proxy.close();
+    proxy.closeAllConnections();
   };
+  closers.push(close);
+  return { client: clientFor(host, token), seen, close };
 }
 
 function clientFor(host: string, token: string): DatabricksClient {
@@ -87,22 +91,18 @@ async function resultOf(
   expected: string | RegExp,
   options: Parameters<typeof ask>[0] = {},
 ) {
-  const { client, seen, close } = await ask(options);
-  try {
-    const result = await run(client);
-    if (typeof expected === "string") assert.equal(shown(result), expected);
-    else assert.match(shown(result), expected);
-    assert.ok(result.latencyMs > 0 && result.latencyMs < 10_000);
-    assert.equal(seen.length, 1, seen.join("\n"));
-    assert.match(
-      seen[0] ?? "",
-      /^GET \/api\/2\.[01]\/(serving-endpoints|unity-catalog|vector-search)\//,
-    );
-    assert.ok(!JSON.stringify(result).includes(workspace.token));
-    return result;
-  } finally {
-    close();
-  }
+  const { client, seen } = await ask(options);
+  const result = await run(client);
+  if (typeof expected === "string") assert.equal(shown(result), expected);
+  else assert.match(shown(result), expected);
+  assert.ok(result.latencyMs > 0 && result.latencyMs < 10_000);
+  assert.equal(seen.length, 1, seen.join("\n"));
+  assert.match(
+    seen[0] ?? "",
+    /^GET \/api\/2\.[01]\/(serving-endpoints|unity-catalog|vector-search)\//,
+  );
+  assert.ok(!JSON.stringify(result).includes(workspace.token));
+  return result;
 }
 
 const endpoint = (client: DatabricksClient) => checkEndpointHealth({ client, endpointName });
@@ -305,7 +305,7 @@ for (const [what, run, grant] of [
 }
 
 test("a name that can't exist is unknown, without asking", async () => {
-  const { client, seen, close } = await ask();
+  const { client, seen } = await ask();
   assert.match(
     shown(await checkEndpointHealth({ client, endpointName: "" })),
     /unknown\/failed: "" is not a name that can exist\. Check the name/,
@@ -318,21 +318,19 @@ test("a name that can't exist is unknown, without asking", async () => {
     /unknown\/failed: .*Give either version or alias\.$/,
   );
   assert.deepEqual(seen, []);
-  close();
 });
 
 test("who stops waiting gets unknown", async () => {
-  const { client, close } = await ask();
+  const { client } = await ask();
   const signal = AbortSignal.abort(new Error("enough"));
   assert.match(
     shown(await checkEndpointHealth({ client, endpointName, signal })),
     /unknown\/ended: It was not found out: Error: enough\.$/,
   );
-  close();
 });
 
 test("a manager's report of a workspace, in which no agent was called", async () => {
-  const { client, seen, close } = await ask({ change: scaledToZero });
+  const { client, seen } = await ask({ change: scaledToZero });
   const manager = new HealthCheckManager();
   manager.registerCheck("agent", createEndpointCheck({ client, endpointName }));
   manager.registerCheck("model", ({ signal }) =>
@@ -360,5 +358,4 @@ test("a manager's report of a workspace, in which no agent was called", async ()
     seen.filter((request) => !request.startsWith("GET ") || request.includes("invocations")),
     [],
   );
-  close();
 });
