@@ -34,7 +34,7 @@ import type { PriceBook } from "./signals/price-book.ts";
 import type { Sample } from "./signals/sample.ts";
 import { scrub } from "./signals/scrub.ts";
 import type { AgentSpan } from "./signals/span.ts";
-import { type Journal, openJournal } from "./store/journal.ts";
+import { type Journal, type JournalOptions, openJournal } from "./store/journal.ts";
 
 /** How often traces that are complete are looked for. */
 const CLOSE_INTERVAL_MS = 250;
@@ -53,6 +53,7 @@ const BASELINE_WINDOWS = 6;
 
 export type MonitorOptions = {
   readonly dataDirectory: string;
+  readonly journal?: JournalOptions;
   /** Starts the history that follows the journal. Left out, none is kept. */
   readonly startHistory?: ((journal: Journal) => History) | undefined;
   readonly clock: Clock;
@@ -110,7 +111,7 @@ export class Monitor {
    * @throws MonitorError `DATA_DIR_LOCKED`, `DATA_DIR_UNWRITABLE`.
    */
   static async start(options: MonitorOptions): Promise<Monitor> {
-    const { journal, quarantinedAs } = await openJournal(options.dataDirectory);
+    const { journal, quarantinedAs } = await openJournal(options.dataDirectory, options.journal);
     if (quarantinedAs !== null) {
       options.onNotice(
         `The journal was damaged. It was set aside as ${quarantinedAs}; a new one begins.`,

@@ -25,7 +25,7 @@ export type { Context as ErrorContext } from "./errors/kept-context.ts";
 export type { KeptError } from "./errors/kept-error.ts";
 export type { TrackOptions } from "./errors/track-options.ts";
 export type { TrackedError } from "./errors/tracked-error.ts";
-export type { DeltaExport } from "./export/delta/export-history.ts";
+export type { DeltaExport } from "./export/delta/delta-export.ts";
 export { MlflowLogError } from "./export/mlflow/mlflow-log-error.ts";
 export type {
   Check,

@@ -4,7 +4,6 @@
  */
 import {
   closeSync,
-  existsSync,
   fsyncSync,
   linkSync,
   mkdirSync,
@@ -21,11 +20,14 @@ import { dirname } from "node:path";
 export type Files = {
   /** Names in a directory; none when it is not there. */
   list(directory: string): readonly string[];
+  /** With those above it, durably. Nothing happens when it is there. */
   makeDirectory(directory: string): void;
   read(path: string): Uint8Array;
   sizeBytes(path: string): number;
   /** Writes a file durably, whole or not at all. False when there is one of that name: it stays as it is. */
   create(path: string, bytes: Uint8Array): boolean;
+  /** As `create`, but instead of what is there. */
+  replace(path: string, bytes: Uint8Array): void;
   /** Makes a file that was written under another name durable, and gives it this one. */
   publish(from: string, to: string): void;
   /** Nothing happens when it is not there. */
@@ -35,60 +37,114 @@ export type Files = {
 /** The name under which a file is written before it gets its own. */
 export const UNFINISHED = ".unfinished";
 
-export const diskFiles: Files = {
-  list: (directory) => (existsSync(directory) ? readdirSync(directory) : []),
-  makeDirectory: (directory) => mkdirSync(directory, { recursive: true, mode: 0o700 }),
-  read: (path) => readFileSync(path),
-  sizeBytes: (path) => statSync(path).size,
-  create(path, bytes) {
-    const unfinished = `${path}${UNFINISHED}`;
-    const file = openSync(unfinished, "w", 0o600);
-    try {
-      for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    try {
-      // Unlike a rename, a link refuses to replace what is there.
-      linkSync(unfinished, path);
-    } catch (error) {
-      if (codeOf(error) === "EEXIST") return false;
-      throw error;
-    } finally {
-      unlinkSync(unfinished);
-    }
-    syncDirectory(dirname(path));
-    return true;
-  },
-  publish(from, to) {
-    const file = openSync(from, "r");
-    try {
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    renameSync(from, to);
-    syncDirectory(dirname(to));
-  },
-  remove(path) {
-    try {
-      unlinkSync(path);
-    } catch (error) {
-      if (codeOf(error) !== "ENOENT") throw error;
-    }
-  },
+/**
+ * What the system offers, as `node:fs` has it. Only what was synced survives a power cut: of a
+ * file its bytes, of a directory the names in it.
+ */
+export type Disk = {
+  list(directory: string): readonly string[];
+  makeDirectory(directory: string): void;
+  read(path: string): Uint8Array;
+  sizeBytes(path: string): number;
+  /** For writing it makes the file, or empties it. A directory is opened for reading. */
+  open(path: string, mode: "r" | "w"): number;
+  /** Returns how many bytes were taken. */
+  write(handle: number, bytes: Uint8Array, from: number): number;
+  sync(handle: number): void;
+  close(handle: number): void;
+  /** A second name for a file. It refuses to replace what is there. */
+  link(from: string, to: string): void;
+  rename(from: string, to: string): void;
+  remove(path: string): void;
 };
 
-function syncDirectory(directory: string): void {
-  const handle = openSync(directory, "r");
-  try {
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
+const systemDisk: Disk = {
+  list: (directory) => readdirSync(directory),
+  makeDirectory: (directory) => mkdirSync(directory, 0o700),
+  read: (path) => readFileSync(path),
+  sizeBytes: (path) => statSync(path).size,
+  open: (path, mode) => openSync(path, mode, 0o600),
+  write: (handle, bytes, from) => writeSync(handle, bytes, from),
+  sync: fsyncSync,
+  close: closeSync,
+  link: linkSync,
+  rename: renameSync,
+  remove: unlinkSync,
+};
+
+export const diskFiles: Files = filesOn(systemDisk);
+
+export function filesOn(disk: Disk): Files {
+  function sync(path: string): void {
+    const handle = disk.open(path, "r");
+    try {
+      disk.sync(handle);
+    } finally {
+      disk.close(handle);
+    }
   }
+
+  function write(path: string, bytes: Uint8Array): void {
+    const handle = disk.open(path, "w");
+    try {
+      for (let at = 0; at < bytes.length; ) at += disk.write(handle, bytes, at);
+      disk.sync(handle);
+    } finally {
+      disk.close(handle);
+    }
+  }
+
+  function makeDirectory(directory: string): void {
+    const above = dirname(directory);
+    const isThere = () => unlessCode("ENOENT", () => disk.sizeBytes(directory)) !== undefined;
+    if (isThere()) return;
+    if (above !== directory) makeDirectory(above);
+    unlessCode("EEXIST", () => disk.makeDirectory(directory));
+    sync(above);
+  }
+
+  return {
+    list: (directory) => unlessCode("ENOENT", () => disk.list(directory)) ?? [],
+    makeDirectory,
+    read: disk.read,
+    sizeBytes: disk.sizeBytes,
+    create(path, bytes) {
+      const unfinished = `${path}${UNFINISHED}`;
+      write(unfinished, bytes);
+      try {
+        // Unlike a rename, a link refuses to replace what is there.
+        const isMade = unlessCode("EEXIST", () => {
+          disk.link(unfinished, path);
+          return true;
+        });
+        if (!isMade) return false;
+      } finally {
+        disk.remove(unfinished);
+      }
+      sync(dirname(path));
+      return true;
+    },
+    replace(path, bytes) {
+      const unfinished = `${path}${UNFINISHED}`;
+      write(unfinished, bytes);
+      disk.rename(unfinished, path);
+      sync(dirname(path));
+    },
+    publish(from, to) {
+      sync(from);
+      disk.rename(from, to);
+      sync(dirname(to));
+    },
+    remove: (path) => unlessCode("ENOENT", () => disk.remove(path)),
+  };
 }
 
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && "code" in error ? error.code : undefined;
+/** `undefined` when it fails in the one way that is no failure here. */
+function unlessCode<T>(code: string, operation: () => T): T | undefined {
+  try {
+    return operation();
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === code) return undefined;
+    throw error;
+  }
 }

@@ -84,7 +84,10 @@ export class Follower {
     const { retention, nowMs } = this.#options;
     if (Math.abs(nowMs() - this.#maintainedMs) < MAINTAIN_INTERVAL_MS) return;
     this.#maintainedMs = nowMs();
-    const mergeUpTo = Math.min(this.#takenUpTo, exportedUpTo(this.#context.directory));
+    const mergeUpTo = Math.min(
+      this.#takenUpTo,
+      exportedUpTo(this.#context.directory, this.#context.files),
+    );
     await maintain({ retention, nowMs: nowMs(), mergeUpTo }, this.#context);
   }
 

@@ -8,7 +8,7 @@ import type { Clock } from "../clock.ts";
 import { type ErrorCode, MonitorError } from "../monitor-error.ts";
 import type { PriceBook } from "../signals/price-book.ts";
 import type { Following } from "../store/journal.ts";
-import type { FromProcess, ToProcess } from "./history-process.ts";
+import type { WriterAnswer, WriterOrder } from "./history-writer.ts";
 
 /** How often rows are sealed. */
 export const SEAL_INTERVAL_MS = 60_000;
@@ -21,13 +21,27 @@ export type HistoryOptions = {
   readonly clock: Clock;
   readonly workspaceId: string;
   readonly priceBook: PriceBook;
+  /** Starts who writes; a process of its own by default. */
+  readonly startWriter?: StartWriter;
   /** Told when writing begins to fail, and when it works again. */
   readonly onNotice: (notice: string) => void;
 };
 
+/** Starts who writes the history. `onEnd` is called when it has ended, whatever the reason. */
+export type StartWriter = (onEnd: () => void) => Writer;
+
+export type Writer = {
+  /** Of the process; `null` where it has none of its own. */
+  readonly processId: number | null;
+  /** One order at a time. Rejects when the writer ends before it answers. */
+  ask(order: WriterOrder): Promise<WriterAnswer>;
+  /** Resolves once it has ended. */
+  end(): Promise<void>;
+};
+
 export class History {
   readonly #options: HistoryOptions;
-  #child: ChildProcess | null = null;
+  #writer: Writer | null = null;
   /** Place in the journal up to which the process was told everything. */
   #followedUpTo = 0;
   #prunableUpTo = 0;
@@ -48,7 +62,7 @@ export class History {
 
   /** Of the process that writes; `null` while there is none. */
   get processId(): number | null {
-    return this.#child?.pid ?? null;
+    return this.#writer?.processId ?? null;
   }
 
   /** Why it can't be written now; `null` when it can. */
@@ -74,14 +88,14 @@ export class History {
 
   async #seal(): Promise<void> {
     try {
-      const child = this.#child ?? (await this.#start());
+      const writer = this.#writer ?? (await this.#start());
       for (let isLast = false; !isLast; ) {
         const { entries, upTo, last } = await this.#options.entriesAfter(this.#followedUpTo);
-        if (entries.length > 0) await ask(child, { kind: "take", entries });
+        if (entries.length > 0) await ask(writer, { kind: "take", entries });
         this.#followedUpTo = upTo;
         isLast = last;
       }
-      const answer = await ask(child, { kind: "seal" });
+      const answer = await ask(writer, { kind: "seal" });
       if (answer.kind === "sealed") this.#prunableUpTo = answer.prunableUpTo;
       if (this.#problem !== null) this.#options.onNotice("The history is written again.");
       this.#problem = null;
@@ -92,54 +106,73 @@ export class History {
     }
   }
 
-  async #start(): Promise<ChildProcess> {
-    const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
-    const child = fork(new URL(`./history-process.${extension}`, import.meta.url), {
-      serialization: "advanced",
-      stdio: ["ignore", "ignore", "inherit", "ipc"],
-      execArgv: ["--disable-warning=ExperimentalWarning"],
+  async #start(): Promise<Writer> {
+    const { startWriter = startProcess, directory, workspaceId, priceBook } = this.#options;
+    const writer = startWriter(() => {
+      if (this.#writer === writer) this.#writer = null;
     });
-    child.once("exit", () => {
-      if (this.#child === child) this.#child = null;
-    });
-    this.#child = child;
+    this.#writer = writer;
     this.#followedUpTo = 0;
-    const { directory, workspaceId, priceBook } = this.#options;
-    await ask(child, { kind: "open", directory, workspaceId, priceBook });
-    return child;
+    try {
+      await ask(writer, { kind: "open", directory, workspaceId, priceBook });
+    } catch (error) {
+      // The next round starts another: this one would take nothing.
+      await writer.end();
+      throw error;
+    }
+    return writer;
   }
 
-  #end(): Promise<void> {
-    const child = this.#child;
-    if (!child) return Promise.resolve();
-    return new Promise((resolve) => {
-      child.once("exit", () => resolve());
-      child.disconnect();
-    });
+  async #end(): Promise<void> {
+    await this.#writer?.end();
   }
 }
 
-/** One question at a time. */
-function ask(child: ChildProcess, message: ToProcess): Promise<FromProcess> {
+async function ask(writer: Writer, order: WriterOrder): Promise<WriterAnswer> {
+  const answer = await writer.ask(order);
+  if (answer.kind === "failed") throw toldFailure(answer);
+  return answer;
+}
+
+function startProcess(onEnd: () => void): Writer {
+  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
+  const child = fork(new URL(`./history-process.${extension}`, import.meta.url), {
+    serialization: "advanced",
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
+    execArgv: ["--disable-warning=ExperimentalWarning"],
+  });
+  child.once("exit", onEnd);
+  return {
+    processId: child.pid ?? null,
+    ask: (order) => askProcess(child, order),
+    end: () =>
+      new Promise((resolve) => {
+        if (child.exitCode !== null || child.signalCode !== null) return resolve();
+        child.once("exit", () => resolve());
+        child.disconnect();
+      }),
+  };
+}
+
+function askProcess(child: ChildProcess, order: WriterOrder): Promise<WriterAnswer> {
   return new Promise((resolve, reject) => {
     const settle = (act: () => void) => {
       child.off("message", onMessage);
       child.off("exit", onExit);
       act();
     };
-    const onMessage = (answer: FromProcess) =>
-      settle(() => (answer.kind === "failed" ? reject(toldFailure(answer)) : resolve(answer)));
+    const onMessage = (answer: WriterAnswer) => settle(() => resolve(answer));
     const onExit = (code: number | null, signal: string | null) =>
       settle(() => reject(historyError(`its process ended (${signal ?? code})`)));
     child.on("message", onMessage);
     child.on("exit", onExit);
-    child.send(message, (error) => {
+    child.send(order, (error) => {
       if (error) settle(() => reject(historyError(`its process ended (${error.message})`)));
     });
   });
 }
 
-function toldFailure({ code, problem, hint }: FromProcess & { kind: "failed" }): MonitorError {
+function toldFailure({ code, problem, hint }: WriterAnswer & { kind: "failed" }): MonitorError {
   if (code === null) return historyError(problem);
   // What has a code is a MonitorError of the process.
   return new MonitorError(code as ErrorCode, problem, { hint: hint ?? "" });

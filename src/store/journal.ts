@@ -8,13 +8,14 @@ import { MonitorError } from "../monitor-error.ts";
 import type {
   Following,
   FromWorker,
+  JournalSettings,
   OpenFailure,
   PlacedEntry,
   StoredEntry,
   ToWorker,
-} from "./journal-worker.ts";
+} from "./journal-file.ts";
 
-export type { EntryBody, Following, PlacedEntry } from "./journal-worker.ts";
+export type { EntryBody, Following, PlacedEntry } from "./journal-file.ts";
 
 /** Entries that wait for the disk, in characters or bytes. Beyond, `append` refuses. */
 export const PENDING_LENGTH_MAX = 64 * 1024 * 1024;
@@ -52,13 +53,9 @@ type Waiting = {
  */
 export function openJournal(
   directory: string,
-  { sizeMaxBytes = SIZE_MAX_BYTES }: { readonly sizeMaxBytes?: number } = {},
+  { sizeMaxBytes = SIZE_MAX_BYTES, startWriter = startThread }: JournalOptions = {},
 ): Promise<JournalOpened> {
-  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
-  const worker = new Worker(new URL(`./journal-worker.${extension}`, import.meta.url), {
-    workerData: { directory, retentionMs: RETENTION_MS, sizeMaxBytes },
-    execArgv: ["--disable-warning=ExperimentalWarning"],
-  });
+  const worker = startWriter({ directory, retentionMs: RETENTION_MS, sizeMaxBytes });
   return new Promise((resolve, reject) => {
     const stopped = () => reject(new Error("the journal's writer stopped before it was ready"));
     worker.once("error", reject);
@@ -75,8 +72,29 @@ export function openJournal(
   });
 }
 
+export type JournalOptions = {
+  readonly sizeMaxBytes?: number;
+  /** Starts who writes the file; a thread of its own by default. */
+  readonly startWriter?: StartJournalWriter;
+};
+
+export type StartJournalWriter = (settings: JournalSettings) => JournalWriter;
+
+/** Its first message is `opened` or `open_failed`. */
+export type JournalWriter = {
+  postMessage(message: ToWorker): void;
+} & Pick<Worker, "on" | "once" | "off">;
+
+function startThread(settings: JournalSettings): JournalWriter {
+  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
+  return new Worker(new URL(`./journal-worker.${extension}`, import.meta.url), {
+    workerData: settings,
+    execArgv: ["--disable-warning=ExperimentalWarning"],
+  });
+}
+
 export class Journal {
-  readonly #worker: Worker;
+  readonly #worker: JournalWriter;
   #waiting: Waiting[] = [];
   #committing: readonly Waiting[] = [];
   #pendingLength = 0;
@@ -89,7 +107,7 @@ export class Journal {
   } | null = null;
   #failure: MonitorError | null = null;
 
-  constructor(worker: Worker) {
+  constructor(worker: JournalWriter) {
     this.#worker = worker;
     worker.on("message", (message: FromWorker) => this.#receive(message));
     worker.on("error", (cause) => this.#fail(storeError("the journal's writer stopped", cause)));

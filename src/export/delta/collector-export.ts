@@ -5,8 +5,8 @@
 import { createHash } from "node:crypto";
 import { fullTableName, volumeOf } from "../../history/databricks-tables.ts";
 import type { TableName } from "../../history/tables.ts";
+import type { DeltaExport } from "./delta-export.ts";
 import { type DeltaTarget, ensureTables, ensureVolume, loadFiles } from "./delta-target.ts";
-import type { DeltaExport } from "./export-history.ts";
 import { uploadOnce } from "./upload-once.ts";
 
 const HASH_DIGITS = 16;

@@ -1,0 +1,84 @@
+/**
+ * Writes the history as it is told to, one order after another: what stands behind the
+ * process of its own, with everything that it touches passed in.
+ */
+import { join } from "node:path";
+import { MonitorError } from "../monitor-error.ts";
+import type { PriceBook } from "../signals/price-book.ts";
+import type { PlacedEntry } from "../store/journal.ts";
+import type { DuckDBConnection, DuckDb } from "./duckdb.ts";
+import type { Files } from "./files.ts";
+import { Follower } from "./follower.ts";
+import { defaultRetention } from "./maintain.ts";
+
+/** What it touches. */
+export type WriterMachine = {
+  readonly files: Files;
+  readonly openDuckDb: (options: { readonly temporaryDirectory: string }) => Promise<{
+    readonly duckDb: DuckDb;
+    readonly connection: DuckDBConnection;
+  }>;
+  readonly nowMs: () => number;
+  /** A UUID. */
+  readonly newId: () => string;
+};
+
+export type WriterOrder =
+  | {
+      readonly kind: "open";
+      readonly directory: string;
+      readonly workspaceId: string;
+      readonly priceBook: PriceBook;
+    }
+  | { readonly kind: "take"; readonly entries: readonly PlacedEntry[] }
+  | { readonly kind: "seal" };
+
+export type WriterAnswer =
+  | { readonly kind: "done" }
+  | { readonly kind: "sealed"; readonly prunableUpTo: number }
+  | {
+      readonly kind: "failed";
+      readonly code: string | null;
+      readonly problem: string;
+      readonly hint: string | null;
+    };
+
+/** Never rejects: what fails is told. */
+export function createHistoryWriter(
+  machine: WriterMachine,
+): (order: WriterOrder) => Promise<WriterAnswer> {
+  let follower: Follower | null = null;
+
+  async function follow(order: WriterOrder): Promise<WriterAnswer> {
+    if (order.kind === "open") {
+      follower = await open(order, machine);
+      return { kind: "done" };
+    }
+    if (!follower) throw new Error("the history is not open");
+    if (order.kind === "seal") return { kind: "sealed", prunableUpTo: await follower.seal() };
+    await follower.take(order.entries);
+    return { kind: "done" };
+  }
+
+  return async (order) => {
+    try {
+      return await follow(order);
+    } catch (error) {
+      const { code, hint } = error instanceof MonitorError ? error : { code: null, hint: null };
+      const problem = error instanceof Error ? error.message : String(error);
+      return { kind: "failed", code, hint, problem };
+    }
+  };
+}
+
+async function open(
+  { directory, workspaceId, priceBook }: WriterOrder & { readonly kind: "open" },
+  { files, openDuckDb, nowMs, newId }: WriterMachine,
+): Promise<Follower> {
+  files.makeDirectory(directory);
+  const opened = await openDuckDb({ temporaryDirectory: join(directory, "temporary") });
+  return Follower.start(
+    { workspaceId, priceBook, retention: defaultRetention, nowMs },
+    { ...opened, files, directory, newId },
+  );
+}

@@ -1,0 +1,385 @@
+/**
+ * The journal's file: an SQLite database under an exclusive lock, whose calls are synchronous
+ * because a commit waits for the disk. It commits groups, reads back in parts, sheds what is
+ * old, and sets aside what is damaged. Knows no thread: `journal-worker.ts` runs it in one.
+ */
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { crc32 } from "node:zlib";
+
+/** Text or bytes: the journal does not look inside. */
+export type EntryBody = string | Uint8Array<ArrayBuffer>;
+
+export type StoredEntry = { readonly timeMs: number; readonly body: EntryBody };
+
+/** An entry with its place in the journal: later ones have higher numbers, and none is given twice. */
+export type PlacedEntry = StoredEntry & { readonly seq: number };
+
+/** What follows a place in the journal. */
+export type Following = {
+  readonly entries: readonly PlacedEntry[];
+  /** The place of the last row that was looked at, damaged ones included. */
+  readonly upTo: number;
+  /** Nothing follows these. */
+  readonly last: boolean;
+};
+
+export type ToWorker =
+  | { readonly kind: "commit"; readonly entries: readonly StoredEntry[] }
+  | { readonly kind: "read" | "read_more" | "close" }
+  | { readonly kind: "read_after"; readonly seq: number }
+  | { readonly kind: "prune"; readonly nowMs: number; readonly upTo: number };
+
+export type OpenFailure = {
+  readonly reason: "locked" | "unwritable" | "newer";
+  /** Process id of the lock's holder. */
+  readonly holder: string | null;
+  readonly problem: string;
+};
+
+export type FromWorker =
+  | { readonly kind: "opened"; readonly quarantinedAs: string | null }
+  | ({ readonly kind: "open_failed" } & OpenFailure)
+  | { readonly kind: "committed" }
+  | { readonly kind: "commit_failed"; readonly problem: string }
+  | ({ readonly kind: "following" } & Following)
+  | {
+      readonly kind: "entries";
+      readonly entries: readonly PlacedEntry[];
+      readonly last: boolean;
+      readonly damaged: number;
+      /** The file turned out to be damaged while it was read; what could be read was kept. */
+      readonly quarantinedAs: string | null;
+    };
+
+/** What is read back at a time, in characters or bytes; at least one row. */
+const READ_LENGTH = 8 * 1024 * 1024;
+/** The layout of the table and of the entries in it. Version 1 held text only. */
+const FORMAT_VERSION = 2;
+
+const ENTRIES_TABLE = `
+  CREATE TABLE IF NOT EXISTS entries (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    time_ms REAL NOT NULL,
+    checksum INTEGER NOT NULL,
+    body ANY NOT NULL
+  ) STRICT;`;
+
+class NewerFormatError extends Error {}
+
+export type JournalSettings = {
+  readonly directory: string;
+  readonly retentionMs: number;
+  readonly sizeMaxBytes: number;
+};
+
+/** Answers what it is told; what needs no answer gives `null`. */
+export type JournalFile = { handle(message: ToWorker): FromWorker | null };
+
+/** Opens or makes it: the file, and the first answer. */
+export function openJournalFile(settings: JournalSettings): {
+  readonly file: JournalFile | null;
+  readonly opened: FromWorker;
+} {
+  try {
+    const { database, quarantinedAs } = open(settings.directory);
+    return {
+      file: new OpenJournalFile(database, settings),
+      opened: { kind: "opened", quarantinedAs },
+    };
+  } catch (error) {
+    return { file: null, opened: { kind: "open_failed", ...openFailureOf(error, settings) } };
+  }
+}
+
+function open(directory: string): { database: DatabaseSync; quarantinedAs: string | null } {
+  makeDirectory(directory);
+  accessSync(directory, constants.W_OK);
+  const path = join(directory, "journal.db");
+  try {
+    return { database: openDatabase(path, directory), quarantinedAs: null };
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    const quarantinedAs = setAside(directory);
+    return { database: openDatabase(path, directory), quarantinedAs };
+  }
+}
+
+/** With `recursive`, Node tries without end where a file system such as /proc makes no directories. */
+function makeDirectory(path: string): void {
+  if (existsSync(path)) return;
+  makeDirectory(dirname(path));
+  mkdirSync(path, { mode: 0o700 });
+}
+
+/** Renames the journal and what SQLite keeps beside it. Returns the new name. */
+function setAside(directory: string): string {
+  const name = `journal.db.corrupt.${Date.now()}`;
+  for (const suffix of ["", "-wal", "-shm"]) {
+    const from = join(directory, `journal.db${suffix}`);
+    if (existsSync(from)) renameSync(from, join(directory, `${name}${suffix}`));
+  }
+  return name;
+}
+
+function openDatabase(path: string, directory: string): DatabaseSync {
+  const database = new DatabaseSync(path);
+  try {
+    database.exec(`
+      PRAGMA busy_timeout = 0;
+      PRAGMA locking_mode = EXCLUSIVE;
+      PRAGMA auto_vacuum = INCREMENTAL;
+      PRAGMA journal_mode = WAL;
+      PRAGMA synchronous = FULL;
+    `);
+    const version = Number(pragma(database, "user_version"));
+    if (version > FORMAT_VERSION) throw new NewerFormatError(`format ${version}`);
+    database.exec(`
+      BEGIN IMMEDIATE;
+      ${version === 1 ? "ALTER TABLE entries RENAME TO entries_1;" : ""}
+      ${ENTRIES_TABLE}
+      ${version === 1 ? "INSERT INTO entries SELECT * FROM entries_1; DROP TABLE entries_1;" : ""}
+      PRAGMA user_version = ${FORMAT_VERSION};
+      COMMIT;
+    `);
+    writeFileSync(join(directory, "monitor.pid"), `${process.pid}\n`, { mode: 0o600 });
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+/** The open file and its statements; another one after damage was found. */
+class OpenJournalFile implements JournalFile {
+  #database: DatabaseSync;
+  readonly #settings: JournalSettings;
+  #readUntil = 0;
+  #damaged = 0;
+
+  constructor(database: DatabaseSync, settings: JournalSettings) {
+    this.#database = database;
+    this.#settings = settings;
+  }
+
+  handle(message: ToWorker): FromWorker | null {
+    switch (message.kind) {
+      case "commit":
+        return this.#commit(message.entries);
+      case "read":
+        return this.#readFirst();
+      case "read_more":
+        return this.#readNext();
+      case "read_after":
+        return this.#readAfter(message.seq);
+      case "prune":
+        this.#prune(message.nowMs, message.upTo);
+        return null;
+      case "close":
+        this.#database.close();
+        return null;
+    }
+  }
+
+  #commit(entries: readonly StoredEntry[]): FromWorker {
+    try {
+      this.#database.exec("BEGIN IMMEDIATE");
+      insertAll(this.#database, entries);
+      this.#database.exec("COMMIT");
+      return { kind: "committed" };
+    } catch (error) {
+      try {
+        this.#database.exec("ROLLBACK");
+      } catch {
+        // SQLite has already rolled back by itself.
+      }
+      return { kind: "commit_failed", problem: messageOf(error) };
+    }
+  }
+
+  /** Damage of the whole file is left for the next start to find and mend. */
+  #readAfter(seq: number): FromWorker {
+    const entries: PlacedEntry[] = [];
+    let length = 0;
+    let upTo = seq;
+    for (const row of rowsAfter(this.#database, seq)) {
+      if (length > READ_LENGTH) return { kind: "following", entries, upTo, last: false };
+      upTo = row.seq;
+      const entry = entryOf(row);
+      if (entry) entries.push(entry);
+      length += row.body.length;
+    }
+    return { kind: "following", entries, upTo, last: true };
+  }
+
+  #readFirst(): FromWorker {
+    this.#readUntil = 0;
+    this.#damaged = 0;
+    return this.#readNext();
+  }
+
+  #readNext(): FromWorker {
+    const entries: PlacedEntry[] = [];
+    let length = 0;
+    let last = true;
+    let quarantinedAs: string | null = null;
+    try {
+      for (const row of rowsAfter(this.#database, this.#readUntil)) {
+        if (length > READ_LENGTH) {
+          last = false;
+          break;
+        }
+        this.#readUntil = row.seq;
+        const entry = entryOf(row);
+        if (entry) entries.push(entry);
+        else this.#damaged++;
+        length += row.body.length;
+      }
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      quarantinedAs = this.#startAnew();
+    }
+    return { kind: "entries", entries, last, damaged: this.#damaged, quarantinedAs };
+  }
+
+  /** Sets the damaged file aside and copies what was read of it into a new one. */
+  #startAnew(): string {
+    closeQuietly(this.#database);
+    const { directory } = this.#settings;
+    const quarantinedAs = setAside(directory);
+    this.#database = openDatabase(join(directory, "journal.db"), directory);
+    const old = new DatabaseSync(join(directory, quarantinedAs), { readOnly: true });
+    try {
+      for (const row of rowsAfter(old, 0)) {
+        if (row.seq > this.#readUntil) break;
+        const entry = entryOf(row);
+        if (entry) copyAll(this.#database, [entry]);
+      }
+    } catch {
+      // As far as it can be read.
+    }
+    closeQuietly(old);
+    return quarantinedAs;
+  }
+
+  /** @param upTo entries after it are still needed, however old and large they are. */
+  #prune(nowMs: number, upTo: number): void {
+    try {
+      this.#database
+        .prepare("DELETE FROM entries WHERE time_ms < ? AND seq <= ?")
+        .run(nowMs - this.#settings.retentionMs, upTo);
+      this.#pruneBySize(upTo);
+      this.#database.exec("PRAGMA incremental_vacuum");
+    } catch {
+      // A full disk can refuse even this; the next round tries again.
+    }
+  }
+
+  /** Removes the oldest entries, as many as there are bytes too many. */
+  #pruneBySize(upTo: number): void {
+    const pages = Number(pragma(this.#database, "page_count"));
+    const free = Number(pragma(this.#database, "freelist_count"));
+    const usedBytes = (pages - free) * Number(pragma(this.#database, "page_size"));
+    let excessBytes = usedBytes - this.#settings.sizeMaxBytes;
+    if (excessBytes <= 0) return;
+    let until = 0;
+    const sizes = this.#database.prepare(
+      "SELECT seq, octet_length(body) AS bytes FROM entries ORDER BY seq",
+    );
+    for (const { seq, bytes } of sizes.iterate()) {
+      if (excessBytes <= 0) break;
+      excessBytes -= Number(bytes);
+      until = Number(seq);
+    }
+    this.#database.prepare("DELETE FROM entries WHERE seq <= ?").run(Math.min(until, upTo));
+  }
+}
+
+/** As `ENTRIES_TABLE` has it. */
+type Row = {
+  readonly seq: number;
+  readonly time_ms: number;
+  readonly checksum: number;
+  readonly body: EntryBody;
+};
+
+function rowsAfter(database: DatabaseSync, seq: number): Iterable<Row> {
+  const statement = database.prepare(
+    "SELECT seq, time_ms, checksum, body FROM entries WHERE seq > ? ORDER BY seq",
+  );
+  return statement.iterate(seq) as unknown as Iterable<Row>;
+}
+
+/** `null` when the checksum does not fit. */
+function entryOf({ seq, time_ms: timeMs, checksum, body }: Row): PlacedEntry | null {
+  return crc32(body) === checksum ? { seq, timeMs, body } : null;
+}
+
+function insertAll(database: DatabaseSync, entries: readonly StoredEntry[]): void {
+  const insert = database.prepare("INSERT INTO entries (time_ms, checksum, body) VALUES (?, ?, ?)");
+  for (const { timeMs, body } of entries) insert.run(timeMs, crc32(body), body);
+}
+
+/** Keeps the numbers that the entries have. */
+function copyAll(database: DatabaseSync, entries: Iterable<PlacedEntry>): void {
+  const insert = database.prepare(
+    "INSERT INTO entries (seq, time_ms, checksum, body) VALUES (?, ?, ?, ?)",
+  );
+  for (const { seq, timeMs, body } of entries) insert.run(seq, timeMs, crc32(body), body);
+}
+
+function pragma(database: DatabaseSync, name: string): unknown {
+  return Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0];
+}
+
+function closeQuietly(database: DatabaseSync): void {
+  try {
+    database.close();
+  } catch {
+    // Damage can refuse even this.
+  }
+}
+
+// SQLite's primary result codes.
+const SQLITE_BUSY = 5;
+const SQLITE_CORRUPT = 11;
+const SQLITE_NOTADB = 26;
+
+function resultCode(error: unknown): number | null {
+  const code = (error as { errcode?: unknown }).errcode;
+  return typeof code === "number" ? code & 0xff : null;
+}
+
+function isDamage(error: unknown): boolean {
+  const code = resultCode(error);
+  return code === SQLITE_CORRUPT || code === SQLITE_NOTADB;
+}
+
+function openFailureOf(error: unknown, { directory }: JournalSettings): OpenFailure {
+  if (error instanceof NewerFormatError) {
+    return { reason: "newer", holder: null, problem: messageOf(error) };
+  }
+  if (resultCode(error) === SQLITE_BUSY) {
+    let holder: string | null = null;
+    try {
+      holder = readFileSync(join(directory, "monitor.pid"), "utf8").trim() || null;
+    } catch {
+      // Held by a monitor that has not written it yet.
+    }
+    return { reason: "locked", holder, problem: "locked" };
+  }
+  return { reason: "unwritable", holder: null, problem: messageOf(error) };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : "unknown failure";
+}
