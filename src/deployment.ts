@@ -16,6 +16,7 @@ import {
   registerOnServer,
 } from "./deploy/model-version/register-on-server.ts";
 import type { DeployProgress } from "./deploy/progress.ts";
+import { dataDirectoryOf } from "./monitor-client/data-directory.ts";
 import { MonitorError } from "./monitor-error.ts";
 import { checkOptions } from "./option.ts";
 
@@ -31,7 +32,7 @@ export type { DeploymentStatus, ServedVersion } from "./deploy/deployment-status
 export type { ExportedData, ExportFormat, ExportOptions } from "./deploy/export-monitoring-data.ts";
 export type { RegisteredModel } from "./deploy/model-version/register-on-server.ts";
 export type { MonitoringResult } from "./deploy/monitoring/monitoring-step.ts";
-export type { EndpointFigures, MonitoringStatus } from "./deploy/monitoring-status.ts";
+export type { EndpointFigures, MonitoringStatus, RuleStatus } from "./deploy/monitoring-status.ts";
 export type { DeployProgress, StepName, StepOutcome, StepResult } from "./deploy/progress.ts";
 export type { RollbackResult } from "./deploy/rollback.ts";
 export type { ErrorCode } from "./monitor-error.ts";
@@ -43,7 +44,10 @@ export type DeployerOptions = {
   readonly token?: string | undefined;
   /** Of `~/.databrickscfg`. */
   readonly profile?: string | undefined;
-  /** Where files such as the Grafana dashboard go; `.dspy-databricks/<workspace>` by default. */
+  /**
+   * Of the monitor: alerts are set there, and files such as the Grafana dashboard written;
+   * `.dspy-databricks/<workspace>` by default, as `dspy-databricks monitor` has it.
+   */
   readonly dataDir?: string | undefined;
   /** Told of every step, while it runs. */
   readonly onProgress?: ((progress: DeployProgress) => void) | undefined;
@@ -133,7 +137,7 @@ export class DatabricksDeployerWithMonitoring implements Deployer {
     const deployer = createDeployer({
       client,
       clock: systemClock,
-      dataDirectory: options.dataDir ?? defaultDataDirectory(client.host),
+      dataDirectory: options.dataDir ?? dataDirectoryOf(client.host),
       onProgress,
       signal,
       readyTimeoutMs: readyTimeoutSeconds === undefined ? undefined : readyTimeoutSeconds * 1_000,
@@ -171,8 +175,4 @@ function credentialsOf({ host, token, profile }: DeployerOptions) {
       hint: "set DATABRICKS_HOST and DATABRICKS_TOKEN, or name a profile of ~/.databrickscfg; dspy-databricks local serves a workspace on this machine",
     },
   );
-}
-
-function defaultDataDirectory(host: string): string {
-  return `.dspy-databricks/${new URL(host).host.replace(/[^\w.-]/g, "_")}`;
 }

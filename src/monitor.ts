@@ -13,14 +13,18 @@ import { decodeTracesProtobuf } from "./ingest/otlp/decode-protobuf.ts";
 import { toMetricPoints } from "./ingest/otlp/metric-samples.ts";
 import { bodyOf, entryOf, type JournalEntry } from "./journal-entry.ts";
 import type { Agent } from "./live/agents.ts";
+import { failedOfAgent } from "./live/failed-of-agent.ts";
+import { countSlower } from "./live/slower.ts";
 import { windowOf } from "./live/window.ts";
 import { MonitorError } from "./monitor-error.ts";
 import { MonitorState } from "./monitor-state.ts";
 import type { Channel } from "./notify/channel.ts";
 import { composeNotification } from "./notify/compose.ts";
-import { createDelivery, type Delivery, type DeliveryOutcome } from "./notify/deliver.ts";
+import type { DeliveryOutcome } from "./notify/deliver.ts";
+import { createOutbox, type Outbox } from "./notify/outbox.ts";
 import { type AgentReading, type Breach, explainAlert } from "./rules/diagnose.ts";
 import { explainWorkspaceAlert, type WorkspaceCheck } from "./rules/diagnose-workspace.ts";
+import { evaluate } from "./rules/evaluate.ts";
 import { type Freshness, freshnessOf, workspaceReadingOf } from "./rules/freshness.ts";
 import { releaseLabel } from "./rules/release-label.ts";
 import { isEndpointRule, type Reading, type Rule } from "./rules/rule.ts";
@@ -48,6 +52,9 @@ const FIRST_PRUNE_AFTER_MS = 10_000;
 const PRUNE_AFTER_LENGTH = 32 * 1024 * 1024;
 /** A wait after which a person wants to know what is being waited for. */
 const NOTICEABLE_MS = 1_000;
+/** A long window is not summed up every second: a twentieth of it is often enough, and once a minute. */
+const READING_AGE_SHARE = 0.05;
+const READING_AGE_MAX_MS = 60_000;
 /** A baseline is this many times as long as the window that it is compared with. */
 const BASELINE_WINDOWS = 6;
 
@@ -58,7 +65,11 @@ export type MonitorOptions = {
   readonly startHistory?: ((journal: Journal) => History) | undefined;
   readonly clock: Clock;
   readonly random: () => number;
+  /** For every endpoint. */
   readonly rules: readonly Rule[];
+  /** What endpoints have of their own at the start. */
+  readonly ownAlerts?: OwnAlerts | undefined;
+  /** Tells of endpoints that have none of their own; `null`: nobody is told of those. */
   readonly channel: Channel | null;
   /** Prices the model calls whose cost telemetry does not tell. Without one, the built-in. */
   readonly priceBook?: PriceBook;
@@ -67,6 +78,13 @@ export type MonitorOptions = {
   readonly formatTime: (timeMs: number) => string;
   /** Told once, when something about the data directory is worth knowing. */
   readonly onNotice: (notice: string) => void;
+};
+
+/** What single endpoints have of their own, in place of what is for all. */
+export type OwnAlerts = {
+  readonly rules: readonly Rule[];
+  /** By endpoint. */
+  readonly channels: ReadonlyMap<string, Channel>;
 };
 
 export type OtlpEncoding = "protobuf" | "json";
@@ -80,14 +98,14 @@ export type Observation = {
 
 export class Monitor {
   readonly state: MonitorState;
-  readonly rules: readonly Rule[];
   readonly startedMs: number;
   readonly #options: MonitorOptions;
   readonly #journal: Journal;
   readonly #history: History | null;
-  readonly #delivery: Delivery | null;
+  readonly #outbox: Outbox;
   readonly #stopTimers: (() => void)[] = [];
   readonly #readings = new Map<string, { readonly atMs: number; readonly readings: Reading[] }>();
+  #rules: readonly Rule[];
   #closing = false;
   #closingTraces = false;
   #stepping = false;
@@ -100,9 +118,34 @@ export class Monitor {
     this.#journal = journal;
     this.#history = history;
     this.state = state;
-    this.rules = options.rules;
     this.startedMs = options.clock.now();
-    this.#delivery = options.channel && this.#createDelivery(options.channel);
+    const { rules, ownAlerts, channel, clock, random } = options;
+    this.#rules = [...rules, ...(ownAlerts?.rules ?? [])];
+    this.#outbox = createOutbox({
+      channel,
+      clock,
+      random,
+      onResult: (id, outcome) => {
+        // Unrecorded, it is told once more after a restart: better twice than never.
+        this.#record({ kind: "notified", id, ...toldOf(outcome) }).catch(() => {});
+      },
+    });
+    if (ownAlerts) this.#outbox.setOwn(ownAlerts.channels);
+  }
+
+  /** Those for every endpoint, and those that single ones have of their own. */
+  get rules(): readonly Rule[] {
+    return this.#rules;
+  }
+
+  /** Takes the place of what endpoints had of their own before. */
+  setOwnAlerts({ rules, channels }: OwnAlerts): void {
+    if (this.#closing) return;
+    this.#rules = [...this.#options.rules, ...rules];
+    this.#readings.clear();
+    this.#outbox.setOwn(channels);
+    this.#resumeNotifications();
+    void this.#stepAlerts();
   }
 
   /**
@@ -258,7 +301,7 @@ export class Monitor {
         "The disk is full: what was still arriving is counted after the next start.",
       );
     }
-    await this.#delivery?.close();
+    await this.#outbox.close();
     await this.#history?.close();
     await this.#journal.close();
   }
@@ -379,7 +422,7 @@ export class Monitor {
         this.#survive(error);
         this.state.apply(entry, nowMs);
       }
-      for (const notification of notifications) this.#delivery?.enqueue(notification);
+      for (const notification of notifications) this.#outbox.enqueue(notification);
     } catch (error) {
       this.#survive(error);
     } finally {
@@ -387,32 +430,46 @@ export class Monitor {
     }
   }
 
-  /** A long window is not summed up every second: a twentieth of it is often enough. */
   #readingsFor(rule: Rule, nowMs: number): Reading[] {
     if (!isEndpointRule(rule)) return this.#workspaceReadings();
     const known = this.#readings.get(rule.id);
     const ageMs = known ? nowMs - known.atMs : Number.NaN;
+    const windowMs = rule.windowSeconds * 1000;
     // A clock that was set back makes the age negative: then they are read anew.
-    if (known && ageMs >= 0 && ageMs < rule.windowSeconds * 50) return known.readings;
-    const readings = this.state.agents.all().map((agent): Reading => {
-      const fromMs = nowMs - rule.windowSeconds * 1000;
-      const { calls, failed, latencyMs } = agent.slices.over(fromMs, nowMs, nowMs);
+    if (known && ageMs >= 0 && ageMs < Math.min(windowMs * READING_AGE_SHARE, READING_AGE_MAX_MS)) {
+      return known.readings;
+    }
+    const { agents } = this.state;
+    const own = rule.endpoint === null ? null : agents.get(rule.endpoint);
+    const watched = rule.endpoint === null ? agents.all() : own ? [own] : [];
+    const span = { fromMs: nowMs - windowMs, toMs: nowMs, nowMs };
+    const readings = watched.map(({ endpoint, slices }): Reading => {
+      const tally = slices.over(span.fromMs, span.toMs, nowMs);
       return {
-        endpoint: agent.endpoint,
-        requests: calls,
-        failed,
-        p99Ms: latencyMs.percentiles()?.p99 ?? null,
-        health: this.healthOf(agent.endpoint),
+        endpoint,
+        requests: tally.calls,
+        failed: failedOfAgent(tally),
+        p99Ms: tally.latencyMs.percentiles()?.p99 ?? null,
+        slower:
+          rule.slowerThanMs === undefined ? null : countSlower(slices, rule.slowerThanMs, span),
+        health: this.healthOf(endpoint),
       };
     });
     this.#readings.set(rule.id, { atMs: nowMs, readings });
     return readings;
   }
 
+  /** What a rule measured last; `null` where there was nothing to measure. */
+  valueOf(rule: Rule, endpoint: string | null): number | null {
+    const known = this.#readings.get(rule.id)?.readings;
+    const reading = known?.find((candidate) => candidate.endpoint === endpoint);
+    return reading ? evaluate(rule, reading).value : null;
+  }
+
   /** One where a workspace is watched, else none. */
   #workspaceReadings(): Reading[] {
     const health = this.state.components.get("workspace");
-    const measured = { requests: 0, failed: 0, p99Ms: null };
+    const measured = { requests: 0, failed: 0, p99Ms: null, slower: null };
     return health ? [{ endpoint: null, ...measured, health }] : [];
   }
 
@@ -479,30 +536,17 @@ export class Monitor {
   // ─── Notifications ────────────────────────────────────────────────────────
 
   #notificationFor(change: AlertChange) {
-    const { channel, pageUrl } = this.#options;
+    const { pageUrl } = this.#options;
+    const channel = this.#outbox.channelFor(change.endpoint);
     const notification =
       channel && composeNotification(change, { channel, pageUrl: pageUrl(change.endpoint) });
     return notification ? [notification] : [];
   }
 
-  #createDelivery(channel: Channel): Delivery {
-    const { clock, random } = this.#options;
-    return createDelivery({
-      channel,
-      clock,
-      random,
-      onResult: (id, outcome) => {
-        const told = toldOf(outcome);
-        // Unrecorded, it is told once more after a restart: better twice than never.
-        this.#record({ kind: "notified", id, ...told }).catch(() => {});
-      },
-    });
-  }
-
-  /** What waited when the monitor was stopped is told now. */
+  /** What waited when the monitor was stopped, or for a channel that is gone, is told now. */
   #resumeNotifications(): void {
     for (const { state, notification } of this.state.notifications.values()) {
-      if (state === "waiting") this.#delivery?.enqueue(notification);
+      if (state === "waiting") this.#outbox.enqueue(notification);
     }
   }
 

@@ -3,6 +3,9 @@
  * notebook into it; the alerts of a deployed agent are set by a call.
  */
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { listAlerts } from "../src/databricks/alerts.ts";
 import type { DatabricksClient } from "../src/databricks/client.ts";
@@ -13,11 +16,16 @@ import { chooseWarehouse } from "../src/export/delta/delta-target.ts";
 import { HealthCheckManager } from "../src/health/health-check-manager.ts";
 import { type SlackReceiver, startSlackReceiver } from "../src/local-workspace/slack-receiver.ts";
 import { MetricsCollector } from "../src/metrics/metrics-collector.ts";
+import { readAlertSettings } from "../src/monitor-client/alert-settings.ts";
+import { announceMonitor } from "../src/monitor-client/monitor-address.ts";
 import { DashboardIntegration } from "../src/publish/dashboard-integration.ts";
+import { monitorRules } from "../src/rules/alert-thresholds.ts";
 import { type DeploySetting, openDeploySetting } from "./deploy-setting.ts";
+import { startMonitor } from "./start-monitor.ts";
 
 let setting: DeploySetting;
 let slack: SlackReceiver;
+const dataDirectory = mkdtempSync(join(tmpdir(), "publishing-"));
 before(async () => {
   setting = openDeploySetting();
   slack = await startSlackReceiver();
@@ -25,6 +33,7 @@ before(async () => {
 after(async () => {
   await setting.close();
   await slack.close();
+  rmSync(dataDirectory, { recursive: true });
 });
 
 async function ask(sql: string): Promise<string[]> {
@@ -130,7 +139,7 @@ const alertThresholds = {
 };
 
 test("the alerts of the contract are set, and the address of the webhook is not told", async () => {
-  const deployer = setting.deployer();
+  const deployer = setting.deployer({ dataDirectory });
   await deployer.deploy(setting.agent({ name: "watched" }));
   const set = () =>
     deployer.configureAlerts("watched", { alertWebhookUrl: slack.url, alertThresholds });
@@ -150,6 +159,24 @@ test("the alerts of the contract are set, and the address of the webhook is not 
   );
   assert.equal(sqlAlertIds.length, 3);
   assert.deepEqual(await set(), result);
+  // What the monitor of this data directory is to judge by, and what a call says of it.
+  assert.equal((await deployer.getMonitoringStatus("watched")).alerts, null);
+  const monitor = await startMonitor();
+  const own = await readAlertSettings(dataDirectory, "watched");
+  assert.ok(own);
+  monitor.monitor.setOwnAlerts({
+    rules: monitorRules("watched", own.thresholds),
+    channels: new Map(),
+  });
+  const { startedMs } = monitor.monitor;
+  await announceMonitor(dataDirectory, { url: monitor.url, startedMs });
+  const { alerts, overallStatus } = await deployer.getMonitoringStatus("watched");
+  await monitor.close();
+  assert.equal(overallStatus, "healthy");
+  assert.deepEqual(
+    alerts?.map(({ id, state, threshold }) => [id, state, threshold]),
+    rules.map(({ id, threshold }) => [id, "inactive", threshold]),
+  );
   const told = JSON.stringify([result, await listAlerts(setting.client())]);
   assert.ok(!told.includes(new URL(slack.url).pathname));
 });

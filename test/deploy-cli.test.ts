@@ -71,6 +71,10 @@ test("a day with the commands", { timeout: 100_000 }, async () => {
     await run("dspy-databricks rollback order-agent"),
     await run("dspy-databricks rollback order-agent"),
     await run("dspy-databricks status nothing"),
+    await run("dspy-databricks alerts plan agent.yaml --env dev"),
+    await run("dspy-databricks alerts apply agent.yaml --env dev"),
+    await run("dspy-databricks alerts plan agent.yaml --env dev"),
+    await run("dspy-databricks alerts test agent.yaml --env dev"),
   );
   const now = said.join("\n");
   if (process.env.UPDATE === "1") writeFileSync(golden, now);

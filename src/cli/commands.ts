@@ -40,7 +40,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     term: "alerts",
-    summary: "the alerts of agent.yaml in Databricks: plan, apply, test",
+    summary: "the alerts of agent.yaml: plan, apply, test",
     load: async () => (await import("./alerts/command.ts")).alertsCommand(),
   },
   {

@@ -1,19 +1,25 @@
 /**
- * Sets the alerts of an agent after it was deployed: its thresholds as SQL alerts, where
- * its Delta tables are. The address of the webhook is put into the notification
- * destination of the workspace, and kept nowhere else.
+ * Sets the alerts of an agent after it was deployed: its thresholds as rules of the monitor
+ * that runs on the data directory, now or later, and as SQL alerts where its Delta tables
+ * are. The address of the webhook is kept in one file that only this user can read, unless
+ * it is given as a reference; Databricks has it in its notification destination.
  */
+
+import { join } from "node:path";
+import { chooseWarehouse, missingTables } from "../export/delta/delta-target.ts";
+import { defaultTablePlace, fullTableName, type TablePlace } from "../history/databricks-tables.ts";
+import { type GivenWebhook, writeAlertSettings } from "../monitor-client/alert-settings.ts";
+import { MonitorError } from "../monitor-error.ts";
+import { checkedWebhook } from "../notify/read-secret.ts";
+import { checkOptions } from "../option.ts";
+import { channelKindOf, monitorWarnings } from "../publish/notification-destination.ts";
+import { type PublishedAlerts, publishAlerts } from "../publish/publish-alerts.ts";
+import { absoluteReference } from "../publish/read-webhook.ts";
 import {
   type AlertThresholds,
   readAlertThresholds,
   thresholdRules,
-} from "../dashboards/alert-thresholds.ts";
-import { chooseWarehouse, missingTables } from "../export/delta/delta-target.ts";
-import { defaultTablePlace, fullTableName, type TablePlace } from "../history/databricks-tables.ts";
-import { MonitorError } from "../monitor-error.ts";
-import { checkedWebhook } from "../notify/read-secret.ts";
-import { checkOptions } from "../option.ts";
-import { type PublishedAlerts, publishAlerts } from "../publish/publish-alerts.ts";
+} from "../rules/alert-thresholds.ts";
 import type { ReadWebhook } from "./monitoring/alerts-step.ts";
 import type { DeployContext } from "./progress.ts";
 import { getKnownEndpoint } from "./rollback.ts";
@@ -46,14 +52,20 @@ export type ConfiguredAlerts = {
   readonly warnings: readonly string[];
 };
 
+export type ConfigureAlertsSetting = {
+  /** Of the monitor that is to take the rules up. */
+  readonly dataDirectory: string;
+  readonly readWebhook: ReadWebhook;
+};
+
 export async function configureAlerts(
   context: DeployContext,
   endpointName: string,
   options: ConfigureAlertsOptions,
-  readWebhook: ReadWebhook,
+  { dataDirectory, readWebhook }: ConfigureAlertsSetting,
 ): Promise<ConfiguredAlerts> {
   checkOptions("configureAlerts", options);
-  const { alertWebhookUrl, alertThresholds = {}, sqlAlerts = "auto", warehouseId } = options;
+  const { alertWebhookUrl, alertThresholds = {}, sqlAlerts = "auto" } = options;
   if (!["auto", "always", "never"].includes(sqlAlerts)) {
     throw new MonitorError("CONFIG_INVALID", "sqlAlerts is none of auto, always and never", {
       hint: "Leave it out, and there are SQL alerts where the Delta tables are.",
@@ -68,25 +80,52 @@ export async function configureAlerts(
         ? checkedWebhook(alertWebhookUrl, "alertWebhookUrl")
         : await readWebhook(alertWebhookUrl, client);
   await getKnownEndpoint(context, endpointName);
+  await writeAlertSettings(dataDirectory, {
+    endpointName,
+    thresholds,
+    webhook: webhookUrl === null ? null : givenWebhook(alertWebhookUrl ?? "", webhookUrl),
+  });
   const rules = thresholdRules(endpointName, thresholds).map(
     ({ id, kind, threshold, windowSeconds }) => ({ id, kind, threshold, windowSeconds }),
   );
-  const place = { ...defaultTablePlace, ...options.tables };
-  const missing =
-    sqlAlerts === "never" ? [] : await missingTables({ client, place }, ["metrics", "requests"]);
-  if (sqlAlerts === "never" || (sqlAlerts === "auto" && missing.length > 0)) {
-    return {
-      endpointName,
-      rules,
-      channels: [],
-      sqlAlertIds: [],
-      warnings:
-        sqlAlerts === "never"
-          ? []
-          : [
-              `No SQL alert was made, since there is no table ${fullTableName(place, missing[0] ?? "metrics")}: deploy with monitoring.tables in agent.yaml.`,
-            ],
-    };
+  const sql =
+    sqlAlerts === "never"
+      ? { channels: [], sqlAlertIds: [], warnings: [] }
+      : await setSqlAlerts(context, { ...options, endpointName, thresholds, webhookUrl });
+  const channels =
+    sql.channels.length > 0 || webhookUrl === null
+      ? sql.channels
+      : [{ kind: channelKindOf(webhookUrl), id: `monitor:${endpointName}` }];
+  return {
+    endpointName,
+    rules,
+    channels,
+    sqlAlertIds: sql.sqlAlertIds,
+    warnings: [...monitorWarnings(webhookUrl), ...sql.warnings],
+  };
+}
+
+async function setSqlAlerts(
+  { client }: DeployContext,
+  {
+    endpointName,
+    thresholds,
+    webhookUrl,
+    sqlAlerts = "auto",
+    tables,
+    warehouseId,
+  }: Pick<ConfigureAlertsOptions, "sqlAlerts" | "tables" | "warehouseId"> & {
+    readonly endpointName: string;
+    readonly thresholds: AlertThresholds;
+    readonly webhookUrl: string | null;
+  },
+): Promise<Pick<ConfiguredAlerts, "channels" | "sqlAlertIds" | "warnings">> {
+  const place = { ...defaultTablePlace, ...tables };
+  const missing = await missingTables({ client, place }, ["metrics", "requests"]);
+  if (sqlAlerts === "auto" && missing.length > 0) {
+    const name = fullTableName(place, missing[0] ?? "metrics");
+    const warning = `No SQL alert was made, since there is no table ${name}: deploy with monitoring.tables in agent.yaml.`;
+    return { channels: [], sqlAlertIds: [], warnings: [warning] };
   }
   const agent = {
     endpointName,
@@ -96,8 +135,6 @@ export async function configureAlerts(
   };
   const { alerts, channels, warnings } = await publishAlerts(client, agent, webhookUrl);
   return {
-    endpointName,
-    rules,
     channels,
     sqlAlertIds: alerts.map(({ id }) => id),
     warnings: [
@@ -105,6 +142,12 @@ export async function configureAlerts(
       "The SQL alerts know what was exported: run dspy-databricks export every minute.",
     ],
   };
+}
+
+function givenWebhook(given: string, url: string): GivenWebhook {
+  return isAddress(given)
+    ? { kind: "address", address: url }
+    : { kind: "reference", reference: absoluteReference(given, join(process.cwd(), "here")) };
 }
 
 const isAddress = (text: string) => /^https?:/i.test(text.trim());

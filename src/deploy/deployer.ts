@@ -6,6 +6,7 @@
 import type { Clock } from "../clock.ts";
 import type { AgentConfig } from "../config/agent-config.ts";
 import type { DatabricksClient } from "../databricks/client.ts";
+import { readWebhook } from "../publish/read-webhook.ts";
 import { type AgentHealth, checkAgentHealth } from "./agent-health.ts";
 import {
   type ConfigureAlertsOptions,
@@ -22,7 +23,6 @@ import {
 } from "./export-monitoring-data.ts";
 import { defaultMonitoringSteps } from "./monitoring/default-steps.ts";
 import type { MonitoringStep } from "./monitoring/monitoring-step.ts";
-import { readWebhook } from "./monitoring/read-webhook.ts";
 import { type MonitoringStatus, monitoringStatus } from "./monitoring-status.ts";
 import type { DeployContext, DeployProgress } from "./progress.ts";
 import { type RollbackResult, rollback } from "./rollback.ts";
@@ -39,7 +39,10 @@ export type Deployer = {
   getDeploymentStatus(endpointName: string): Promise<DeploymentStatus>;
   /** One word for how the agent is, with its reasons. */
   getMonitoringStatus(endpointName: string): Promise<MonitoringStatus>;
-  /** Makes the thresholds SQL alerts, and tells the webhook of them. */
+  /**
+   * Makes the thresholds rules of the monitor that runs on the data directory, now or
+   * later, and SQL alerts where the Delta tables are; both tell the webhook.
+   */
   configureAlerts(
     endpointName: string,
     options?: ConfigureAlertsOptions,
@@ -80,9 +83,9 @@ export function createDeployer(setting: DeployerSetting): Deployer {
     deploy: (config, options = {}) => deploy(config, options, context, steps),
     rollback: (endpointName, options) => rollback(context, endpointName, options),
     getDeploymentStatus: (endpointName) => deploymentStatus(context, endpointName),
-    getMonitoringStatus: (endpointName) => monitoringStatus(context, endpointName),
+    getMonitoringStatus: (endpointName) => monitoringStatus(context, endpointName, dataDirectory),
     configureAlerts: (endpointName, options = {}) =>
-      configureAlerts(context, endpointName, options, readWebhook),
+      configureAlerts(context, endpointName, options, { dataDirectory, readWebhook }),
     exportMonitoringData: (endpointName, options) =>
       exportMonitoringData(context, endpointName, options, dataDirectory),
     runHealthCheck: (endpointName) => checkAgentHealth(context, endpointName),

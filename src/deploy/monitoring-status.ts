@@ -2,6 +2,7 @@
 import { exportServingEndpointMetrics } from "../databricks/serving-endpoints.ts";
 import type { HealthReport } from "../health/health-check-manager.ts";
 import { emptyMemory, readEndpointMetrics } from "../ingest/endpoint-metrics/endpoint-metrics.ts";
+import { askRules, type RuleState } from "../monitor-client/ask-monitor.ts";
 import { MonitorError } from "../monitor-error.ts";
 import { defaultThresholds, type OverallStatus, overallStatus } from "../publish/overall-status.ts";
 import { foreignLine } from "../signals/foreign-line.ts";
@@ -34,20 +35,40 @@ export type MonitoringStatus = {
   /** What failed in the last minute because of the agent; `null` where it is not known. */
   readonly errors: { readonly failedRequests: number } | null;
   readonly endpoint: DeploymentStatus;
-  /** Those of a monitor, which this machine need not reach; `null` where they are not known. */
-  readonly alerts: null;
+  /** What each rule of the monitor on the data directory says; `null` where none runs there. */
+  readonly alerts: readonly RuleStatus[] | null;
+};
+
+export type RuleStatus = {
+  readonly id: string;
+  /** `latency_p99`, `slow_requests`, `error_rate`, `endpoint_not_ready`. */
+  readonly kind: string;
+  readonly state: "inactive" | "pending" | "firing" | "resolved";
+  /** What was measured last, in the unit of the threshold; `null` while there was nothing to measure. */
+  readonly value: number | null;
+  readonly threshold: number;
+  readonly windowSeconds: number;
+  /** ISO 8601; `null` while it is inactive. */
+  readonly since: string | null;
+  /** One sentence; empty while it is inactive. */
+  readonly reason: string;
 };
 
 export async function monitoringStatus(
   context: DeployContext,
   endpointName: string,
+  dataDirectory: string,
 ): Promise<MonitoringStatus> {
   const endpoint = await getKnownEndpoint(context, endpointName);
-  const [health, status, metrics] = await Promise.all([
+  const [health, status, metrics, monitor] = await Promise.all([
     runChecks(context, endpoint),
     deploymentStatus(context, endpointName),
     figuresOf(context, endpointName),
+    askRules(dataDirectory, endpointName),
   ]);
+  const alerts = monitor?.rules.map(ruleStatus) ?? null;
+  const firing = alerts?.filter(({ state }) => state === "firing") ?? [];
+  const pending = alerts?.filter(({ state }) => state === "pending") ?? [];
   const failed = metrics.figures?.serverErrors ?? null;
   const { overallStatus: word, reasons } = overallStatus(
     {
@@ -70,14 +91,26 @@ export async function monitoringStatus(
   return {
     endpointName,
     timestamp: new Date(context.clock.now()).toISOString(),
-    overallStatus: word,
-    reasons: [...reasons, ...metrics.problems],
+    overallStatus:
+      firing.length > 0 ? "critical" : pending.length > 0 && word === "healthy" ? "warning" : word,
+    reasons: [
+      ...firing.map(({ reason }) => reason),
+      ...reasons,
+      ...pending.map(({ reason }) => reason),
+      ...metrics.problems,
+    ],
     health,
     metrics: metrics.figures,
     errors: failed === null ? null : { failedRequests: failed },
     endpoint: status,
-    alerts: null,
+    alerts,
   };
+}
+
+function ruleStatus(rule: RuleState): RuleStatus {
+  const { ruleId: id, kind, state, value, threshold, windowSeconds, sinceMs, reason } = rule;
+  const since = sinceMs === null ? null : new Date(sinceMs).toISOString();
+  return { id, kind, state, value, threshold, windowSeconds, since, reason };
 }
 
 async function figuresOf({ client, clock }: DeployContext, endpoint: string) {

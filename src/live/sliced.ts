@@ -39,8 +39,13 @@ export class Sliced<T extends Mergeable<T>> {
   /** The sum over `[fromMs, toMs)`, widened to whole slices at its start. */
   over(fromMs: number, toMs: number, nowMs: number): T {
     const sum = this.#create();
-    for (const slice of this.#tierFor(fromMs, nowMs).between(fromMs, toMs)) sum.merge(slice);
+    for (const slice of this.between(fromMs, toMs, nowMs)) sum.merge(slice);
     return sum;
+  }
+
+  /** The slices that `over` sums up. */
+  between(fromMs: number, toMs: number, nowMs: number): Iterable<T> {
+    return this.#tierFor(fromMs, nowMs).between(fromMs, toMs);
   }
 
   /** One sum per step of `[fromMs, fromMs + count * stepMs)`; `null` where nothing happened. */

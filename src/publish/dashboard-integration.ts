@@ -5,7 +5,6 @@
  */
 
 import { backgroundClock, type Clock } from "../clock.ts";
-import { readAlertThresholds } from "../dashboards/alert-thresholds.ts";
 import { type GrafanaDashboard, grafanaDashboard } from "../dashboards/grafana/grafana.ts";
 import { monitoringNotebook } from "../dashboards/notebook/notebook.ts";
 import type { MetricsSource } from "../dashboards/panels.ts";
@@ -25,6 +24,7 @@ import type { MetricsSnapshot } from "../metrics/snapshot.ts";
 import type { MetricSummary } from "../metrics/summary.ts";
 import { MonitorError } from "../monitor-error.ts";
 import { checkAboveZero, checkMethods, checkOptions, checkText, refuseOption } from "../option.ts";
+import { readAlertThresholds } from "../rules/alert-thresholds.ts";
 import {
   defaultThresholds,
   type OverallStatus,

@@ -30,6 +30,15 @@ export function channelKindOf(webhookUrl: string): ChannelKind {
   return "webhook";
 }
 
+/** What of the address keeps a monitor from telling it, though Databricks can. */
+export function monitorWarnings(webhookUrl: string | null): readonly string[] {
+  return webhookUrl !== null && channelKindOf(webhookUrl) === "microsoft_teams"
+    ? [
+        "The monitor tells Slack, and what takes Slack's messages; Teams is told by the SQL alerts only.",
+      ]
+    : [];
+}
+
 /** @throws DatabricksError `DATABRICKS_FORBIDDEN` unless the identity is an admin of the workspace. */
 export async function publishDestination(
   client: DatabricksClient,

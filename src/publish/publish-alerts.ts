@@ -2,11 +2,12 @@
  * The alerts of one agent in Databricks: its thresholds as SQL alerts over its Delta
  * tables, and whom they tell. Done again it changes nothing.
  */
-import { type AlertThresholds, thresholdRules } from "../dashboards/alert-thresholds.ts";
+
 import { type SqlAlert, sqlAlert } from "../dashboards/sql-alerts/sql-alerts.ts";
 import type { DatabricksClient } from "../databricks/client.ts";
 import type { TablePlace } from "../history/databricks-tables.ts";
 import { MonitorError } from "../monitor-error.ts";
+import { type AlertThresholds, thresholdRules } from "../rules/alert-thresholds.ts";
 import { type ChannelKind, publishDestination } from "./notification-destination.ts";
 import { workspaceFolder } from "./publish-notebook.ts";
 import { type AlertChange, planSqlAlerts, publishSqlAlerts } from "./publish-sql-alerts.ts";

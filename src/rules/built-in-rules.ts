@@ -1,5 +1,5 @@
 /**
- * The rules that watch every endpoint unless somebody says otherwise, and short
+ * The rules that watch every endpoint unless it has thresholds of its own, and short
  * ones for the example workspace, where a fault should be told within seconds.
  */
 import type { Rule } from "./rule.ts";

@@ -198,9 +198,7 @@ export function explainAlert(
   const name = plainName(agent.endpoint);
   if (step.from === "resolved") return `${name} stayed well.`;
 
-  const been = { latency_p99: "slow", error_rate: "failing", endpoint_not_ready: "down" }[
-    rule.kind
-  ];
+  const been = troubleOf[rule.kind];
   const now =
     rule.kind === "endpoint_not_ready"
       ? plainMessage(agent.health?.message ?? "")
@@ -209,6 +207,14 @@ export function explainAlert(
   const was = `It was ${been} for ${lasted}, from ${options.formatTime(step.breachSinceMs)}.`;
   return `${name} is no longer ${been}: ${joinSentences(now, was)}`;
 }
+
+/** What is wrong where a rule of this kind is breached, in a word. */
+export const troubleOf = {
+  latency_p99: "slow",
+  slow_requests: "slow",
+  error_rate: "failing",
+  endpoint_not_ready: "down",
+} as const;
 
 /** What is wrong with one agent, the worst first; empty when nothing is. */
 function findings(agent: AgentReading, options: DiagnoseOptions): Finding[] {
@@ -257,10 +263,11 @@ function findingOf(
 
   if (rule.kind === "endpoint_not_ready") return notReady(agent, breach, { since, waits });
 
-  const isSlow = rule.kind === "latency_p99";
+  const word = troubleOf[rule.kind];
+  const isSlow = word === "slow";
   const limits = measured(rule, value);
   if (isFiring && !(value !== null && value > rule.threshold)) {
-    const was = `It was ${isSlow ? "slow" : "failing"} ${since}.`;
+    const was = `It was ${word} ${since}.`;
     return finding("recovering", "warning", `${name} is recovering`, `${limits}. ${was}`, sinceMs);
   }
 
@@ -268,7 +275,6 @@ function findingOf(
     isSlow ? explainLatency(agent.now, agent.before) : explainFailures(agent.now),
     beganWith(agent, sinceMs, options),
   );
-  const word = isSlow ? "slow" : "failing";
   if (!isFiring) {
     const headline = isSlow ? `${name} is getting slow` : `${name} is starting to fail`;
     const detail = joinSentences(`${limits}${waits}.`, cause);
@@ -330,6 +336,7 @@ function finding(
 
 /** `p99 is 4.2 s (limit 1.0 s)`, without a full stop. */
 function measured(rule: Rule, value: number | null): string {
+  if (rule.kind === "slow_requests") return countedSlow(rule, value);
   const isSlow = rule.kind === "latency_p99";
   const what = (shown: string) => (isSlow ? `p99 is ${shown}` : `${shown} of requests fail`);
   const unit = isSlow ? "ms" : "percent";
@@ -344,6 +351,19 @@ function measured(rule: Rule, value: number | null): string {
       : `Just ${value > rule.threshold ? "above" : "below"} ${shown.limit} of requests fail, the limit`;
   }
   return `${what(shown.value)} (limit ${shown.limit})`;
+}
+
+/** `12 requests took longer than 1.0 s within 5 min (limit 10)`, without a full stop. */
+function countedSlow(
+  { threshold, slowerThanMs = 0, windowSeconds }: Rule,
+  value: number | null,
+): string {
+  // Counted one by one: what is counted against a limit of 1 050 is not rounded to 1.1 k.
+  const shown = value === null || value === 0 ? "No" : value.toLocaleString("en-US");
+  const noun = value === 1 ? "request" : "requests";
+  const within = windowSeconds % 60 === 0 ? `${windowSeconds / 60} min` : `${windowSeconds} s`;
+  const limit = threshold.toLocaleString("en-US");
+  return `${shown} ${noun} took longer than ${formatDurationMs(slowerThanMs)} within ${within} (limit ${limit})`;
 }
 
 /** An agent with which nothing is wrong, as far as is known. */

@@ -19,7 +19,15 @@ function rule(kind: RuleKind, threshold: number, minRequests = 10): Rule {
 }
 
 function reading(part: Partial<Reading>): Reading {
-  return { endpoint: "qa", requests: 100, failed: 0, p99Ms: 200, health: null, ...part };
+  return {
+    endpoint: "qa",
+    requests: 100,
+    failed: 0,
+    p99Ms: 200,
+    slower: null,
+    health: null,
+    ...part,
+  };
 }
 
 const health = (status: Health["status"], state = "ready"): Health => ({
@@ -29,6 +37,7 @@ const health = (status: Health["status"], state = "ready"): Health => ({
 });
 
 const slow = rule("latency_p99", 1000);
+const many = { ...rule("slow_requests", 10, 1), slowerThanMs: 1000 };
 const failing = rule("error_rate", 5, 20);
 const down = rule("endpoint_not_ready", 0);
 const unreadable = rule("workspace_unreadable", 0);
@@ -64,6 +73,10 @@ const rows: [string, Rule, Partial<Reading>, string][] = [
     {},
     "- null ms not_a_number inconclusive",
   ],
+  ["11 slow requests", many, { slower: 11 }, "breached 11 requests above_limit"],
+  ["10 slow requests are not more than 10", many, { slower: 10 }, "- 10 requests within_limit"],
+  ["none to be slow", many, { requests: 0, slower: 0 }, "- null requests no_data"],
+  ["slow requests NaN", many, { slower: Number.NaN }, "- null requests not_a_number inconclusive"],
   ["6 of 100 fail", failing, { failed: 6 }, "breached 6 percent above_limit"],
   ["5 of 100 fail", failing, { failed: 5 }, "- 5 percent within_limit"],
   ["all of too few fail", failing, { requests: 19, failed: 19 }, "- 100 percent too_few_requests"],

@@ -5,7 +5,7 @@
  */
 import type { Reading, Rule } from "./rule.ts";
 
-export type Unit = "ms" | "percent" | "state";
+export type Unit = "ms" | "requests" | "percent" | "state";
 
 /**
  * `too_few_requests` and `no_data` are no breach: a firing alert resolves on
@@ -33,6 +33,7 @@ export type Evaluation = {
 
 export const unitOf = {
   latency_p99: "ms",
+  slow_requests: "requests",
   error_rate: "percent",
   endpoint_not_ready: "state",
   workspace_unreadable: "state",
@@ -42,6 +43,8 @@ export function evaluate(rule: Rule, reading: Reading): Evaluation {
   switch (rule.kind) {
     case "latency_p99":
       return compare(rule, reading, reading.p99Ms);
+    case "slow_requests":
+      return compare(rule, reading, reading.requests === 0 ? null : reading.slower);
     case "error_rate":
       return compare(
         rule,

@@ -120,6 +120,7 @@ test("one bad quarter of an hour", () => {
       requests: now.requests,
       failed: now.failed,
       p99Ms: now.requests === 0 ? null : now.p99Ms,
+      slower: null,
     }));
     const step = stepAlerts(
       alerts,

@@ -5,16 +5,22 @@
  */
 import type { HealthStatus } from "../signals/health-result.ts";
 
-export type EndpointRuleKind = "latency_p99" | "error_rate" | "endpoint_not_ready";
+export type EndpointRuleKind =
+  | "latency_p99"
+  | "slow_requests"
+  | "error_rate"
+  | "endpoint_not_ready";
 export type RuleKind = EndpointRuleKind | "workspace_unreadable";
 
 export type Rule = {
   readonly id: string;
   readonly kind: RuleKind;
-  /** `null`: every endpoint. A rule of the workspace has no endpoint. */
+  /** `null`: every endpoint that has no rule of this kind of its own. A rule of the workspace has no endpoint. */
   readonly endpoint: string | null;
-  /** ms for latency_p99, percent for error_rate; for the others, which know only yes and no, it is 0. */
+  /** ms for latency_p99, requests for slow_requests, percent for error_rate; for the others, which know only yes and no, it is 0. */
   readonly threshold: number;
+  /** Of slow_requests, in ms: what took longer is slow. */
+  readonly slowerThanMs?: number;
   readonly windowSeconds: number;
   /** Fewer requests in the window than this never breach. */
   readonly minRequests: number;
@@ -40,6 +46,8 @@ export type Reading = {
   readonly failed: number;
   /** `null` when there was nothing to measure. */
   readonly p99Ms: number | null;
+  /** Requests that took longer than the rule's `slowerThanMs`; `null` for a rule that has none. */
+  readonly slower: number | null;
   readonly health: Health | null;
 };
 

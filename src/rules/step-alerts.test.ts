@@ -22,7 +22,7 @@ const explain: Explain = (rule, { endpoint }, value, { from, to }) =>
 const letters = { ".": "inactive", p: "pending", F: "firing", r: "resolved" } as const;
 
 function readingOf(endpoint: string, sample: string): Reading | null {
-  const healthy = { endpoint, requests: 10, failed: 0, p99Ms: 100, health: null };
+  const healthy = { endpoint, requests: 10, failed: 0, p99Ms: 100, slower: null, health: null };
   const is = (status: "healthy" | "unhealthy" | "unknown") => ({
     ...healthy,
     health: { status, state: "", message: "" },
@@ -136,6 +136,36 @@ test("endpoints and rules do not disturb each other", () => {
 test("a rule for one endpoint leaves the others alone", () => {
   const { shown } = replay([{ ...slow, endpoint: "a" }], { a: "xxx", b: "xxx" });
   assert.deepEqual(shown, { a: "ppF", b: "..." });
+});
+
+test("a rule of its own takes the place of the one for all, for that endpoint alone", () => {
+  const own = { ...slow, id: "latency_p99:a", endpoint: "a", threshold: 5000 };
+  const { shown, changes } = replay([slow, own], { a: "xxx", b: "xxx" });
+  assert.deepEqual(shown, { a: "...", b: "ppF" });
+  assert.ok(changes.every((change) => change.includes(":b:")));
+});
+
+test("a rule of another kind leaves the one for all as it is", () => {
+  const own = { ...down, id: "endpoint_not_ready:a", endpoint: "a" };
+  assert.deepEqual(replay([slow, own], { a: "xxx" }).shown, { a: "ppF" });
+});
+
+test("what fires by the rule for all ends when the endpoint gets one of its own", () => {
+  const { alerts } = replay([slow], { a: "xxxx", b: "xxxx" });
+  const own = { ...slow, id: "latency_p99:a", endpoint: "a", threshold: 5000 };
+  const readings = ["a", "b"].map((name) => readingOf(name, "x")).filter((one) => one !== null);
+  const { changes } = stepAlerts(alerts, [slow, own], () => readings, 4000, explain);
+  assert.deepEqual(
+    changes.map(({ ruleId, endpoint, to, reason }) => [ruleId, endpoint, to, reason]),
+    [
+      [
+        "latency_p99",
+        "a",
+        "resolved",
+        "a has thresholds of its own now. Before that: a latency_p99 2000 firing>firing",
+      ],
+    ],
+  );
 });
 
 test("a rule that is removed ends its alerts at once", () => {

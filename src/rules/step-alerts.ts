@@ -7,6 +7,7 @@ import { type AlertChange, type AlertStateName, subjectName } from "../signals/a
 import { evaluate, isConclusive } from "./evaluate.ts";
 import { type AlertPhase, inactive, nextState } from "./next-state.ts";
 import type { Reading, Rule } from "./rule.ts";
+import { rulesInForce } from "./rules-in-force.ts";
 
 /** One alert that is pending, firing or lately resolved. Plain data: as JSON it survives a restart. */
 export type AlertState = AlertPhase & {
@@ -72,11 +73,12 @@ export function stepAlerts(
     if (phase.kind !== before.kind) changes.push(change(before.kind, phase.kind, now, nowMs));
   }
 
+  const isInForce = rulesInForce(rules);
   for (const rule of rules) {
     for (const reading of readingsByRule(rule)) {
       const { endpoint } = reading;
       const key = alertKey(rule.id, endpoint);
-      if ((rule.endpoint !== null && rule.endpoint !== endpoint) || seen.has(key)) continue;
+      if (!isInForce(rule, endpoint) || seen.has(key)) continue;
       seen.add(key);
 
       const evaluation = evaluate(rule, reading);
@@ -106,14 +108,18 @@ export function stepAlerts(
   const ruleById = new Map(rules.map((rule) => [rule.id, rule]));
   for (const [key, state] of alerts) {
     if (seen.has(key) || !next.has(key)) continue;
-    const rule = ruleById.get(state.ruleId);
+    const { ruleId, endpoint, threshold } = state;
+    const known = ruleById.get(ruleId);
+    const rule = known && isInForce(known, endpoint) ? known : null;
     // Without its rule nothing says how long to wait, so the alert ends now.
     const times = rule ? waits(rule) : { holdMs: 0, keepFiringMs: 0 };
     const phase = nextState(state, { breached: false, nowMs, ...times });
-    const reason = rule
-      ? `${subjectName(state.endpoint)} is no longer seen, so nothing can be measured. Before that: ${state.reason}`
-      : `The rule ${state.ruleId} was removed. Before that: ${state.reason}`;
-    const { ruleId, endpoint, threshold } = state;
+    const why = rule
+      ? `${subjectName(endpoint)} is no longer seen, so nothing can be measured.`
+      : known
+        ? `${subjectName(endpoint)} has thresholds of its own now.`
+        : `The rule ${ruleId} was removed.`;
+    const reason = `${why} Before that: ${state.reason}`;
     const isSaid = phase.kind !== state.kind && state.kind !== "resolved";
     move(state, phase, {
       ruleId,

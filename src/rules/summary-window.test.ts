@@ -20,3 +20,8 @@ test("a rule of another agent counts nothing", () => {
   check([{ ...latency, endpoint: "triage" }], 60_000);
   check([{ ...latency, endpoint: "support-rag" }], 10_000);
 });
+test("a rule of its own counts, and not the one for all", () => {
+  assert.ok(latency);
+  const own = { ...latency, id: "own", endpoint: "support-rag", windowSeconds: 20 };
+  check([latency, own], 20_000);
+});

@@ -32,7 +32,7 @@ function monitorWith({
       state.agents.add(trace, clock.nowMs);
     }
   }
-  const monitor = { state, alertsDropped: 0, now: () => clock.nowMs };
+  const monitor = { state, rules: [], alertsDropped: 0, now: () => clock.nowMs };
   return { clock, state, call, metrics: createMetricsPage(monitor, new Map()) };
 }
 

@@ -2,6 +2,7 @@
 import type { Agent } from "../live/agents.ts";
 import type { TelemetryLoss } from "../live/telemetry-loss.ts";
 import type { Monitor } from "../monitor.ts";
+import { alertKey } from "../rules/step-alerts.ts";
 import { subjectName } from "../signals/alert.ts";
 import { type Family, histogram, known, render, type Value } from "./metric-family.ts";
 import { type Detailed, moduleFamilies, nothingDetailed } from "./module-families.ts";
@@ -10,7 +11,7 @@ import type { Refusals } from "./otlp.ts";
 export const METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 /** What of the monitor is told. */
-export type Monitored = Pick<Monitor, "state" | "alertsDropped" | "now">;
+export type Monitored = Pick<Monitor, "state" | "rules" | "alertsDropped" | "now">;
 
 export function metricsText(
   monitor: Monitored,
@@ -161,15 +162,33 @@ function lossFamilies(agents: readonly Agent[], nowMs: number): Family[] {
 }
 
 function ownFamilies(monitor: Monitored, refusals: Refusals): Family[] {
-  const { state } = monitor;
+  const { state, rules } = monitor;
+  const own = rules.filter(({ endpoint }) => endpoint !== null);
   return [
     {
       name: "dspy_alert_firing",
       type: "gauge",
-      help: "1 while an alert is firing, 0 while it is pending or resolved.",
-      values: [...state.alerts.values()].map(({ ruleId, endpoint, kind }) => ({
-        labels: { rule: ruleId, endpoint: subjectName(endpoint) },
-        value: kind === "firing" ? 1 : 0,
+      help: "1 while an alert is firing, 0 while it is pending or resolved. A rule that an endpoint has of its own is there also while it is inactive.",
+      values: [
+        ...[...state.alerts.values()].map(({ ruleId, endpoint, kind }) => ({
+          labels: { rule: ruleId, endpoint: subjectName(endpoint) },
+          value: kind === "firing" ? 1 : 0,
+        })),
+        ...own
+          .filter(({ id, endpoint }) => !state.alerts.has(alertKey(id, endpoint)))
+          .map(({ id, endpoint }) => ({
+            labels: { rule: id, endpoint: subjectName(endpoint) },
+            value: 0,
+          })),
+      ],
+    },
+    {
+      name: "dspy_alert_threshold",
+      type: "gauge",
+      help: "What a rule that an endpoint has of its own compares with: milliseconds (latency_p99), requests (slow_requests) or percent (error_rate).",
+      values: own.map(({ id, kind, endpoint, threshold }) => ({
+        labels: { rule: id, kind, endpoint: subjectName(endpoint) },
+        value: threshold,
       })),
     },
     {

@@ -16,6 +16,7 @@ import { overview, type Surroundings } from "./api/overview.ts";
 import { type Range, rangeOf, ranges } from "./api/range.ts";
 import { releaseFilterOf } from "./api/release-filter.ts";
 import { releasesAnswer } from "./api/releases.ts";
+import { rulesAnswer } from "./api/rules.ts";
 import { guard } from "./guard.ts";
 import { createMetricsPage } from "./metrics-page.ts";
 import { METRICS_CONTENT_TYPE } from "./metrics-text.ts";
@@ -137,6 +138,10 @@ export function createApp(
     const names = before !== undefined && after !== undefined ? { before, after } : null;
     return context.json(releasesAnswer(agent, names));
   });
+
+  app.get("/api/rules", (context) =>
+    context.json(rulesAnswer(monitor, context.req.query("endpoint") ?? null)),
+  );
 
   app.get("/", () => pageFile("index.html"));
   app.get("/assets/:file{[\\w.-]+}", (context) => pageFile(`assets/${context.req.param("file")}`));

@@ -66,3 +66,25 @@ test("merging parts is the same as adding all", () => {
     { numRuns: 50 },
   );
 });
+
+test("few samples are counted above a value exactly", () => {
+  fc.assert(
+    fc.property(latencies(500), fc.double({ min: 0, max: 1e7, noNaN: true }), (values, limit) => {
+      const expected = values.filter((value) => value > limit).length;
+      assert.equal(distribution(values).countAbove(limit), expected);
+    }),
+    { numRuns: 50 },
+  );
+});
+
+test("of many samples none below is counted, and all that are 1.6 % above", () => {
+  const values = Array.from({ length: 5_000 }, (_, index) => 0.5 + ((index * 7919) % 5_000) * 0.37);
+  for (const limit of [0, 0.5, 17, 1000, 1849, 1850, 5_000]) {
+    const counted = distribution(values).countAbove(limit);
+    assert.ok(counted <= values.filter((value) => value > limit).length, `too many above ${limit}`);
+    assert.ok(
+      counted >= values.filter((value) => value > limit * 1.016).length,
+      `too few above ${limit}`,
+    );
+  }
+});

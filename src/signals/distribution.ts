@@ -53,6 +53,26 @@ export class Distribution {
     });
   }
 
+  /**
+   * Samples above the value. Exact while they are held one by one; in buckets those that
+   * are less than 1.6 % above it may be missing, and none is counted that is not above.
+   */
+  countAbove(value: number): number {
+    if (this.#max <= value) return 0;
+    if (this.#min > value) return this.count;
+    if (this.#samples) {
+      let above = 0;
+      for (const sample of this.#samples) if (sample > value) above++;
+      return above;
+    }
+    const bucketOfValue = bucketOf(value);
+    let above = 0;
+    this.#buckets?.forEach((bucket, count) => {
+      if (bucket > bucketOfValue) above += count;
+    });
+    return above;
+  }
+
   /** `null` without samples. */
   percentiles(): Percentiles | null {
     if (this.count === 0) return null;

@@ -88,17 +88,60 @@ export type AgentRow = CostFigures & {
   trafficFailed: number[];
 };
 
+export type RuleKind =
+  | "latency_p99"
+  | "slow_requests"
+  | "error_rate"
+  | "endpoint_not_ready"
+  | "workspace_unreadable";
+
 export type AlertRow = {
   ruleId: string;
+  /** `null` once its rule is gone. */
+  kind: RuleKind | null;
   /** `null`: it is about the workspace. */
   endpoint: string | null;
   state: "pending" | "firing" | "resolved";
   sinceMs: number;
   value: number | null;
   threshold: number;
-  /** `ms`, `percent`, `state`. */
+  /** `ms`, `requests`, `percent`, `state`. */
   unit: string;
   reason: string;
+};
+
+/** What one rule says of one endpoint, also while all is well. */
+export type RuleRow = {
+  ruleId: string;
+  kind: RuleKind;
+  /** `null`: it is about the workspace. */
+  endpoint: string | null;
+  /** Whether it was set for this endpoint, or is built in. */
+  origin: "own" | "built_in";
+  state: "inactive" | "pending" | "firing" | "resolved";
+  /** `null` while it is inactive. */
+  sinceMs: number | null;
+  /** What was measured last; `null` while nothing was. */
+  value: number | null;
+  threshold: number;
+  unit: string;
+  windowSeconds: number;
+  /** With fewer requests in the window it is not judged. */
+  minRequests: number;
+  /** Of `slow_requests`: slower than this is slow. */
+  slowerThanMs: number | null;
+  /** A breach lasts this long before anybody is told. */
+  holdSeconds: number;
+  /** Empty while it is inactive. */
+  reason: string;
+};
+
+/** The answer of `GET /api/rules`, with `?endpoint=NAME` for those of one. */
+export type RulesAnswer = {
+  asOfMs: number;
+  /** When this monitor was started: it is another one when this differs. */
+  startedMs: number;
+  rules: RuleRow[];
 };
 
 export type ChangeRow = {
@@ -342,6 +385,8 @@ export type AgentView = {
   slowest: RequestRow[];
   failing: RequestRow[];
   alerts: AlertRow[];
+  /** All that watch this agent, those of its own first. */
+  rules: RuleRow[];
   changes: ChangeRow[];
   notifications: NotificationRow[];
   health: ComponentRow[];

@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { stringify } from "yaml";
-import { defaultAlertThresholds, thresholdRules } from "../../src/dashboards/alert-thresholds.ts";
 import { prometheusRules } from "../../src/dashboards/prometheus-rules/prometheus-rules.ts";
 import { LATENCY_BOUNDS_MS } from "../../src/live/tally.ts";
+import { defaultAlertThresholds, thresholdRules } from "../../src/rules/alert-thresholds.ts";
 import { runProgram } from "./run-program.ts";
 
 const ENDPOINT = 'prod "qa" \\ {{ . }}';

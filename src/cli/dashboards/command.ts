@@ -1,7 +1,6 @@
 /** `dspy-databricks dashboards`: notebook and Grafana dashboard, as files or put in place. */
 import { writeFile } from "node:fs/promises";
 import { Command } from "commander";
-import { readAlertThresholds, thresholdRules } from "../../dashboards/alert-thresholds.ts";
 import { grafanaDashboard } from "../../dashboards/grafana/grafana.ts";
 import { monitoringNotebook } from "../../dashboards/notebook/notebook.ts";
 import { prometheusRules } from "../../dashboards/prometheus-rules/prometheus-rules.ts";
@@ -9,6 +8,7 @@ import { defaultTablePlace } from "../../history/databricks-tables.ts";
 import { LATENCY_BOUNDS_MS } from "../../live/tally.ts";
 import { MonitorError } from "../../monitor-error.ts";
 import { notebookPath, publishNotebook } from "../../publish/publish-notebook.ts";
+import { readAlertThresholds, thresholdRules } from "../../rules/alert-thresholds.ts";
 import { speakAlike } from "../speak-alike.ts";
 import { workspaceClient } from "../workspace-client.ts";
 

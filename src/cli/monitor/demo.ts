@@ -3,6 +3,7 @@
  * users have, then called as by their users. It goes on beside the monitor, so that the
  * page is there at once.
  */
+import { join } from "node:path";
 import type { Clock } from "../../clock.ts";
 import type { LocalWorkspace } from "../../local-workspace/workspace.ts";
 import { MonitorError } from "../../monitor-error.ts";
@@ -54,7 +55,8 @@ async function run(
   const deployer = new DatabricksDeployerWithMonitoring({
     host: url,
     token,
-    dataDir: dataDirectory,
+    // Not the monitor's: the thresholds of the examples look at minutes, and here a fault is told within seconds.
+    dataDir: join(dataDirectory, "deployer"),
     signal,
   });
   await Promise.all(

@@ -14,10 +14,15 @@ import { getWarehouse } from "../../databricks/warehouses.ts";
 import { isDuckDbInstalled } from "../../history/duckdb.ts";
 import { History } from "../../history/history.ts";
 import { Monitor } from "../../monitor.ts";
+import { dataDirectoryOf } from "../../monitor-client/data-directory.ts";
+import { followAlertSettings } from "../../monitor-client/follow-alert-settings.ts";
+import { announceMonitor } from "../../monitor-client/monitor-address.ts";
 import { MonitorError } from "../../monitor-error.ts";
 import type { Channel } from "../../notify/channel.ts";
 import { readSecret } from "../../notify/read-secret.ts";
 import { createSlackChannel } from "../../notify/slack/slack-channel.ts";
+import { monitorWarnings } from "../../publish/notification-destination.ts";
+import { readWebhook } from "../../publish/read-webhook.ts";
 import { defaultRules, exampleRules, receiverRules } from "../../rules/built-in-rules.ts";
 import { type MonitorServer, startServer } from "../../server/server.ts";
 import { type EndpointSource, startEndpointSource } from "../../sources/endpoint-source.ts";
@@ -93,6 +98,15 @@ export async function run(options: MonitorCommandOptions): Promise<Run> {
     const channel = await channelOf(options, watched, keep);
     let page = "";
     const dataDirectory = options.dataDirectory ?? defaultDataDirectory(watched);
+    const settings = keep(
+      await followAlertSettings({
+        dataDirectory,
+        clock,
+        readWebhook: (reference) => readWebhook(reference, watchedClient(watched)),
+        channelTo,
+        onNotice: say,
+      }),
+    );
     const monitor = keep(
       await Monitor.start({
         dataDirectory,
@@ -111,6 +125,7 @@ export async function run(options: MonitorCommandOptions): Promise<Run> {
         clock,
         random: Math.random,
         rules: rulesFor[watched.kind],
+        ownAlerts: settings.own,
         channel,
         priceBook,
         pageUrl: (endpoint) =>
@@ -119,6 +134,7 @@ export async function run(options: MonitorCommandOptions): Promise<Run> {
         onNotice: say,
       }),
     );
+    settings.follow((own) => monitor.setOwnAlerts(own));
     let source: EndpointSource | null = null;
     let traces: MlflowSource | null = null;
     let logged: InferenceTableSource | null = null;
@@ -142,6 +158,8 @@ export async function run(options: MonitorCommandOptions): Promise<Run> {
       }),
     );
     page = server.url;
+    const { startedMs } = monitor;
+    keep({ close: await announceMonitor(dataDirectory, { url: page, startedMs }) });
     const client =
       watched.kind === "local"
         ? await startLocal({ server, clock, dataDirectory }, keep)
@@ -253,9 +271,18 @@ async function channelOf(
     const { startSlackReceiver } = await import("../../local-workspace/slack-receiver.ts");
     webhookUrl = keep(await startSlackReceiver({})).url;
   }
-  return webhookUrl === null
-    ? null
-    : createSlackChannel({ webhookUrl, fetch, timeoutMs: CHANNEL_TIMEOUT_MS });
+  return webhookUrl === null ? null : channelTo(webhookUrl);
+}
+
+/** What is not Teams takes Slack's messages, or says that it does not. */
+function channelTo(webhookUrl: string): Channel {
+  const [refusal] = monitorWarnings(webhookUrl);
+  if (refusal !== undefined) {
+    throw new MonitorError("CONFIG_INVALID", refusal, {
+      hint: "give the URL of a Slack incoming webhook",
+    });
+  }
+  return createSlackChannel({ webhookUrl, fetch, timeoutMs: CHANNEL_TIMEOUT_MS });
 }
 
 /** Without DuckDB none is kept, and the journal goes after a day as it always did. */
@@ -301,8 +328,9 @@ function watchedClient(watched: Watched): DatabricksClient | null {
 }
 
 function defaultDataDirectory(watched: Watched): string {
-  const name = watched.kind === "workspace" ? new URL(watched.client.host).host : watched.kind;
-  return join(".dspy-databricks", name.replace(/[^\w.-]/g, "_"));
+  return watched.kind === "workspace"
+    ? dataDirectoryOf(watched.client.host)
+    : join(".dspy-databricks", watched.kind);
 }
 
 // ─── Words ──────────────────────────────────────────────────────────────────

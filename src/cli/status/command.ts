@@ -13,7 +13,11 @@ It asks Databricks, and not the agent: an endpoint that is scaled to zero stays 
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 refused or unreachable, 130 interrupted.`;
 
-type RawOptions = { readonly profile?: string; readonly output: string };
+type RawOptions = {
+  readonly profile?: string;
+  readonly dataDir?: string;
+  readonly output: string;
+};
 
 export function statusCommand(): Command {
   return new Command("status")
@@ -21,6 +25,7 @@ export function statusCommand(): Command {
     .description("Tell what an endpoint serves, what it served before, and how the agent is.")
     .argument("<endpoint>", "the name of the serving endpoint")
     .option("--profile <name>", "the workspace of this profile of ~/.databrickscfg")
+    .option("--data-dir <directory>", "of the monitor that is asked (default: .dspy-databricks/…)")
     .option("--output <format>", "format of the result: text or json", "text")
     .addHelpText("after", examples)
     .action(async (endpoint: string, raw: RawOptions) => {

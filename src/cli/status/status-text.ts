@@ -22,6 +22,10 @@ export function statusText(status: MonitoringStatus): string {
     ...health.components.map(({ name, status: each, message }) =>
       `  ${"Check".padEnd(11)} ${name} ${each}: ${message}`.trimEnd(),
     ),
+    ...(status.alerts ?? []).map(
+      ({ kind, state, value, threshold }) =>
+        `  ${"Alert".padEnd(11)} ${kind} ${state}: ${value ?? "nothing to judge"}, limit ${threshold}`,
+    ),
     ...row("URL", endpoint.endpointUrl),
   ];
   return `${lines.join("\n")}\n`;

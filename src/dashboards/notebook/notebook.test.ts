@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import fc from "fast-check";
 import { defaultTablePlace } from "../../history/databricks-tables.ts";
-import { defaultAlertThresholds } from "../alert-thresholds.ts";
+import { defaultAlertThresholds } from "../../rules/alert-thresholds.ts";
 import { monitoringNotebook, type Notebook } from "./notebook.ts";
 import { pythonLiteral } from "./python-text.ts";
 

@@ -9,7 +9,7 @@
 import type { TablePlace } from "../../history/databricks-tables.ts";
 import { fullTableName } from "../../history/databricks-tables.ts";
 import { tableNames } from "../../history/tables.ts";
-import { type AlertThresholds, thresholdRules } from "../alert-thresholds.ts";
+import { type AlertThresholds, thresholdRules } from "../../rules/alert-thresholds.ts";
 import { ruleSql } from "../sql-alerts/sql-alerts.ts";
 import { type TablePanelSection, tablePanels } from "../table-panels.ts";
 import { type PythonValue, pythonLiteral } from "./python-text.ts";

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { parser } from "@prometheus-io/lezer-promql";
 import fc from "fast-check";
 import { parse } from "yaml";
-import { defaultAlertThresholds, thresholdRules } from "../alert-thresholds.ts";
+import { defaultAlertThresholds, thresholdRules } from "../../rules/alert-thresholds.ts";
 import { prometheusRules } from "./prometheus-rules.ts";
 
 const options = { prefix: "dspy_", boundsMs: [500, 1_000, 2_000] };

@@ -6,7 +6,7 @@
  * between: slow calls are counted from the next bound on, so never too many of them.
  */
 import { stringify } from "yaml";
-import type { ThresholdRule } from "../alert-thresholds.ts";
+import type { ThresholdRule } from "../../rules/alert-thresholds.ts";
 
 export type PrometheusRulesOptions = {
   /** In front of every name, such as `dspy_`. */

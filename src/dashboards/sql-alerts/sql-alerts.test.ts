@@ -9,7 +9,7 @@ import {
   defaultAlertThresholds,
   type ThresholdRuleKind,
   thresholdRules,
-} from "../alert-thresholds.ts";
+} from "../../rules/alert-thresholds.ts";
 import { ruleSql, sqlAlert } from "./sql-alerts.ts";
 
 const thresholds: AlertThresholds = {

@@ -6,7 +6,7 @@
  * row only where there is something to judge; without a row the alert is OK.
  */
 import { quotedTable, quotedText, type TablePlace } from "../../history/databricks-tables.ts";
-import type { ThresholdRule, ThresholdRuleKind } from "../alert-thresholds.ts";
+import type { ThresholdRule, ThresholdRuleKind } from "../../rules/alert-thresholds.ts";
 
 export type SqlAlertOptions = {
   readonly place: TablePlace;

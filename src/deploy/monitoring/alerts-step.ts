@@ -2,10 +2,12 @@
  * Makes the agent's thresholds SQL alerts over its Delta tables. The address of the
  * webhook goes from where it is kept into the notification destination, and nowhere else.
  */
-import { readAlertThresholds } from "../../dashboards/alert-thresholds.ts";
+
 import type { DatabricksClient } from "../../databricks/client.ts";
 import { chooseWarehouse } from "../../export/delta/delta-target.ts";
 import { type AgentAlerts, planAlerts, publishAlerts } from "../../publish/publish-alerts.ts";
+import { absoluteReference } from "../../publish/read-webhook.ts";
+import { readAlertThresholds } from "../../rules/alert-thresholds.ts";
 import type { MonitoringInput, MonitoringStep } from "./monitoring-step.ts";
 
 /** From a reference to the address. */
@@ -33,7 +35,10 @@ export function alertsStep(readWebhook: ReadWebhook): MonitoringStep {
       if (!agent) return { outcome: "skipped", detail: "agent.yaml names no alerts or no tables" };
       const { client } = input.context;
       const reference = input.config.monitoring.alerts?.webhook;
-      const webhookUrl = reference === undefined ? null : await readWebhook(reference, client);
+      const webhookUrl =
+        reference === undefined
+          ? null
+          : await readWebhook(absoluteReference(reference, input.config.file), client);
       const { alerts, warnings } = await publishAlerts(client, agent, webhookUrl);
       const changed = alerts.filter(({ kind }) => kind !== "keep");
       return {

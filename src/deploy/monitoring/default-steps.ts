@@ -1,11 +1,12 @@
 /** The parts of monitoring that come with a deployment, in the order in which they build on each other. */
+import { readWebhook } from "../../publish/read-webhook.ts";
 import { alertsStep } from "./alerts-step.ts";
 import { grafanaStep } from "./grafana-step.ts";
 import { grantsStep } from "./grants-step.ts";
 import { healthStep } from "./health-step.ts";
+import { monitorRulesStep } from "./monitor-rules-step.ts";
 import type { MonitoringStep } from "./monitoring-step.ts";
 import { notebookStep } from "./notebook-step.ts";
-import { readWebhook } from "./read-webhook.ts";
 import { schemaStep } from "./schema-step.ts";
 import { tablesStep } from "./tables-step.ts";
 
@@ -21,6 +22,7 @@ export function defaultMonitoringSteps({
     grantsStep,
     notebookStep,
     grafanaStep(dataDirectory),
+    monitorRulesStep(dataDirectory),
     alertsStep(readWebhook),
   ];
 }

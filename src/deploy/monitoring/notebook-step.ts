@@ -1,7 +1,8 @@
 /** Puts the agent's notebook into the workspace, over the one that stands there. */
-import { readAlertThresholds } from "../../dashboards/alert-thresholds.ts";
+
 import { monitoringNotebook, type Notebook } from "../../dashboards/notebook/notebook.ts";
 import { isNotebookThere, notebookPath, publishNotebook } from "../../publish/publish-notebook.ts";
+import { readAlertThresholds } from "../../rules/alert-thresholds.ts";
 import type { MonitoringInput, MonitoringStep } from "./monitoring-step.ts";
 
 export const notebookStep: MonitoringStep = {

@@ -8,6 +8,7 @@ import type { Tally } from "../../live/tally.ts";
 import type { Monitor } from "../../monitor.ts";
 import { diagnoseAgent } from "../../rules/diagnose.ts";
 import type { RuleKind } from "../../rules/rule.ts";
+import { rulesOf } from "../../rules/rules-in-force.ts";
 import type { AgentView, ModelRow, ModuleRow, ReleaseFilter, RequestRow } from "../../web/api.ts";
 import type { Surroundings } from "./overview.ts";
 import type { Range } from "./range.ts";
@@ -23,6 +24,7 @@ import {
   errorRatePercent,
   notificationRows,
 } from "./rows.ts";
+import { ruleRows } from "./rules.ts";
 
 /** Slowest and failing requests that are listed. */
 const REQUESTS_MAX = 10;
@@ -68,6 +70,7 @@ export function agentView(
       (a, b) => b.timeMs - a.timeMs,
     ),
     alerts: alertRows(monitor, endpoint),
+    rules: ruleRows(monitor, endpoint),
     changes: changeRows(state.changes, endpoint),
     notifications: notificationRows(state.notifications.values(), endpoint),
     health: componentRows(state.components.values(), endpoint),
@@ -112,11 +115,8 @@ function series(agent: Agent, { chartFromMs, stepMs, steps, nowMs }: Range): Age
 }
 
 function threshold(monitor: Monitor, endpoint: string, kind: RuleKind): number | null {
-  const rule = monitor.rules.find(
-    (candidate) =>
-      candidate.kind === kind && (candidate.endpoint === null || candidate.endpoint === endpoint),
-  );
-  return rule?.threshold ?? null;
+  const rules = rulesOf(monitor.rules, endpoint);
+  return rules.find((rule) => rule.kind === kind)?.threshold ?? null;
 }
 
 /** The calls that are asked for: of a stretch of time, and of some releases. */

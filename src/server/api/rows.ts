@@ -6,6 +6,7 @@ import type { ErrorGroup } from "../../live/error-groups.ts";
 import type { Tally } from "../../live/tally.ts";
 import { TelemetryLoss } from "../../live/telemetry-loss.ts";
 import type { Monitor } from "../../monitor.ts";
+import { troubleOf } from "../../rules/diagnose.ts";
 import { unitOf } from "../../rules/evaluate.ts";
 import type { AlertState } from "../../rules/step-alerts.ts";
 import { type Cost, costSourceOf, costUsdOf } from "../../signals/cost.ts";
@@ -93,12 +94,6 @@ export function errorRatePercent({ calls, failed }: Tally): number | null {
   return calls === 0 ? null : (failed / calls) * 100;
 }
 
-const wordOf = {
-  latency_p99: "slow",
-  error_rate: "failing",
-  endpoint_not_ready: "down",
-} as const;
-
 function stateOf(monitor: Monitor, agent: Agent, tally: Tally): { status: Status; word: string } {
   const breaches = monitor.breachesOf(agent.endpoint);
   const health = monitor.healthOf(agent.endpoint);
@@ -107,10 +102,10 @@ function stateOf(monitor: Monitor, agent: Agent, tally: Tally): { status: Status
     firing.find(({ rule }) => rule.kind === "endpoint_not_ready") ??
     firing.find(({ rule }) => rule.kind === "error_rate") ??
     firing[0];
-  if (worst) return { status: "critical", word: wordOf[worst.rule.kind] };
+  if (worst) return { status: "critical", word: troubleOf[worst.rule.kind] };
   if (health?.status === "unhealthy") return { status: "critical", word: "down" };
   const [pending] = breaches;
-  if (pending) return { status: "warning", word: wordOf[pending.rule.kind] };
+  if (pending) return { status: "warning", word: troubleOf[pending.rule.kind] };
   if (health?.status === "degraded") return { status: "warning", word: health.state };
   if (monitor.freshnessOf(agent).kind === "telemetry_lost") {
     return { status: "warning", word: "telemetry lost" };
@@ -137,8 +132,10 @@ function alertRow(monitor: Monitor, alert: AlertState): AlertRow {
   const { ruleId, endpoint, sinceMs, value, threshold, reason } = alert;
   const rule = monitor.rules.find(({ id }) => id === ruleId);
   const state = alert.kind === "inactive" ? "resolved" : alert.kind;
-  const unit = rule ? unitOf[rule.kind] : "";
-  return { ruleId, endpoint, state, sinceMs, value, threshold, unit, reason };
+  // An alert that is over may outlive its rule.
+  const kind = rule?.kind ?? null;
+  const unit = kind === null ? "" : unitOf[kind];
+  return { ruleId, kind, endpoint, state, sinceMs, value, threshold, unit, reason };
 }
 
 export function changeRows(changes: readonly Change[], endpoint: string | null): ChangeRow[] {

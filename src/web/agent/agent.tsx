@@ -23,6 +23,7 @@ import { releaseWords } from "./release-options.ts";
 import { ReleaseSelect } from "./release-select.tsx";
 import { Releases } from "./releases.tsx";
 import { Requests } from "./requests.tsx";
+import { Rules } from "./rules.tsx";
 import { untoldWords } from "./untold-words.ts";
 
 type Props = { view: AgentView | null; route: AgentRoute };
@@ -116,6 +117,11 @@ export function AgentPage({ view, route }: Props) {
       {view && view.releases.length > 0 && (
         <Panel id="releases" title="Releases" count={view.releases.length}>
           <Releases releases={view.releases} nowMs={nowMs} />
+        </Panel>
+      )}
+      {view && view.rules.length > 0 && (
+        <Panel id="rules" title="Alert rules" count={view.rules.length}>
+          <Rules rules={view.rules} />
         </Panel>
       )}
       {view && <Details view={view} range={range} />}

@@ -1,6 +1,6 @@
 /** The four numbers of an agent, each with its trend against the same length of time before. */
 import type { ComponentChildren } from "preact";
-import type { AgentView } from "../api.ts";
+import type { AgentView, RuleKind } from "../api.ts";
 import { CostFigure, Figure } from "../elements/figure.tsx";
 import { State } from "../elements/state.tsx";
 import { formatCost, formatCount, formatDuration, formatPercent, formatRate } from "../format.ts";
@@ -14,8 +14,8 @@ export function Numbers({ view, range }: { view: AgentView | null; range: Range 
   const errorLimit = view?.thresholds.errorRatePercent ?? null;
   const errorRate = agent?.errorRatePercent ?? null;
   /** Above the limit alone is no alarm: a rule also asks for a minimum of requests. */
-  const alertOn = (ruleId: string) => {
-    const alert = view?.alerts.find((candidate) => candidate.ruleId === ruleId);
+  const alertOn = (kind: RuleKind) => {
+    const alert = view?.alerts.find((candidate) => candidate.kind === kind);
     return alert?.state === "resolved" ? undefined : alert?.state;
   };
 

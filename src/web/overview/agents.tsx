@@ -3,7 +3,7 @@ import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { agentAbout } from "../agent-about.ts";
 import { filterAgents } from "../agent-filter.ts";
-import type { AgentRow, AlertRow, Source } from "../api.ts";
+import type { AgentRow, AlertRow, RuleKind, Source } from "../api.ts";
 import { CostFigure, Figure, TokensFigure, Unknown } from "../elements/figure.tsx";
 import { type Column, FiguresTable } from "../elements/figures-table.tsx";
 import { AwaitedRows, Panel } from "../elements/panel.tsx";
@@ -87,8 +87,8 @@ type Told = { alerts: readonly AlertRow[]; nowMs: number; range: Range };
 function columnsOf({ alerts, nowMs, range }: Told): Column<AgentRow>[] {
   const during = `in the last ${rangeWords(range)}`;
   /** The figure that an alert is about stands out in its row. */
-  const alertState = (ruleId: string, { endpoint }: AgentRow) =>
-    alerts.find((alert) => alert.ruleId === ruleId && alert.endpoint === endpoint)?.state;
+  const alertState = (kind: RuleKind, { endpoint }: AgentRow) =>
+    alerts.find((alert) => alert.kind === kind && alert.endpoint === endpoint)?.state;
   return [
     {
       id: "agent",

@@ -10,6 +10,7 @@ import { formatAgo, formatMeasure, formatMomentSeconds, formatSpan } from "../fo
 import { agentHref, type Range } from "../route.ts";
 import { alertsToShow, isSaid } from "./alert-order.ts";
 import { withoutAgent } from "./change-words.ts";
+import { ruleNames } from "./rule-words.ts";
 
 type Props = {
   alerts: readonly AlertRow[] | null;
@@ -47,7 +48,9 @@ export function Alerts({ alerts, sentence, nowMs, range, showAgent }: Props) {
                 {showAgent && alert.endpoint !== null && (
                   <a href={agentHref(alert.endpoint, range)}>{alert.endpoint}</a>
                 )}{" "}
-                <span class="alert-rule">{ruleName(alert.ruleId)}</span>
+                <span class="alert-rule">
+                  {alert.kind === null ? alert.ruleId : ruleNames[alert.kind]}
+                </span>
               </span>
               <span class="alert-measure">{measureOf(alert)}</span>
               <span class="alert-since">{sinceWords(alert, nowMs)}</span>
@@ -68,18 +71,6 @@ export function Alerts({ alerts, sentence, nowMs, range, showAgent }: Props) {
       </Fold>
     </section>
   );
-}
-
-/** The built-in rules in words; a rule of one's own by its id. */
-const RULE_NAMES: Readonly<Record<string, string>> = {
-  latency_p99: "p99 latency",
-  error_rate: "error rate",
-  endpoint_not_ready: "readiness",
-  workspace_unreadable: "workspace",
-};
-
-function ruleName(ruleId: string): string {
-  return RULE_NAMES[ruleId] ?? ruleId;
 }
 
 function sinceWords({ state, sinceMs }: AlertRow, nowMs: number) {

@@ -1,10 +1,11 @@
 /**
  * The thresholds that people set for one agent, and the rules that they make: each with
- * a state of its own, all of them really compared. SQL alerts, Prometheus rules and the
- * notebook are made from these rules. Pure.
+ * a state of its own, all of them really compared. What the monitor evaluates, SQL alerts,
+ * Prometheus rules and the notebook are made from these rules. Pure.
  */
 import { MonitorError } from "../monitor-error.ts";
 import { checkOptions } from "../option.ts";
+import type { Rule } from "./rule.ts";
 
 export type AlertThresholds = {
   readonly latencyP99ThresholdMs: number;
@@ -76,6 +77,33 @@ export function thresholdRules(
       slowerThanMs: null,
     }),
   ];
+}
+
+/** A breach lasts this part of its window before it is told, and as long as the built-in rules wait at most. */
+const HOLD_SHARE = 0.1;
+const HOLD_MAX_SECONDS = 30;
+/** An alert is over after this part of its window without a breach. */
+const KEEP_FIRING_SHARE = 0.4;
+const KEEP_FIRING_MAX_SECONDS = 120;
+
+/** The same as the monitor evaluates them, in place of its built-in rules for this agent. */
+export function monitorRules(endpointName: string, thresholds: AlertThresholds): readonly Rule[] {
+  return thresholdRules(endpointName, thresholds).map(
+    ({ id, kind, threshold, windowSeconds, minRequests, slowerThanMs }) => ({
+      id,
+      kind,
+      endpoint: endpointName,
+      threshold,
+      windowSeconds,
+      minRequests,
+      ...(slowerThanMs !== null && { slowerThanMs }),
+      holdSeconds: Math.min(HOLD_MAX_SECONDS, Math.ceil(windowSeconds * HOLD_SHARE)),
+      keepFiringSeconds: Math.min(
+        KEEP_FIRING_MAX_SECONDS,
+        Math.ceil(windowSeconds * KEEP_FIRING_SHARE),
+      ),
+    }),
+  );
 }
 
 const limits: Readonly<
