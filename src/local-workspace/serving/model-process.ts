@@ -3,11 +3,10 @@
  * One that ends by itself is started again, a bounded number of times; all of it ends
  * with the workspace.
  */
-import { type ChildProcess, spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import type { ChildProcess } from "node:child_process";
 import { createServer } from "node:net";
-import { delimiter, dirname } from "node:path";
 import type { Clock } from "../clock.ts";
+import { startBoundProcess, stopBoundProcess } from "../core/bound-process.ts";
 import { wait } from "../core/wait.ts";
 import { databricksError } from "../databricks-error.ts";
 import { type BoundedLog, createBoundedLog } from "./bounded-log.ts";
@@ -32,12 +31,7 @@ const START_TIMEOUT_MS = 180_000;
 const POLL_MS = 200;
 /** Times that a process which ended by itself is started again. */
 const RESTARTS_MAX = 5;
-/** From SIGTERM to SIGKILL. */
-const STOP_GRACE_MS = 5_000;
 const RESTART_FIRST_MS = 500;
-
-/** Of this process's environment: nothing that could hold a credential. */
-const PASSED_ON = ["HOME", "LANG", "LC_ALL", "TMPDIR", "TZ"];
 
 /** @throws StartError when it does not become ready. */
 export async function startModelProcess(options: ModelProcessOptions): Promise<ServedEntity> {
@@ -115,7 +109,7 @@ export async function startModelProcess(options: ModelProcessOptions): Promise<S
     },
     async close() {
       isClosed = true;
-      await stop(current.child);
+      await stopBoundProcess(current.child);
     },
   };
 }
@@ -126,19 +120,9 @@ async function startOnce(options: ModelProcessOptions, firstLog: BoundedLog): Pr
   const { python, modelDirectory, environment, clock, signal, onStarted } = options;
   const port = await freePort();
   const args = ["-m", "mlflow", "models", "serve", "-m", modelDirectory, "--env-manager", "local"];
-  const child = spawn(python, [...args, "--host", "127.0.0.1", "--port", String(port)], {
-    env: {
-      ...passedOn(),
-      // MLflow starts its server by name.
-      PATH: `${dirname(python)}${delimiter}${process.env.PATH ?? ""}`,
-      MLFLOW_DISABLE_TELEMETRY: "true",
-      PYTHONDONTWRITEBYTECODE: "1",
-      PYTHONUNBUFFERED: "1",
-      ...environment,
-    },
-    stdio: ["ignore", "pipe", "pipe"],
-    // A group of its own: MLflow's server is a child of the process that is started.
-    detached: true,
+  const child = startBoundProcess(python, {
+    args: [...args, "--host", "127.0.0.1", "--port", String(port)],
+    environment: { MLFLOW_DISABLE_TELEMETRY: "true", ...environment },
   });
   const running: Running = { child, port, log: firstLog };
   const take = (chunk: Buffer) => running.log.add(chunk.toString("utf8"));
@@ -160,11 +144,11 @@ async function startOnce(options: ModelProcessOptions, firstLog: BoundedLog): Pr
     }
     if (await answers(port)) return running;
     if (clock.now() - startedMs > START_TIMEOUT_MS) {
-      await stop(child);
+      await stopBoundProcess(child);
       throw new StartError(`The container was not ready after ${START_TIMEOUT_MS / 1000} s.`);
     }
     if (!(await wait(clock, POLL_MS, signal))) {
-      await stop(child);
+      await stopBoundProcess(child);
       throw new StartError("The workspace is closing.");
     }
   }
@@ -182,45 +166,6 @@ async function answers(port: number): Promise<boolean> {
     const response = await fetch(`http://127.0.0.1:${port}/ping`);
     await response.arrayBuffer();
     return response.ok;
-  } catch {
-    return false;
-  }
-}
-
-function passedOn(): Record<string, string> {
-  const values = PASSED_ON.map((name) => [name, process.env[name]] as const);
-  return Object.fromEntries(
-    values.filter((pair): pair is [string, string] => pair[1] !== undefined),
-  );
-}
-
-/** Ends the whole group, and waits until its first process is gone. */
-async function stop(child: ChildProcess): Promise<void> {
-  if (child.pid === undefined) return;
-  const group = child.pid;
-  const isGone = child.exitCode !== null || child.signalCode !== null;
-  const gone = isGone ? Promise.resolve() : new Promise<void>((r) => child.once("exit", () => r()));
-  killGroup(group, "SIGTERM");
-  const force = setTimeout(() => killGroup(group, "SIGKILL"), STOP_GRACE_MS);
-  await gone;
-  clearTimeout(force);
-  // Whatever of it did not end with the first.
-  killGroup(group, "SIGKILL");
-}
-
-export function killGroup(group: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(-group, signal);
-  } catch {
-    // It is gone already.
-  }
-}
-
-/** Whether the process still is what was started for this model: numbers of processes are used again. */
-export function servesModel(processId: number, modelDirectory: string): boolean {
-  try {
-    const command = readFileSync(`/proc/${processId}/cmdline`, "utf8").split("\0");
-    return command.includes("mlflow") && command.includes(modelDirectory);
   } catch {
     return false;
   }

@@ -5,6 +5,7 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { killGroup, startTimeOf } from "../core/bound-process.ts";
 import type { WorkspaceContext } from "../core/context.ts";
 import { wait } from "../core/wait.ts";
 import { Refusal } from "../databricks-error.ts";
@@ -21,7 +22,7 @@ import {
 } from "./endpoint.ts";
 import { createEndpointMetrics, type EndpointMetrics } from "./endpoint-metrics.ts";
 import { exampleOf } from "./example-hash.ts";
-import { killGroup, servesModel, startModelProcess } from "./model-process.ts";
+import { startModelProcess } from "./model-process.ts";
 import { serveRecorded } from "./recorded-entity.ts";
 import { type ServedEntity, StartError, serveFailed } from "./served-entity.ts";
 
@@ -44,12 +45,13 @@ export function createServing(context: WorkspaceContext): Serving {
   const buildLogs = new Map<string, BoundedLog>();
   const metrics = new Map<string, EndpointMetrics>();
   const senders = new Map<string, OtlpSender>();
-  const processes = context.state.collection<{ group: number; directory: string }>(
+  const processes = context.state.collection<{ group: number; startedAt: string | null }>(
     "model-processes",
   );
 
-  for (const [key, { group, directory }] of processes.entries()) {
-    if (servesModel(group, directory)) killGroup(group, "SIGKILL");
+  // They end with the workspace that started them, but for one that takes its time.
+  for (const [key, { group, startedAt }] of processes.entries()) {
+    if (startedAt !== null && startTimeOf(group) === startedAt) killGroup(group, "SIGKILL");
     processes.delete(key);
   }
   lifetime.atClose(async () => {
@@ -108,7 +110,7 @@ export function createServing(context: WorkspaceContext): Serving {
         onStarted: (group) =>
           processes.put(`${endpoint}/${entity.name}/${group}`, {
             group,
-            directory: modelDirectory,
+            startedAt: startTimeOf(group),
           }),
       });
     }
