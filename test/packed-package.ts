@@ -26,6 +26,7 @@ export function packPackage(directory: string): PackedPackage {
     "docs/agent.schema.json",
     "examples",
     "python/serving",
+    "python/notebooks",
     "python/src",
   ]) {
     cpSync(join(root, name), join(built, name), { recursive: true });

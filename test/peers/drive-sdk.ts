@@ -32,6 +32,8 @@ export type DriveOptions = {
     Record<string, string | { readonly id: string; readonly secret: string }>
   >;
   readonly calls: readonly SdkCall[];
+  /** How long calls that wait for an outcome wait for it. */
+  readonly timeoutSeconds?: number;
 };
 
 type Answered =
@@ -39,9 +41,15 @@ type Answered =
   | { readonly error: { readonly type: string; readonly code: string; readonly message: string } };
 
 /** Makes the calls, and registers a test for each. @returns the answers, in order. */
-export async function driveSdk({ url, tokens, calls }: DriveOptions): Promise<readonly unknown[]> {
+export async function driveSdk({
+  url,
+  tokens,
+  calls,
+  timeoutSeconds = 60,
+}: DriveOptions): Promise<readonly unknown[]> {
   const input = JSON.stringify({
     tokens,
+    timeout: timeoutSeconds,
     calls: calls.map(({ call, args, as, wait }) => ({ call, args, as, wait })),
   });
   const { code, output } = await runProgram(python, [driver], {

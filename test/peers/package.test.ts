@@ -59,7 +59,7 @@ test("holds what is run and its types, and nothing that is only for us", () => {
       !["CHANGELOG.md", "LICENSE", "README.md", "package.json"].includes(path) &&
       path !== "docs/agent.schema.json" &&
       !/^examples\/([\w-]+\/)?(agent\.py|agent\.yaml|program\.json|README\.md)$/.test(path) &&
-      !/^python\/(serving|src\/dspy_databricks_agents)\/\w+\.py$/.test(path) &&
+      !/^python\/(serving|notebooks|src\/dspy_databricks_agents)\/\w+\.py$/.test(path) &&
       path !== "bin/dspy-databricks.js",
   );
   assert.deepEqual(outside, []);

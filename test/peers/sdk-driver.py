@@ -2,7 +2,7 @@
 
     DATABRICKS_HOST=http://127.0.0.1:PORT python sdk-driver.py < calls.json
 
-Reads `{"tokens": {"admin": "…"}, "calls": [{"call": "catalogs.create", "args": {…}, "as": "admin"}]}` and prints, as its last line, a
+Reads `{"tokens": {"admin": "…"}, "timeout": 60, "calls": [{"call": "catalogs.create", "args": {…}, "as": "admin"}]}` and prints, as its last line, a
 JSON list: `{"answer": …}` or `{"error": {"type", "code", "message"}}` for each call. In the arguments,
 `{"$type": "serving.EndpointCoreConfigInput", "value": {…}}` is an object of the SDK, `{"$enum": "catalog.VolumeType.MANAGED"}`
 one of its enums, `{"$ref": "0.id"}` a part of an earlier answer, and `{"$bytes": "…"}` a file. `"wait": true` waits for the
@@ -87,7 +87,7 @@ for call in request["calls"]:
             target = getattr(target, name)
         answer = target(**argument(call.get("args", {})))
         if call.get("wait"):
-            answer = answer.result(timeout=timedelta(seconds=60))
+            answer = answer.result(timeout=timedelta(seconds=request["timeout"]))
         elif hasattr(answer, "response"):
             answer = answer.response
         answers.append({"answer": plain(answer)})

@@ -36,7 +36,10 @@ export function localCommand(): Command {
       "of the admin, or of another principal; may be given several times",
       (token: string, before: readonly string[] = []) => [...before, token],
     )
-    .option("--python <path>", "a Python with mlflow and dspy, which serves models")
+    .option(
+      "--python <path>",
+      "a Python with mlflow and dspy, which serves models, or pyspark, which runs notebooks",
+    )
     .option("--for <duration>", "stop by itself after this long, such as 90s")
     .addHelpText("after", examples)
     .action(async (raw: RawOptions) => {
@@ -46,7 +49,7 @@ export function localCommand(): Command {
 }
 
 const RECORDED =
-  "Without --python only the three examples of the project can be deployed: they answer from recordings.\n";
+  "Without --python only the three examples of the project can be deployed, from recordings, and no notebook runs.\n";
 
 /** @returns whether a person stopped it. */
 async function run(options: LocalOptions): Promise<boolean> {
@@ -107,15 +110,37 @@ function keptToken(dataDirectory: string | null): string {
 /** Longest that a Python may take to say whether it has what it needs. */
 const PYTHON_MAX_MS = 20_000;
 
-/** @throws MonitorError `USAGE_INVALID` when it does not run, or lacks MLflow. */
+/**
+ * Says what of both it can't do.
+ *
+ * @throws MonitorError `USAGE_INVALID` when it does not run, or can do nothing here.
+ */
 function checkPython(python: string): void {
-  const code = "import importlib.util as u, sys; sys.exit(0 if u.find_spec('mlflow') else 9)";
-  const { status, error } = spawnSync(python, ["-c", code], { timeout: PYTHON_MAX_MS });
-  if (status === 0) return;
-  const what = status === 9 ? "it has no mlflow" : (error?.message ?? `exit code ${status}`);
-  throw new MonitorError("USAGE_INVALID", `--python ${python} can't serve models: ${what}`, {
-    hint: 'give the Python of an environment in which "pip install mlflow dspy" was run',
+  const code =
+    "import importlib.util as u; print(*[m for m in ('mlflow', 'pyspark') if u.find_spec(m)])";
+  const { status, error, stdout } = spawnSync(python, ["-c", code], {
+    timeout: PYTHON_MAX_MS,
+    encoding: "utf8",
   });
+  const has = status === 0 ? stdout.split(/\s+/) : [];
+  if (!has.includes("mlflow") && !has.includes("pyspark")) {
+    const what =
+      status === 0
+        ? "it has neither mlflow nor pyspark"
+        : (error?.message ?? `it ended with exit code ${status}`);
+    throw new MonitorError(
+      "USAGE_INVALID",
+      `--python ${python} can neither serve models nor run notebooks: ${what}`,
+      {
+        hint: 'give the Python of an environment in which "pip install mlflow dspy" was run, or "pip install pyspark delta-spark", or both',
+      },
+    );
+  }
+  if (!has.includes("mlflow"))
+    process.stderr.write(`${python} has no mlflow: no model is served.\n`);
+  if (!has.includes("pyspark")) {
+    process.stderr.write(`${python} has no pyspark: notebooks without Spark alone are run.\n`);
+  }
 }
 
 function startError(error: unknown, { port, dataDirectory }: LocalOptions): unknown {

@@ -25,7 +25,11 @@ export type Principals = {
   all(): readonly Principal[];
   /** A token that lasts an hour; `null` when id and secret do not fit. */
   issueToken(client: { readonly id: string; readonly secret: string }): IssuedToken | null;
+  /** For what runs on behalf of a principal; lasts until it is revoked, at most as long as the workspace. */
+  lend(name: string): LentToken;
 };
+
+export type LentToken = { readonly token: string; revoke(): void };
 
 export type IssuedToken = { readonly accessToken: string; readonly expiresInS: number };
 
@@ -51,15 +55,17 @@ export type PrincipalsOptions = {
 
 export function createPrincipals({ tokens, state, clock }: PrincipalsOptions): Principals {
   const issued = state.collection<{ name: string; expiresMs: number }>("oauth-tokens");
+  const lent = new Map<string, string>();
   const named = (name: string) => tokens.find((each) => each.name === name) ?? null;
 
   return {
     ofToken(token) {
       const known = tokens.find((each) => isSame(each.token, token));
       if (known) return principalOf(known);
-      const lasting = issued.get(digest(token).toString("hex"));
-      if (!lasting || lasting.expiresMs <= clock.now()) return null;
-      const owner = named(lasting.name);
+      const key = digest(token).toString("hex");
+      const lasting = issued.get(key);
+      const name = lasting && lasting.expiresMs > clock.now() ? lasting.name : lent.get(key);
+      const owner = name === undefined ? null : named(name);
       return owner && principalOf(owner);
     },
     named(name) {
@@ -73,15 +79,23 @@ export function createPrincipals({ tokens, state, clock }: PrincipalsOptions): P
       for (const [key, { expiresMs }] of issued.entries()) {
         if (expiresMs <= clock.now()) issued.delete(key);
       }
-      const accessToken = `local-${randomBytes(TOKEN_BYTES).toString("hex")}`;
+      const accessToken = newToken();
       issued.put(digest(accessToken).toString("hex"), {
         name: owner.name,
         expiresMs: clock.now() + TOKEN_LIFETIME_S * 1000,
       });
       return { accessToken, expiresInS: TOKEN_LIFETIME_S };
     },
+    lend(name) {
+      const token = newToken();
+      const key = digest(token).toString("hex");
+      lent.set(key, name);
+      return { token, revoke: () => void lent.delete(key) };
+    },
   };
 }
+
+const newToken = () => `local-${randomBytes(TOKEN_BYTES).toString("hex")}`;
 
 const principalOf = ({ name, isAdmin }: Principal): Principal => ({ name, isAdmin });
 

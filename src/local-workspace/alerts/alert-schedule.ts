@@ -3,13 +3,13 @@
  * alert's owner, keeps the new state, and tells those who subscribed.
  */
 import type { WorkspaceContext } from "../core/context.ts";
+import { createQuartzTimers } from "../core/quartz-timers.ts";
 import type { Collection } from "../core/state.ts";
 import { destinationsOf } from "../notification-destinations/destinations-api.ts";
 import { type Notification, notify, notifyByEmail } from "../notification-destinations/notify.ts";
 import type { SqlResult } from "../sql/run.ts";
 import type { Alert } from "./alert.ts";
 import { evaluate, isTold, type Outcome } from "./evaluate.ts";
-import { nextDueMs, parseQuartz } from "./quartz.ts";
 import { fillTemplate } from "./template.ts";
 
 export type AlertSchedule = {
@@ -17,9 +17,6 @@ export type AlertSchedule = {
   plan(alert: Alert): void;
   forget(id: string): void;
 };
-
-/** Timers can't wait longer than 24 days; after a day the next moment is worked out again. */
-const WAIT_MAX_MS = 24 * 60 * 60 * 1000;
 
 /** Rows of a query that an alert looks at. */
 const ROWS_MAX = 10_000;
@@ -31,35 +28,22 @@ export function createAlertSchedule(
   all: Collection<Alert>,
 ): AlertSchedule {
   const { clock, lifetime } = context;
-  const cancels = new Map<string, () => void>();
-
-  function forget(id: string): void {
-    cancels.get(id)?.();
-    cancels.delete(id);
-  }
+  const timers = createQuartzTimers(clock);
 
   function plan({ id, definition, isDeleted }: Alert): void {
-    forget(id);
     const { schedule } = definition;
-    if (isDeleted || schedule.pause_status === "PAUSED") return;
-    const cron = parseQuartz(schedule.quartz_cron_schedule, schedule.timezone_id);
-    const waitFrom = (afterMs: number) => {
-      const dueMs = nextDueMs(cron, afterMs);
-      if (dueMs === null) return;
-      const delayMs = dueMs - clock.now();
-      const isNear = delayMs <= WAIT_MAX_MS;
-      cancels.set(
-        id,
-        clock.after(Math.max(0, Math.min(delayMs, WAIT_MAX_MS)), () => {
-          if (isNear) lifetime.background(`alert ${id}`, evaluateAlert(context, all, id));
-          waitFrom(isNear ? dueMs : clock.now());
-        }),
-      );
-    };
-    waitFrom(clock.now());
+    if (isDeleted || schedule.pause_status === "PAUSED") {
+      timers.forget(id);
+      return;
+    }
+    timers.plan(
+      id,
+      { expression: schedule.quartz_cron_schedule, timeZone: schedule.timezone_id },
+      () => lifetime.background(`alert ${id}`, evaluateAlert(context, all, id)),
+    );
   }
 
-  return { plan, forget };
+  return { plan, forget: timers.forget };
 }
 
 async function evaluateAlert(

@@ -10,12 +10,12 @@ import type { Principal } from "../access/principals.ts";
 import type { WorkspaceApi, WorkspaceContext } from "../core/context.ts";
 import { newId } from "../core/ids.ts";
 import { pageOf } from "../core/paging.ts";
+import { parseQuartz } from "../core/quartz.ts";
 import { readBody, readQuery } from "../core/request.ts";
 import { Refusal } from "../databricks-error.ts";
 import { WAREHOUSE_ID } from "../sql/warehouse.ts";
 import { type Alert, type AlertDefinition, alertSchema } from "./alert.ts";
 import { createAlertSchedule } from "./alert-schedule.ts";
-import { parseQuartz } from "./quartz.ts";
 
 const BASE = "/api/2.0/alerts";
 const PAGE = { defaultResults: 20, limit: 100 } as const;

@@ -18,12 +18,12 @@ export async function readBody<S extends z.ZodType>(c: Context, schema: S): Prom
       `The request is larger than ${JSON_MAX_BYTES} bytes.`,
     );
   }
-  return check(parseJson(new TextDecoder().decode(bytes)), schema);
+  return readValue(parseJson(new TextDecoder().decode(bytes)), schema);
 }
 
 /** @throws Refusal `INVALID_PARAMETER_VALUE`. Values are text: use `z.coerce`. */
 export function readQuery<S extends z.ZodType>(c: Context, schema: S): z.output<S> {
-  return check(c.req.query(), schema);
+  return readValue(c.req.query(), schema);
 }
 
 function parseJson(text: string): unknown {
@@ -35,7 +35,8 @@ function parseJson(text: string): unknown {
   }
 }
 
-function check<S extends z.ZodType>(value: unknown, schema: S): z.output<S> {
+/** @throws Refusal `INVALID_PARAMETER_VALUE`. */
+export function readValue<S extends z.ZodType>(value: unknown, schema: S): z.output<S> {
   const { success, data, error } = schema.safeParse(value);
   if (success) return data;
   const [issue] = error.issues;

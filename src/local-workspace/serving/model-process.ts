@@ -7,9 +7,9 @@ import type { ChildProcess } from "node:child_process";
 import { createServer } from "node:net";
 import type { Clock } from "../clock.ts";
 import { startBoundProcess, stopBoundProcess } from "../core/bound-process.ts";
+import { type BoundedLog, createBoundedLog } from "../core/bounded-log.ts";
 import { wait } from "../core/wait.ts";
 import { databricksError } from "../databricks-error.ts";
-import { type BoundedLog, createBoundedLog } from "./bounded-log.ts";
 import type { EntityState } from "./endpoint.ts";
 import { type ServedEntity, StartError } from "./served-entity.ts";
 

@@ -6,13 +6,13 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { killGroup, startTimeOf } from "../core/bound-process.ts";
+import { type BoundedLog, createBoundedLog } from "../core/bounded-log.ts";
 import type { WorkspaceContext } from "../core/context.ts";
 import { wait } from "../core/wait.ts";
 import { Refusal } from "../databricks-error.ts";
 import { createOtlpSender, type OtlpSender } from "../otlp-sender.ts";
 import { readSecret } from "../secrets/secrets.ts";
 import { findVersion, versionPath } from "../unity-catalog/model-registry.ts";
-import { type BoundedLog, createBoundedLog } from "./bounded-log.ts";
 import {
   type Endpoint,
   type Entity,

@@ -4,11 +4,12 @@
  *
  * Source: databricks-sdk-py 0.156.0, `databricks/sdk/service/catalog.py`.
  */
+import { pathToFileURL } from "node:url";
 import { z } from "zod";
 import { METASTORE, type Securable } from "../access/grants.ts";
 import type { WorkspaceApi, WorkspaceContext } from "../core/context.ts";
 import { pageOf } from "../core/paging.ts";
-import { readQuery } from "../core/request.ts";
+import { readBody, readQuery } from "../core/request.ts";
 import { Refusal } from "../databricks-error.ts";
 import { findSchema, LIST_SIZES, schemaSecurable } from "./catalogs.ts";
 import { threeLevelName } from "./names.ts";
@@ -43,6 +44,8 @@ export type TableInfo = Stamps & {
 };
 
 const TABLES = "/api/2.1/unity-catalog/tables";
+const TEMPORARY_CREDENTIALS = "/api/2.0/unity-catalog/temporary-table-credentials";
+const CREDENTIALS_LIFETIME_MS = 60 * 60 * 1000;
 
 const list = z.looseObject({
   catalog_name: z.string(),
@@ -52,10 +55,15 @@ const list = z.looseObject({
   omit_columns: z.string().optional(),
 });
 
+const credentialsOf = z.looseObject({
+  table_id: z.string(),
+  operation: z.enum(["READ", "READ_WRITE"]),
+});
+
 export const tables: WorkspaceApi = {
   name: "Unity Catalog: tables",
   mount(routes, context) {
-    const { grants } = context;
+    const { grants, clock } = context;
     const all = tablesOf(context);
     const describe = ({ view_session: _, ...table }: TableInfo) => ({
       ...table,
@@ -98,6 +106,25 @@ export const tables: WorkspaceApi = {
       const { catalog, schema, fullName } = threeLevelName(c.req.param("fullName"));
       findSchema(context, `${catalog}.${schema}`);
       return c.json({ table_exists: all.get(fullName) !== undefined });
+    });
+
+    // Where the files are; there is no cloud storage that would take credentials.
+    routes.post(TEMPORARY_CREDENTIALS, async (c) => {
+      const body = await readBody(c, credentialsOf);
+      const table = all.list().find(({ table_id: id }) => id === body.table_id);
+      if (!table) {
+        throw new Refusal("TABLE_DOES_NOT_EXIST", `Table '${body.table_id}' does not exist.`);
+      }
+      if (table.table_type === "VIEW") {
+        throw new Refusal("INVALID_PARAMETER_VALUE", `'${table.full_name}' is a view.`);
+      }
+      const securable = tableSecurable(table.full_name);
+      grants.require(c.get("principal"), "SELECT", securable);
+      if (body.operation === "READ_WRITE") grants.require(c.get("principal"), "MODIFY", securable);
+      return c.json({
+        url: pathToFileURL(tableDirectory(context, table.full_name)).href,
+        expiration_time: Math.floor(clock.now()) + CREDENTIALS_LIFETIME_MS,
+      });
     });
 
     routes.delete(`${TABLES}/:fullName`, async (c) => {

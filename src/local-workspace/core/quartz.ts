@@ -1,5 +1,5 @@
 /**
- * When an alert is due: Quartz's cron, which begins with seconds, counts days of the
+ * When something is due: Quartz's cron, which begins with seconds, counts days of the
  * week from Sunday as 1, and leaves one of its two day fields open with `?`.
  *
  * Source: Quartz 2.1.7, "CronTrigger Tutorial".
