@@ -16,6 +16,7 @@ import {
   STATEMENTS_PER_DAY_MAX,
   startInferenceTableSource,
 } from "./inference-table-source.ts";
+import { createWarehouse } from "./warehouse.ts";
 
 const HOST = "https://dbc.cloud.databricks.com";
 const MINUTE_MS = 60_000;
@@ -131,7 +132,7 @@ async function watch({
   const first = nextEnd();
   const source = startInferenceTableSource({
     client,
-    warehouseId,
+    warehouse: createWarehouse({ client, warehouseId, clock }),
     clock: sourceClock,
     intervalMs: 5 * MINUTE_MS,
     fromMs: clock.now() - 60 * MINUTE_MS,
@@ -367,7 +368,7 @@ async function watchMany(rowsFrom: (fromMs: number) => readonly (readonly string
   let delivered = 0;
   const source = startInferenceTableSource({
     client,
-    warehouseId: "1a",
+    warehouse: createWarehouse({ client, warehouseId: "1a", clock: time }),
     clock: time,
     intervalMs: MINUTE_MS,
     fromMs: start,

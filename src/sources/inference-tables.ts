@@ -15,14 +15,7 @@ import { findColumns } from "../ingest/inference-table/columns.ts";
 import type { LoggingTable } from "../ingest/inference-table/select-rows.ts";
 import { MonitorError } from "../monitor-error.ts";
 import { forEachBounded } from "./for-each-bounded.ts";
-
-export type FoundTables = {
-  readonly tables: readonly LoggingTable[];
-  /** Full name of a table that can't be read, and why. */
-  readonly troubles: ReadonlyMap<string, MonitorError>;
-  /** Of tables that are not there: they come with the first request. */
-  readonly notYet: number;
-};
+import type { FoundTables } from "./table-source.ts";
 
 /** Endpoints that are looked at; a workspace may hold twice as many. The first by name. */
 export const LOGGING_ENDPOINTS_MAX = 500;
@@ -34,7 +27,7 @@ type Path = LoggingTable["path"];
 export async function findTables(
   client: DatabricksClient,
   limits: { readonly signal: AbortSignal },
-): Promise<FoundTables> {
+): Promise<FoundTables<LoggingTable>> {
   const { endpoints } = await listServingEndpoints(client, limits);
   const byName = endpoints.toSorted((a, b) => (a.name < b.name ? -1 : 1));
   const tables: LoggingTable[] = [];

@@ -1,5 +1,5 @@
 /** Inference tables: from when on they are read, and what the page says where they are not. */
-import { WIDE_LOOK_MS } from "../../sources/inference-table-source.ts";
+import { WIDE_LOOK_MS } from "../../sources/table-source.ts";
 
 /** How far the first look of all goes back. */
 const FIRST_LOOK_BACK_MS = 3_600_000;

@@ -26,12 +26,11 @@ import { readWebhook } from "../../publish/read-webhook.ts";
 import { defaultRules, exampleRules, receiverRules } from "../../rules/built-in-rules.ts";
 import { type MonitorServer, startServer } from "../../server/server.ts";
 import { type EndpointSource, startEndpointSource } from "../../sources/endpoint-source.ts";
-import {
-  type InferenceTableSource,
-  startInferenceTableSource,
-} from "../../sources/inference-table-source.ts";
+import { startInferenceTableSource } from "../../sources/inference-table-source.ts";
 import { type MlflowSource, startMlflowSource } from "../../sources/mlflow-source.ts";
 import type { SourceStatus } from "../../sources/progress.ts";
+import type { TableSource } from "../../sources/table-source.ts";
+import { createWarehouse } from "../../sources/warehouse.ts";
 import { untilStopped } from "../until-stopped.ts";
 import { historyDirectory } from "./data-directory.ts";
 import { notRead, readLoggedFromMs } from "./inference-tables.ts";
@@ -137,7 +136,7 @@ export async function run(options: MonitorCommandOptions): Promise<Run> {
     settings.follow((own) => monitor.setOwnAlerts(own));
     let source: EndpointSource | null = null;
     let traces: MlflowSource | null = null;
-    let logged: InferenceTableSource | null = null;
+    let logged: TableSource | null = null;
     const server = keep(
       await startServer({
         monitor,
@@ -191,7 +190,11 @@ export async function run(options: MonitorCommandOptions): Promise<Run> {
       logged = keep(
         startInferenceTableSource({
           client: watched.client,
-          warehouseId: options.warehouseId,
+          warehouse: createWarehouse({
+            client: watched.client,
+            warehouseId: options.warehouseId,
+            clock,
+          }),
           clock,
           intervalMs: INFERENCE_TABLE_INTERVAL_MS,
           fromMs: readLoggedFromMs(monitor.state.lastLoggedMs, clock.now()),
