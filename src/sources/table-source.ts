@@ -26,6 +26,9 @@ export type FoundTables<T> = {
   readonly notYet: number;
 };
 
+/** When a look began, and from when on it reads. */
+export type LookTimes = { readonly startedMs: number; readonly fromMs: number };
+
 /** What a look does with the rows that it brings. */
 export type Look<T> = {
   /** Takes the rows of one statement; returns when the newest began, `null` without any. */
@@ -57,7 +60,7 @@ export type TableSourceOptions<T extends ReadableTable> = {
     tables: readonly T[],
     page: { readonly fromMs: number; readonly rowsMax: number },
   ) => string;
-  readonly startLook: (startedMs: number) => Look<T>;
+  readonly startLook: (times: LookTimes) => Look<T>;
   /** Called after each look: all that began before is delivered, but for what appears late. */
   readonly onRead?: (upToMs: number) => Promise<void>;
   readonly onProblem: OnProblem;
@@ -121,8 +124,8 @@ export function startTableSource<T extends ReadableTable>(
     await warehouse.requireRunning(signal);
 
     const isWide = startedMs - lastWideMs >= WIDE_EVERY_MS;
-    const look = options.startLook(startedMs);
     let fromMs = resumeMs ?? lookFromMs(isWide ? WIDE_LOOK_MS : OVERLAP_MS);
+    const look = options.startLook({ startedMs, fromMs });
     for (let page = 0; page < PAGES_MAX; page++) {
       const { rows, lastStartMs } = await readAll(look, fromMs, signal);
       if (rows < rowsMax) {

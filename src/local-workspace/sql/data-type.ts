@@ -43,6 +43,8 @@ const primitives = {
   binary: { text: "BINARY", api: "BINARY", duckDb: "BLOB" },
   date: { text: "DATE", api: "DATE", duckDb: "DATE" },
   timestamp: { text: "TIMESTAMP", api: "TIMESTAMP", duckDb: "TIMESTAMP WITH TIME ZONE" },
+  // DuckDB can't write a VARIANT inside other values; nobody else reads these tables.
+  variant: { text: "VARIANT", api: "VARIANT", duckDb: "JSON" },
 } as const;
 
 export type PrimitiveName = keyof typeof primitives;
@@ -66,6 +68,7 @@ const words: Readonly<Record<string, PrimitiveName>> = {
   DATE: "date",
   TIMESTAMP: "timestamp",
   TIMESTAMP_LTZ: "timestamp",
+  VARIANT: "variant",
 };
 
 const DECIMAL_DEFAULT = { precision: 10, scale: 0 };
@@ -163,6 +166,22 @@ export function typeName(type: DataType): string {
   return type.kind === "primitive" ? primitives[type.name].api : type.kind.toUpperCase();
 }
 
+/** Whether a value of it holds a VARIANT somewhere. */
+export function holdsVariant(type: DataType): boolean {
+  switch (type.kind) {
+    case "primitive":
+      return type.name === "variant";
+    case "decimal":
+      return false;
+    case "array":
+      return holdsVariant(type.element);
+    case "map":
+      return holdsVariant(type.value);
+    case "struct":
+      return type.fields.some((field) => holdsVariant(field.type));
+  }
+}
+
 export function duckDbType(type: DataType): string {
   switch (type.kind) {
     case "primitive":
@@ -229,7 +248,7 @@ export function fromDuckDb(type: DuckDBType): DataType {
 const duckDbNames: Readonly<Record<string, PrimitiveName>> = {
   VARCHAR: "string",
   UUID: "string",
-  JSON: "string",
+  JSON: "variant",
   // A NULL without a type. Databricks has VOID; tables can't hold it.
   '"NULL"': "string",
   NULL: "string",

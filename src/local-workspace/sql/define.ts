@@ -4,7 +4,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { rm } from "node:fs/promises";
-import { type Column, quoteDuckDb, toDelta } from "./data-type.ts";
+import { type Column, holdsVariant, quoteDuckDb, toDelta } from "./data-type.ts";
 import type { Action, AddFile, Metadata, Protocol } from "./delta/actions.ts";
 import { changeLocked, removal } from "./delta/change-table.ts";
 import { writeDataFiles } from "./delta/data-files.ts";
@@ -197,7 +197,10 @@ async function planCreate(
   return {
     metaData,
     actions: [
-      ...protocolFor(snapshot, options.clusterColumns.length > 0),
+      ...protocolFor(snapshot, {
+        isClustered: options.clusterColumns.length > 0,
+        hasVariant: columns.some(({ type }) => holdsVariant(type)),
+      }),
       { metaData },
       ...clustering(snapshot, columns, options.clusterColumns),
       ...Array.from(snapshot?.files.values() ?? [], (file) => ({
@@ -217,17 +220,31 @@ async function planCreate(
 }
 
 const PLAIN: Protocol = { minReaderVersion: 1, minWriterVersion: 2 };
-const CLUSTERED: Protocol = {
-  minReaderVersion: 1,
-  minWriterVersion: 7,
-  writerFeatures: ["appendOnly", "clustering", "domainMetadata", "invariants"],
-};
+/** With table features, those of version 2 have to be named. */
+const FEATURES_OF_PLAIN = ["appendOnly", "invariants"];
 
-/** As high as needed and no higher, so that many engines can write the table. */
-function protocolFor(snapshot: Snapshot | null, isClustered: boolean): Action[] {
-  if (!snapshot) return [{ protocol: isClustered ? CLUSTERED : PLAIN }];
-  const isEnough = snapshot.protocol.minWriterVersion === CLUSTERED.minWriterVersion;
-  return isClustered && !isEnough ? [{ protocol: CLUSTERED }] : [];
+/** As high as needed and no higher, so that many engines can read and write the table. */
+function protocolFor(
+  snapshot: Snapshot | null,
+  needs: { readonly isClustered: boolean; readonly hasVariant: boolean },
+): Action[] {
+  const features = [
+    ...(needs.isClustered ? ["clustering", "domainMetadata"] : []),
+    ...(needs.hasVariant ? ["variantType"] : []),
+  ];
+  const known = snapshot?.protocol;
+  const isEnough = features.every((feature) => known?.writerFeatures?.includes(feature));
+  if (known && isEnough) return [];
+  if (features.length === 0) return [{ protocol: PLAIN }];
+  const all = new Set([...(known?.writerFeatures ?? []), ...FEATURES_OF_PLAIN, ...features]);
+  const isReadPlainly = !all.has("variantType");
+  const protocol: Protocol = {
+    minReaderVersion: isReadPlainly ? 1 : 3,
+    minWriterVersion: 7,
+    ...(isReadPlainly ? {} : { readerFeatures: ["variantType"] }),
+    writerFeatures: [...all].sort(),
+  };
+  return [{ protocol }];
 }
 
 /** Source: Delta protocol, "Clustered Table". */
@@ -421,7 +438,11 @@ function alteration(
       refuseDoubleNames([...columns, ...added]);
       const required = added.find(({ nullable }) => !nullable);
       if (required) throw unsupported(`adding a column that is NOT NULL (${required.name})`);
-      return [{ metaData: withColumns(metadata, [...columns, ...added]) }];
+      const hasVariant = added.some(({ type }) => holdsVariant(type));
+      return [
+        ...protocolFor(snapshot, { isClustered: false, hasVariant }),
+        { metaData: withColumns(metadata, [...columns, ...added]) },
+      ];
     }
     case "set properties": {
       refuseProperties(statement.set);
@@ -436,7 +457,7 @@ function alteration(
         throw unsupported("CLUSTER BY of a partitioned table");
       const isClustered = statement.columns.length > 0;
       return [
-        ...protocolFor(snapshot, isClustered),
+        ...protocolFor(snapshot, { isClustered, hasVariant: false }),
         ...clustering(snapshot, columns, statement.columns),
       ];
     }

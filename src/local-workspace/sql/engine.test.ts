@@ -257,6 +257,31 @@ describe("queries", () => {
   });
 });
 
+test("a VARIANT keeps what JSON says, and gives it out by its path", async () => {
+  await engine.run(
+    "CREATE TABLE spans (id INT, v VARIANT, e ARRAY<STRUCT<name: STRING, a: VARIANT>>) CLUSTER BY (id)",
+  );
+  await engine.run(
+    `INSERT INTO spans SELECT 1, parse_json('{"a.b":1,"c":{"d":"x"},"t":true}'), array(named_struct('name', 'first', 'a', parse_json('{"k":1.5}')), named_struct('name', 'last', 'a', parse_json('{"k":"v"}')))`,
+  );
+  await engine.run("INSERT INTO spans SELECT 2, NULL, NULL");
+  const get = (of: string, path: string) => `try_variant_get(${of}, '$${path}', 'STRING')`;
+  await check(
+    `SELECT id, ${get("v", '["a.b"]')}, ${get("v", ".c.d")}, ${get("v", '["c"]')}, ${get("v", ".t")}, ${get("v", ".x")} FROM spans ORDER BY id`,
+    '1 1 x {"d":"x"} true NULL',
+    "2 NULL NULL NULL NULL NULL",
+  );
+  await check(
+    `SELECT id, ${get("try_element_at(filter(e, x -> x.name = 'last'), -1).a", ".k")} FROM spans ORDER BY id`,
+    "1 v",
+    "2 NULL",
+  );
+  await check("SELECT v FROM spans WHERE id = 1", '{"a.b":1,"c":{"d":"x"},"t":true}');
+  await checkRefused("INSERT INTO spans (id, v) VALUES (3, 'no JSON')", /CAST_INVALID_INPUT/);
+  await engine.run("ALTER TABLE spans ADD COLUMNS (w VARIANT)");
+  await check("SELECT count(*) FROM spans WHERE w IS NULL", "2");
+});
+
 describe("COPY INTO", () => {
   const write = (path: string, text: string) => {
     const file = join(engine.dataDirectory, "volumes/main/default/in", path);
@@ -406,7 +431,7 @@ describe("what it can't do is refused by name", () => {
     ["CREATE TABLE x (id INT DEFAULT 1)", /DEFAULT values/],
     ["CREATE TABLE x (id BIGINT GENERATED ALWAYS AS IDENTITY)", /generated columns/],
     ["CREATE TABLE x (id INT, CONSTRAINT pk PRIMARY KEY (id))", /constraints on a table/],
-    ["CREATE TABLE x (v VARIANT)", /the type VARIANT/],
+    ["CREATE TABLE x (v GEOGRAPHY)", /the type GEOGRAPHY/],
     ["CREATE TABLE x (id INT) USING ICEBERG", /USING ICEBERG/],
     ["CREATE TABLE x (id INT) LOCATION 's3://b'", /external tables/],
     [

@@ -131,6 +131,8 @@ export const functions: ReadonlyMap<string, FunctionRule> = new Map<string, Func
   ["named_struct", namedStruct],
   ["struct", struct],
   ["element_at", ([from, at]) => elementAt(need(from), need(at))],
+  ["try_element_at", ([from, at]) => elementAt(need(from), need(at))],
+  ["try_variant_get", ([value, path, type]) => variantText(need(value), path, type)],
   ["get", ([list, at]) => call("list_extract", need(list), call("+", need(at), integer(1)))],
   ["from_json", ([json, schema]) => fromJson(need(json), schema)],
   [
@@ -217,6 +219,7 @@ const macros: Readonly<Record<string, string>> = {
     "(x) AS to_base64(CASE WHEN typeof(x) = 'BLOB' THEN TRY_CAST(x AS BLOB) ELSE encode(TRY_CAST(x AS VARCHAR)) END)",
   unbase64: "(x) AS from_base64(x)",
   get_json_object: "(s, p) AS CASE WHEN json_valid(s) THEN json_extract_string(s, p) END",
+  parse_json: "(s) AS CAST(s AS JSON)",
   size: "(x) AS CAST(len(x) AS INTEGER)",
   cardinality: "(x) AS CAST(len(x) AS INTEGER)",
   array_size: "(x) AS CAST(len(x) AS INTEGER)",
@@ -401,6 +404,20 @@ function elementAt(from: Node, at: Node): Node {
   if (constantInteger(at) !== undefined) return call("list_extract", from, at);
   if (constantText(at) !== undefined) return call("map_extract_value", from, at);
   throw unsupported("element_at with a key that is not a constant");
+}
+
+/** Objects and arrays inside become JSON, as in Databricks. */
+function variantText(value: Node, path: Node | undefined, type: Node | undefined): Node {
+  if (constantText(type)?.toUpperCase() !== "STRING") {
+    throw unsupported("try_variant_get of another type than 'STRING'");
+  }
+  const keys = constantOf(path, "try_variant_get").match(
+    /^\$((?:\.\w+|\["[^"?]+"\]|\['[^'?]+'\])+)$/,
+  );
+  if (!keys) throw unsupported("a path of try_variant_get with other parts than keys");
+  const steps = keys[1]?.match(/\.\w+|\[(["']).+?\1\]/g) ?? [];
+  const names = steps.map((step) => (step.startsWith(".") ? step.slice(1) : step.slice(2, -2)));
+  return call("json_extract_string", value, text(`$${names.map((name) => `."${name}"`).join("")}`));
 }
 
 function fromJson(json: Node, schema: Node | undefined): Node {

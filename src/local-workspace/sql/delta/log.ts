@@ -26,7 +26,15 @@ export type Commit = { readonly version: number; readonly commitInfo: CommitInfo
 
 /** What this workspace reads as it is: without it, rows would be missing or wrong. */
 const READER_VERSION_MAX = 1;
-const WRITER_FEATURES = ["appendOnly", "invariants", "clustering", "domainMetadata"];
+const READER_VERSION_WITH_FEATURES = 3;
+const READER_FEATURES = ["variantType"];
+const WRITER_FEATURES = [
+  "appendOnly",
+  "invariants",
+  "clustering",
+  "domainMetadata",
+  ...READER_FEATURES,
+];
 const WRITER_VERSION_MAX_WITHOUT_FEATURES = 2;
 const WRITER_VERSION_WITH_FEATURES = 7;
 
@@ -90,9 +98,14 @@ export async function writeCommit(
 
 /** @throws SqlError naming what the table needs that is not here. */
 export function refuseUnreadable({ protocol }: Snapshot): void {
-  if (protocol.minReaderVersion > READER_VERSION_MAX) {
-    const features = protocol.readerFeatures?.join(", ") ?? `reader ${protocol.minReaderVersion}`;
-    throw unsupported(`the Delta features that this table needs to be read: ${features}`);
+  const { minReaderVersion: version, readerFeatures = [] } = protocol;
+  if (version <= READER_VERSION_MAX) return;
+  const missing =
+    version < READER_VERSION_WITH_FEATURES
+      ? [`reader ${version}`]
+      : readerFeatures.filter((feature) => !READER_FEATURES.includes(feature));
+  if (missing.length > 0) {
+    throw unsupported(`the Delta features that this table needs to be read: ${missing.join(", ")}`);
   }
 }
 
