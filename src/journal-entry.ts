@@ -37,6 +37,12 @@ export type JournalEntry =
       readonly dropped: Readonly<Record<string, number>>;
     }
   | {
+      /** How far a source has read: all that happened before is told, but for what appears late. */
+      readonly kind: "read";
+      readonly source: string;
+      readonly upToMs: number;
+    }
+  | {
       readonly kind: "alerts";
       readonly changes: readonly AlertChange[];
       /** All alerts after the changes. */
@@ -52,6 +58,8 @@ export type JournalEntry =
       readonly changes: readonly Change[];
       /** Missing in journals of earlier versions. */
       readonly handovers?: readonly Handover[];
+      /** Missing, too; by source. */
+      readonly readUpToMs?: Readonly<Record<string, number>>;
     }
   | {
       readonly kind: "notified";

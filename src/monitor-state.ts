@@ -64,6 +64,8 @@ export class MonitorState {
   /** When the oldest thing that is still known happened. */
   sinceMs: number | null = null;
   lastSpansMs: number | null = null;
+  /** How far each source has read that tells. */
+  readonly readUpToMs = new Map<string, number>();
   /** When the newest of the logged requests ended that were read. */
   lastLoggedMs: number | null = null;
   run: RunLog = newRun();
@@ -109,6 +111,9 @@ export class MonitorState {
         this.#drop(dropped);
         return { ...nothingHappened, pushed };
       }
+      case "read":
+        this.#takeRead(entry.source, entry.upToMs);
+        return nothingHappened;
       case "alerts":
         this.#takeAlerts(entry);
         return { ...nothingHappened, alerts: entry.changes };
@@ -131,19 +136,25 @@ export class MonitorState {
       notifications: [...this.notifications.values()],
       changes: this.changes,
       handovers: this.sourceOfRecord.handovers(),
+      readUpToMs: Object.fromEntries(this.readUpToMs),
     };
   }
 
   #takeCarried(carried: JournalEntry & { kind: "carried" }) {
-    const { alerts, components, notifications, changes, handovers = [] } = carried;
+    const { alerts, components, notifications, changes, handovers = [], readUpToMs = {} } = carried;
     this.#setAlerts(alerts);
     this.sourceOfRecord.restore(handovers);
+    for (const [source, upToMs] of Object.entries(readUpToMs)) this.#takeRead(source, upToMs);
     for (const component of components) {
       this.components.set(component.component, component);
       if (component.endpoint !== null) this.agents.watch(component.endpoint);
     }
     for (const kept of notifications) this.notifications.set(kept.notification.id, kept);
     if (this.changes.length === 0) this.changes.push(...changes);
+  }
+
+  #takeRead(source: string, upToMs: number): void {
+    this.readUpToMs.set(source, Math.max(this.readUpToMs.get(source) ?? upToMs, upToMs));
   }
 
   /** What has been gone for a day is gone; while entries leave the journal is the time to see. */

@@ -231,6 +231,11 @@ export class Monitor {
     });
   }
 
+  /** Notes how far a source has read, so that it goes on from there after a restart. */
+  async noteRead(source: string, upToMs: number): Promise<void> {
+    await this.#record({ kind: "read", source, upToMs });
+  }
+
   /**
    * Takes one OTLP body of metrics. Resolves once it is in the journal. A value
    * that has not changed is only counted there, so that idle services fill no disk.

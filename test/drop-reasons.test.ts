@@ -8,6 +8,7 @@ const places = [
   /type \w*DropReason =((?:\s*\|?\s*"\w+")+);/g,
   /\bdrop\(("\w+")/g,
   /\[\[("\w+"), (?:1|\w+\.length)\]\]/g,
+  /push\(\{ key, reason: ("\w+") \}\)/g,
 ];
 
 function reasonsInSources(): string[] {

@@ -11,12 +11,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { systemClock } from "../src/clock.ts";
+import { WAREHOUSE_ID } from "../src/local-workspace/sql/warehouse.ts";
 import { startLocalWorkspace } from "../src/local-workspace/workspace.ts";
 
-test("DATABRICKS_HOST makes the monitor watch that workspace, with nothing but GET", async () => {
+test("DATABRICKS_HOST makes the monitor watch that workspace, with nothing but reading", async () => {
   const workspace = await startLocalWorkspace({ otlpUrl: null, clock: systemClock });
-  const methods = new Set<string>();
-  const proxy = await startProxy(workspace.url, (method) => methods.add(method));
+  await writeSpan(workspace);
+  const calls = new Set<string>();
+  const proxy = await startProxy(workspace.url, (call) => calls.add(call));
   try {
     const { code, stdout, stderr } = await runMonitor({
       DATABRICKS_HOST: proxy.url,
@@ -25,7 +27,7 @@ test("DATABRICKS_HOST makes the monitor watch that workspace, with nothing but G
     assert.equal(code, 0, stderr);
     assert.match(stderr, /reading only/);
     assert.ok(!stderr.includes(workspace.token) && !stdout.includes(workspace.token));
-    const { telemetry, health } = JSON.parse(stdout);
+    const { telemetry, health, agents } = JSON.parse(stdout);
     assert.equal(telemetry, "live");
     assert.deepEqual(
       health
@@ -41,12 +43,44 @@ test("DATABRICKS_HOST makes the monitor watch that workspace, with nothing but G
         "workspace healthy",
       ],
     );
-    assert.deepEqual([...methods], ["GET"]);
+    const called = agents.filter(({ requests }: { requests: number }) => requests > 0);
+    assert.deepEqual(
+      called.map(({ endpoint, requests }: Counted) => ({ endpoint, requests })),
+      [{ endpoint: "rag", requests: 1 }],
+    );
+    const notOnlyRead = [...calls].filter((call) => !call.startsWith("GET "));
+    assert.deepEqual(notOnlyRead, ["POST /api/2.0/sql/statements"]);
+    assert.deepEqual(
+      [...calls].filter((call) => /invocations/.test(call)),
+      [],
+    );
   } finally {
     proxy.close();
     await workspace.close();
   }
 });
+
+type Counted = { readonly endpoint: string; readonly requests: number };
+
+/** One call of an agent whose telemetry goes to a table of the workspace. */
+async function writeSpan({ url, token }: { readonly url: string; readonly token: string }) {
+  const startNano = `${Date.now() - 60_000}000000`;
+  for (const statement of [
+    "CREATE SCHEMA main.traces",
+    `CREATE TABLE main.traces.rag_otel_spans (trace_id STRING, span_id STRING, parent_span_id STRING, name STRING,
+      start_time_unix_nano BIGINT, end_time_unix_nano BIGINT, attributes VARIANT)`,
+    `INSERT INTO main.traces.rag_otel_spans SELECT '${"a".repeat(32)}', '${"b".repeat(16)}', NULL, 'RagQA',
+      ${startNano}, ${startNano}, parse_json('{"dspy.kind": "module", "dspy.program.class": "RagQA"}')`,
+  ]) {
+    const answer = await fetch(`${url}/api/2.0/sql/statements`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${token}` },
+      body: JSON.stringify({ statement, warehouse_id: WAREHOUSE_ID }),
+    });
+    const { status } = (await answer.json()) as { status: { state: string } };
+    assert.equal(status.state, "SUCCEEDED", JSON.stringify(status));
+  }
+}
 
 type Result = { readonly code: number | null; readonly stdout: string; readonly stderr: string };
 
@@ -61,6 +95,10 @@ function runMonitor(env: Record<string, string>): Promise<Result> {
     "3s",
     "--output",
     "json",
+    "--warehouse",
+    WAREHOUSE_ID,
+    "--span-table",
+    "main.traces.rag_otel_spans",
   ];
   const child = spawn(process.execPath, [...args, "--data-dir", directory], {
     env: { ...process.env, ...env },
@@ -77,10 +115,10 @@ function runMonitor(env: Record<string, string>): Promise<Result> {
   );
 }
 
-/** Passes requests on, and tells their methods. */
-async function startProxy(target: string, see: (method: string) => void) {
+/** Passes requests on, and tells them by method and path. */
+async function startProxy(target: string, see: (call: string) => void) {
   const server = createServer((incoming, outgoing) => {
-    see(incoming.method ?? "");
+    see(`${incoming.method} ${incoming.url}`);
     const { host: _, ...headers } = incoming.headers;
     const passed = request(
       new URL(incoming.url ?? "/", target),

@@ -33,7 +33,16 @@ function monitorWith({
     }
   }
   const monitor = { state, rules: [], alertsDropped: 0, now: () => clock.nowMs };
-  return { clock, state, call, metrics: createMetricsPage(monitor, new Map()) };
+  return {
+    clock,
+    state,
+    call,
+    metrics: createMetricsPage(monitor, new Map(), () => [
+      { name: "Inference tables", state: "ok", asOfMs: clock.nowMs - 90_000 },
+      { name: "Span tables", state: "failing", asOfMs: clock.nowMs - 7_200_000 },
+      { name: "System tables", state: "waiting", asOfMs: null },
+    ]),
+  };
 }
 
 const nameOf = (agent: number) => `agent-of-a-team-${agent}`;
@@ -212,4 +221,17 @@ test("a module that has a histogram keeps it when an agent before it brings more
     seriesOf(metrics(), "dspy_module_latency_seconds_count").map(withoutValue),
     before.map(withoutValue),
   );
+});
+
+test("tells of each source whether it can be read, and how far behind it is", () => {
+  const { metrics } = monitorWith({ agents: 1, modules: 1 });
+  const told = metrics()
+    .split("\n")
+    .filter((line) => line.startsWith("dspy_source_"));
+  assert.deepEqual(told, [
+    'dspy_source_up{source="Inference tables"} 1',
+    'dspy_source_up{source="Span tables"} 0',
+    'dspy_source_lag_seconds{source="Inference tables"} 90',
+    'dspy_source_lag_seconds{source="Span tables"} 7200',
+  ]);
 });

@@ -3,7 +3,7 @@
  * megabyte: that one is made anew every few seconds only, however often it is asked
  * for, so that scrapes hold up nothing else. A small one is always of now.
  */
-import { type Monitored, metricsText } from "./metrics-text.ts";
+import { type Monitored, metricsText, type PolledSource } from "./metrics-text.ts";
 import { nothingDetailed } from "./module-families.ts";
 import type { Refusals } from "./otlp.ts";
 
@@ -13,7 +13,11 @@ export const SNAPSHOT_MAX_AGE_MS = 5_000;
 export const SMALL_MAX_CHARS = 256 * 1024;
 
 /** @returns what to call for each scrape. */
-export function createMetricsPage(monitor: Monitored, refusals: Refusals): () => string {
+export function createMetricsPage(
+  monitor: Monitored,
+  refusals: Refusals,
+  sources: () => readonly PolledSource[] = () => [],
+): () => string {
   const detailed = nothingDetailed();
   let large: { readonly text: string; readonly madeMs: number } | null = null;
 
@@ -23,7 +27,7 @@ export function createMetricsPage(monitor: Monitored, refusals: Refusals): () =>
     // A clock that was set back makes the age negative: then it is made anew.
     if (large && ageMs >= 0 && ageMs < SNAPSHOT_MAX_AGE_MS) return large.text;
 
-    const text = metricsText(monitor, refusals, detailed);
+    const text = metricsText(monitor, refusals, { detailed, sources: sources() });
     large = text.length > SMALL_MAX_CHARS ? { text, madeMs: nowMs } : null;
     return text;
   };

@@ -4,6 +4,7 @@ import type { TelemetryLoss } from "../live/telemetry-loss.ts";
 import type { Monitor } from "../monitor.ts";
 import { alertKey } from "../rules/step-alerts.ts";
 import { subjectName } from "../signals/alert.ts";
+import type { DataRow } from "../web/api.ts";
 import { type Family, histogram, known, render, type Value } from "./metric-family.ts";
 import { type Detailed, moduleFamilies, nothingDetailed } from "./module-families.ts";
 import type { Refusals } from "./otlp.ts";
@@ -13,16 +14,25 @@ export const METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 /** What of the monitor is told. */
 export type Monitored = Pick<Monitor, "state" | "rules" | "alertsDropped" | "now">;
 
+/** A source as the page shows it under "Data". */
+export type PolledSource = Pick<DataRow, "name" | "state" | "asOfMs">;
+
+type Options = {
+  readonly detailed?: Detailed;
+  readonly sources?: readonly PolledSource[];
+};
+
 export function metricsText(
   monitor: Monitored,
   refusals: Refusals,
-  detailed: Detailed = nothingDetailed(),
+  { detailed = nothingDetailed(), sources = [] }: Options = {},
 ): string {
   const agents = monitor.state.agents.all();
   return [
     ...agentFamilies(agents),
     ...moduleFamilies(agents, detailed),
     ...lossFamilies(agents, monitor.now()),
+    ...sourceFamilies(sources, monitor.now()),
     ...ownFamilies(monitor, refusals),
   ]
     .map(render)
@@ -157,6 +167,28 @@ function lossFamilies(agents: readonly Agent[], nowMs: number): Family[] {
       type: "counter",
       help: "Requests whose root span never came: what did come is counted, and their end is not known.",
       values: each(({ incompleteRequests }) => incompleteRequests),
+    },
+  ];
+}
+
+/** What is read from elsewhere: whether it can be, and how far it has come. */
+function sourceFamilies(sources: readonly PolledSource[], nowMs: number): Family[] {
+  return [
+    {
+      name: "dspy_source_up",
+      type: "gauge",
+      help: "1 while a source can be read, 0 while not; absent before it was asked.",
+      values: sources
+        .filter(({ state }) => state !== "waiting")
+        .map(({ name: source, state }) => ({ labels: { source }, value: state === "ok" ? 1 : 0 })),
+    },
+    {
+      name: "dspy_source_lag_seconds",
+      type: "gauge",
+      help: "Time since when what there is in a source was not read; absent before it was read.",
+      values: sources.flatMap(({ name: source, asOfMs }) =>
+        known({ source }, asOfMs === null ? null : Math.max(0, nowMs - asOfMs) / 1000),
+      ),
     },
   ];
 }

@@ -86,7 +86,7 @@ export function createApp(
   serving: { readonly port: number; readonly stopping: boolean },
 ): Hono<{ Bindings: HttpBindings }> {
   const refusals: Refusals = new Map();
-  const metrics = createMetricsPage(monitor, refusals);
+  const metrics = createMetricsPage(monitor, refusals, surroundings.sources);
   const app = new Hono<{ Bindings: HttpBindings }>();
   app.use(guard(() => serving.port));
 

@@ -37,7 +37,7 @@ export const SPAN_STATEMENTS_PER_DAY_MAX = 2_000;
 export const SPAN_ROWS_MAX = 10_000;
 /** A trace is delivered this long after the end of its root: rows of it may still come. */
 export const SETTLE_MS = 30_000;
-/** A trace whose root does not come is delivered as it is, this long after its last span. As long as over OTLP. */
+/** A trace whose root does not come is delivered as it is, this long after it was first seen. As long as over OTLP. */
 const UNFINISHED_AFTER_MS = 600_000;
 /** Spans of which it is remembered that they were delivered, or could not be. */
 const REMEMBERED_SPANS_MAX = 300_000;
@@ -45,9 +45,11 @@ const REMEMBERED_SPANS_MAX = 300_000;
 export function startSpanTableSource(options: SpanTableSourceOptions): TableSource {
   const { client, tables, onSpans } = options;
   const done = new Remembered();
+  /** When each trace was first seen of those that wait for their root. */
+  let waitingSinceMs: ReadonlyMap<string, number> = new Map();
 
   function startLook({ startedMs, fromMs }: LookTimes): Look<SpanTable> {
-    const traces = new Map<string, AgentSpan[]>();
+    const traces = new Map<string, Map<string, AgentSpan>>();
     const left: { key: string; reason: string }[] = [];
 
     return {
@@ -56,9 +58,10 @@ export function startSpanTableSource(options: SpanTableSourceOptions): TableSour
         for (const span of spans) {
           if (done.has(keyOf(span))) continue;
           const key = `${span.traceId} ${span.endpoint}`;
-          const known = traces.get(key);
-          if (known) known.push(span);
-          else traces.set(key, [span]);
+          const known = traces.get(key) ?? new Map<string, AgentSpan>();
+          // The first counts, as over OTLP; a page begins with the last rows of the one before.
+          if (!known.has(span.spanId)) known.set(span.spanId, span);
+          traces.set(key, known);
         }
         for (const each of dropped) if (!done.has(each.key)) left.push(each);
         return lastStartMs;
@@ -67,12 +70,19 @@ export function startSpanTableSource(options: SpanTableSourceOptions): TableSour
       async end(cutOffMs, signal) {
         const due: AgentSpan[] = [];
         let againFromMs: number | null = null;
-        for (const spans of traces.values()) {
+        const waiting = new Map<string, number>();
+        for (const [key, byId] of traces) {
+          const spans = [...byId.values()];
+          const sinceMs = waitingSinceMs.get(key) ?? startedMs;
           const startMs = spans.reduce((first, span) => Math.min(first, span.startMs), Infinity);
           // One that is longer than the whole look is not waited for: it would never end.
           const isCut = cutOffMs !== null && endOf(spans) >= cutOffMs && startMs > fromMs;
-          if (!isCut && isDue(spans, startedMs)) due.push(...spans);
-          else againFromMs = Math.min(againFromMs ?? startMs, startMs);
+          if (!isCut && isDue(spans, { sinceMs, nowMs: startedMs })) {
+            due.push(...spans);
+            continue;
+          }
+          waiting.set(key, sinceMs);
+          againFromMs = Math.min(againFromMs ?? startMs, startMs);
         }
         const dropped = new Map<string, number>();
         for (const { reason } of left) dropped.set(reason, (dropped.get(reason) ?? 0) + 1);
@@ -80,6 +90,7 @@ export function startSpanTableSource(options: SpanTableSourceOptions): TableSour
         if (due.length > 0 || dropped.size > 0) await onSpans({ spans: due, dropped });
         for (const span of due) done.add(keyOf(span));
         for (const { key } of left) done.add(key);
+        waitingSinceMs = waiting;
         return againFromMs;
       },
     };
@@ -99,10 +110,13 @@ export function startSpanTableSource(options: SpanTableSourceOptions): TableSour
 }
 
 /** Whether the trace is told as far as it will be. */
-function isDue(spans: readonly AgentSpan[], nowMs: number): boolean {
+function isDue(
+  spans: readonly AgentSpan[],
+  { sinceMs, nowMs }: { readonly sinceMs: number; readonly nowMs: number },
+): boolean {
   const root = spans.find(({ parentSpanId }) => parentSpanId === null);
   if (root) return nowMs - root.endMs >= SETTLE_MS;
-  return nowMs - endOf(spans) >= UNFINISHED_AFTER_MS;
+  return nowMs - sinceMs >= UNFINISHED_AFTER_MS;
 }
 
 function endOf(spans: readonly AgentSpan[]): number {

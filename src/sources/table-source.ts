@@ -74,8 +74,8 @@ export type TableSource = {
 
 /** How far each look goes back, from when the one before began. */
 const OVERLAP_MS = 15 * 60_000;
-/** How far every now and then a look goes back: Databricks tells of up to an hour. */
-export const WIDE_LOOK_MS = 75 * 60_000;
+/** How far every now and then a look goes back: an hour, which is how late rows may come, after the look before. */
+export const WIDE_LOOK_MS = 95 * 60_000;
 const WIDE_EVERY_MS = 30 * 60_000;
 /** How often it is looked for new tables. */
 const FIND_EVERY_MS = 15 * 60_000;

@@ -15,6 +15,7 @@ Examples:
   $ dspy-databricks monitor --mlflow http://localhost:5000 --experiment support
   $ dspy-databricks monitor --mlflow databricks --experiment /Shared/support-agent
   $ dspy-databricks monitor --warehouse 1a2b3c4d5e6f7a8b
+  $ dspy-databricks monitor --warehouse 1a2b3c4d5e6f7a8b --span-table main.agents.rag_otel_spans
   $ dspy-databricks monitor --slack-webhook env:SLACK_WEBHOOK_URL
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 refused or unreachable, 130 interrupted.`;
@@ -45,6 +46,11 @@ export function monitorCommand(): Command {
       (name: string, before: readonly string[] = []) => [...before, name],
     )
     .option("--warehouse <id>", "read inference tables over this SQL warehouse: docs/sources.md")
+    .option(
+      "--span-table <table>",
+      "read spans of a table of Unity Catalog over it; may be given several times",
+      (name: string, before: readonly string[] = []) => [...before, name],
+    )
     .option("--slack-webhook <reference>", "tell Slack: env:NAME or file:PATH that holds the URL")
     .option("--price-book <file>", "prices of models, in place of the built-in ones: docs/cost.md")
     .option("--no-history", "keep no Delta tables beyond the last 24 hours: docs/history.md")

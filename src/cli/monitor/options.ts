@@ -23,6 +23,7 @@ export type RawOptions = {
   readonly mlflow?: string;
   readonly experiment?: readonly string[];
   readonly warehouse?: string;
+  readonly spanTable?: readonly string[];
 };
 
 export type MlflowOptions = {
@@ -44,14 +45,20 @@ export type MonitorCommandOptions = {
   /** `env:NAME` or `file:PATH`. */
   readonly slackWebhook: string | undefined;
   readonly mlflow: MlflowOptions | null;
-  /** The SQL warehouse that reads inference tables; `null`: they are not read. */
+  /** The SQL warehouse that reads tables; `null`: none is read. */
   readonly warehouseId: string | null;
+  /** Tables of spans that it reads. */
+  readonly spanTables: readonly TablePath[];
   /** Whether Delta tables are written. */
   readonly history: boolean;
   /** A file; without one only the built-in prices. */
   readonly priceBook: string | undefined;
 };
 
+export type TablePath = readonly [catalog: string, schema: string, name: string];
+
+/** Most tables of spans that one monitor reads. */
+const SPAN_TABLES_MAX = 20;
 /** Most experiments that one monitor reads. */
 const EXPERIMENTS_MAX = 20;
 
@@ -77,6 +84,7 @@ export function checkOptions(raw: RawOptions): MonitorCommandOptions {
     slackWebhook: raw.slackWebhook,
     mlflow: parseMlflow(raw),
     warehouseId: parseWarehouse(raw.warehouse),
+    spanTables: parseSpanTables(raw),
     history: raw.history,
     priceBook: raw.priceBook,
   };
@@ -94,6 +102,28 @@ function parseWarehouse(id: string | undefined): string | null {
   // Not quoted: what stands here by mistake may be a token.
   throw new MonitorError("USAGE_INVALID", "--warehouse is not the id of a SQL warehouse", {
     hint: "give its id, such as 1a2b3c4d5e6f7a8b, which stands beside its name in Databricks",
+  });
+}
+
+function parseSpanTables({ spanTable = [], warehouse }: RawOptions): TablePath[] {
+  if (spanTable.length > 0 && warehouse === undefined) {
+    throw new MonitorError("USAGE_INVALID", "--span-table needs --warehouse", {
+      hint: "name the SQL warehouse that reads it: --warehouse ID",
+    });
+  }
+  if (spanTable.length > SPAN_TABLES_MAX) {
+    throw new MonitorError(
+      "USAGE_INVALID",
+      `${spanTable.length} tables of spans are more than the ${SPAN_TABLES_MAX} that one monitor reads`,
+      { hint: "start a monitor for each part of them, with a port and a --data-dir of its own" },
+    );
+  }
+  return [...new Set(spanTable)].map((fullName) => {
+    const [catalog, schema, name, ...more] = fullName.split(".");
+    if (catalog && schema && name && more.length === 0) return [catalog, schema, name];
+    throw new MonitorError("USAGE_INVALID", "--span-table is not the name of a table", {
+      hint: "give catalog, schema and name, such as main.agents.support_otel_spans",
+    });
   });
 }
 

@@ -26,18 +26,15 @@ import { readWebhook } from "../../publish/read-webhook.ts";
 import { defaultRules, exampleRules, receiverRules } from "../../rules/built-in-rules.ts";
 import { type MonitorServer, startServer } from "../../server/server.ts";
 import { type EndpointSource, startEndpointSource } from "../../sources/endpoint-source.ts";
-import { startInferenceTableSource } from "../../sources/inference-table-source.ts";
 import { type MlflowSource, startMlflowSource } from "../../sources/mlflow-source.ts";
 import type { SourceStatus } from "../../sources/progress.ts";
-import type { TableSource } from "../../sources/table-source.ts";
-import { createWarehouse } from "../../sources/warehouse.ts";
 import { untilStopped } from "../until-stopped.ts";
 import { historyDirectory } from "./data-directory.ts";
-import { notRead, readLoggedFromMs } from "./inference-tables.ts";
 import { findMlflow, type Mlflow, readFromMs } from "./mlflow.ts";
 import type { MonitorCommandOptions } from "./options.ts";
 import { problemText } from "./problem-text.ts";
 import { readPriceBook } from "./read-price-book.ts";
+import { notRead, startWarehouseSources, type WarehouseSources } from "./warehouse-sources.ts";
 
 /** How often the states of a workspace's endpoints are asked for; its metrics change once a minute. */
 const polling = {
@@ -45,8 +42,6 @@ const polling = {
   local: { intervalMs: 2_000, metricsIntervalMs: 10_000 },
 } as const;
 const MLFLOW_INTERVAL_MS = 15_000;
-/** Rows of inference tables come minutes late, and each look costs. */
-const INFERENCE_TABLE_INTERVAL_MS = 300_000;
 
 const rulesFor = {
   local: exampleRules,
@@ -136,7 +131,7 @@ export async function run(options: MonitorCommandOptions): Promise<Run> {
     settings.follow((own) => monitor.setOwnAlerts(own));
     let source: EndpointSource | null = null;
     let traces: MlflowSource | null = null;
-    let logged: TableSource | null = null;
+    let tables: WarehouseSources | null = null;
     const server = keep(
       await startServer({
         monitor,
@@ -150,7 +145,7 @@ export async function run(options: MonitorCommandOptions): Promise<Run> {
           sources: () => [
             ...(source?.status().map(endpointRow) ?? []),
             ...(traces?.status().map(dataRow) ?? []),
-            ...(logged?.status().map(dataRow) ?? []),
+            ...(tables?.status().map(dataRow) ?? []),
             ...(watched.kind === "workspace" && options.warehouseId === null ? [notRead] : []),
           ],
         },
@@ -187,18 +182,13 @@ export async function run(options: MonitorCommandOptions): Promise<Run> {
       );
     }
     if (watched.kind === "workspace" && options.warehouseId !== null) {
-      logged = keep(
-        startInferenceTableSource({
+      tables = keep(
+        startWarehouseSources({
           client: watched.client,
-          warehouse: createWarehouse({
-            client: watched.client,
-            warehouseId: options.warehouseId,
-            clock,
-          }),
+          warehouseId: options.warehouseId,
+          spanTables: options.spanTables,
+          monitor,
           clock,
-          intervalMs: INFERENCE_TABLE_INTERVAL_MS,
-          fromMs: readLoggedFromMs(monitor.state.lastLoggedMs, clock.now()),
-          onRequests: ({ requests, dropped }) => monitor.takeLogged(requests, dropped),
           onProblem: ({ source: name, error }) => say(problemText(name, error)),
         }),
       );
