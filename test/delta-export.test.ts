@@ -12,6 +12,7 @@ import { executeStatement, readStatementRows } from "../src/databricks/statement
 import { chooseWarehouse, type DeltaTarget } from "../src/export/delta/delta-target.ts";
 import { exportHistory } from "../src/export/delta/export-history.ts";
 import { defaultTablePlace } from "../src/history/databricks-tables.ts";
+import { diskFiles, type Files } from "../src/history/files.ts";
 import { History } from "../src/history/history.ts";
 import { builtInPriceBook } from "../src/signals/prices.ts";
 import { type ClientOptions, type DeploySetting, openDeploySetting } from "./deploy-setting.ts";
@@ -112,8 +113,20 @@ test("stopped after any call and run again, each row is there once", async () =>
       stop();
       throw new Error("killed");
     };
-    const exported = exportHistory(home, await target("stopped", { onCall }));
-    return Promise.race([exported.then(() => "done" as const), stopped]);
+    // What is dead here only waits for ever; its locks end as those of a process do.
+    const held: (() => void)[] = [];
+    const files: Files = {
+      ...diskFiles,
+      lock(path) {
+        const release = diskFiles.lock(path);
+        if (release) held.push(release);
+        return release;
+      },
+    };
+    const exported = exportHistory(home, await target("stopped", { onCall }), { files });
+    const ended = await Promise.race([exported.then(() => "done" as const), stopped]);
+    if (ended === "stopped") for (const release of held) release();
+    return ended;
   }
 });
 

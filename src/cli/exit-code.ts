@@ -34,6 +34,8 @@ const byCode: Readonly<Record<ErrorCode, number>> = {
   HISTORY_MISSING: EXIT.failed,
   QUERY_INVALID: EXIT.usage,
   TABLE_CONFLICT: EXIT.failed,
+  TABLE_DROPPED: EXIT.failed,
+  EXPORT_RUNNING: EXIT.failed,
   WAREHOUSE_MISSING: EXIT.refused,
   PACKAGE_MISSING: EXIT.failed,
   METRICS_HANDLE_INVALID: EXIT.failed,

@@ -7,6 +7,7 @@ const path = "/api/2.1/unity-catalog/tables";
 const name = "ml.agents.requests";
 const answer = {
   full_name: name,
+  table_id: "b169b504-4c54-49f2-bc3a-adf4b128f36d",
   table_type: "MANAGED",
   data_source_format: "DELTA",
   columns: [
@@ -17,6 +18,7 @@ const answer = {
 };
 const table = {
   fullName: name,
+  id: "b169b504-4c54-49f2-bc3a-adf4b128f36d",
   tableType: "MANAGED",
   format: "DELTA",
   columns: [

@@ -12,6 +12,8 @@ import { PAGE_SIZE, readPages } from "./pages.ts";
 export type Table = {
   /** With catalog and schema, such as `ml.agents.requests`. */
   readonly fullName: string;
+  /** Another one for a table that is made anew under the same name. */
+  readonly id: string | null;
   /** Such as `MANAGED`, `EXTERNAL` or `VIEW`. */
   readonly tableType: string | null;
   /** Such as `DELTA`. */
@@ -93,6 +95,7 @@ function readTable(table: JsonRecord): Table | null {
   if (fullName === null) return null;
   return {
     fullName,
+    id: textOf(table.table_id),
     tableType: textOf(table.table_type),
     format: textOf(table.data_source_format),
     columns: recordsOf(table.columns).map((column) => ({

@@ -2,7 +2,7 @@
  * The tables of the history as they stand in Databricks: their names, and the SQL that
  * makes them and loads a file into them, from the one definition in `tables.ts`. Pure.
  */
-import { notNull, type TableName, tables } from "./tables.ts";
+import { type Column, notNull, type TableName, tables } from "./tables.ts";
 
 /** Where the tables stand. */
 export type TablePlace = {
@@ -52,6 +52,42 @@ ${lines.join(",\n")}
 ) USING DELTA
 CLUSTER BY (${CLUSTERED_BY.join(", ")})
 COMMENT ${quotedText(`${comment}. Written by dspy-databricks-agents, a row per event, never changed afterwards`)}`;
+}
+
+/** Columns that are missing in a table that is there; rows of before have none. */
+export function addColumnsSql(
+  place: TablePlace,
+  table: TableName,
+  missing: readonly Column[],
+): string {
+  const added = missing.map(
+    ({ name, type, comment }) => `${quotedName(name)} ${type} COMMENT ${quotedText(comment)}`,
+  );
+  return `ALTER TABLE ${quotedTable(place, table)} ADD COLUMNS (${added.join(", ")})`;
+}
+
+/** Adds the rows of the parameter `rows`, an array of JSON, whose events are not there yet. */
+export function mergeSql(
+  place: TablePlace,
+  table: TableName,
+  dates: { readonly from: string; readonly to: string },
+): string {
+  const { columns } = tables[table];
+  const isText = (type: string) => type === "DATE" || type === "TIMESTAMP";
+  const fields = columns.map(({ name, type }) => `${name}: ${isText(type) ? "STRING" : type}`);
+  const selected = columns.map(({ name, type }) => {
+    const value = `r.${quotedName(name)}`;
+    return `${isText(type) ? `CAST(${value} AS ${type})` : value} AS ${quotedName(name)}`;
+  });
+  const names = columns.map(({ name }) => quotedName(name));
+  return `MERGE INTO ${quotedTable(place, table)} AS t
+USING (
+  SELECT ${selected.join(", ")}
+  FROM (SELECT explode(from_json(:rows, 'ARRAY<STRUCT<${fields.join(", ")}>>')) AS r)
+) AS s
+ON t.event_id = s.event_id AND t.event_date = s.event_date
+  AND t.event_date BETWEEN DATE'${dates.from}' AND DATE'${dates.to}'
+WHEN NOT MATCHED THEN INSERT (${names.join(", ")}) VALUES (${names.map((name) => `s.${name}`).join(", ")})`;
 }
 
 export type LoadedFiles = {

@@ -258,6 +258,30 @@ function statsText({ rows, min, max, nulls }: FileStats): string {
   });
 }
 
+/** Of the table as it was last described; `null` before its first commit. */
+export function tableIdIn({ creation }: Pick<Snapshot, "creation">): string | null {
+  const id = creation.findLast(({ metaData }) => metaData !== undefined)?.metaData?.id;
+  return typeof id === "string" ? id : null;
+}
+
+/** The columns by name, with their types; a type that is none of ours is told as the log has it. */
+export function columnsIn({ creation }: Pick<Snapshot, "creation">): ReadonlyMap<string, string> {
+  const schema = creation.findLast(({ metaData }) => metaData !== undefined)?.metaData
+    ?.schemaString;
+  const { fields } = JSON.parse(typeof schema === "string" ? schema : '{"fields":[]}') as {
+    readonly fields: readonly { readonly name: string; readonly type: unknown }[];
+  };
+  const known = new Map(
+    Object.entries(sparkTypes).map(([type, inLog]) => [JSON.stringify(inLog), type]),
+  );
+  return new Map(
+    fields.map(({ name, type }) => {
+      const inLog = JSON.stringify(type);
+      return [name, known.get(inLog) ?? inLog];
+    }),
+  );
+}
+
 // ─── Reading ────────────────────────────────────────────────────────────────
 
 async function readCheckpoint(

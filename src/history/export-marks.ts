@@ -1,19 +1,30 @@
 /**
  * How far the history was exported, by target: places in the journal, kept beside the
- * tables. What is not exported yet is left as it is by whoever merges files, because a
- * target knows what it has by the names of files.
+ * tables. What is not exported yet is left as it is by whoever merges or removes files,
+ * because a target knows what it has by the names of files.
  */
 import { join } from "node:path";
 import { MonitorError } from "../monitor-error.ts";
 import type { Files } from "./files.ts";
 import { type TableName, tableNames } from "./tables.ts";
 
-/** By table: the place up to which its rows are in the target. */
-export type ExportMarks = Readonly<Partial<Record<TableName, number>>>;
+export type ExportMark = {
+  /** The place up to which the table's rows are in the target. */
+  readonly upTo: number;
+  /** Tells the table from one that was made anew under its name; `null` where that can't be told. */
+  readonly tableId: string | null;
+  /** The same of the table that the rows are from. */
+  readonly sourceId: string | null;
+  /** Up to this place some rows may be in the target all the same: another history told them. */
+  readonly repeatsUpTo?: number;
+};
+
+export type ExportMarks = Readonly<Partial<Record<TableName, ExportMark>>>;
 
 type AllMarks = Readonly<Record<string, ExportMarks>>;
 
 const FILE = "exported.json";
+const FORMAT_VERSION = 2;
 
 /** @param target such as `https://host/ml.monitoring.agent_monitoring`. */
 export function readExportMarks(
@@ -21,7 +32,7 @@ export function readExportMarks(
   target: string,
   files: Files,
 ): ExportMarks | null {
-  return readAll(directory, files)[target] ?? null;
+  return readAll(directory, files)?.[target] ?? null;
 }
 
 /** Durable when it returns: from then on files up to there may be merged, and get other names. */
@@ -31,29 +42,58 @@ export function writeExportMarks(
   files: Files,
 ): void {
   files.makeDirectory(directory);
-  const text = JSON.stringify({ ...readAll(directory, files), [target]: marks }, null, 2);
+  const targets = { ...readAll(directory, files), [target]: marks };
+  const text = JSON.stringify({ version: FORMAT_VERSION, targets }, null, 2);
   files.replace(join(directory, FILE), new TextEncoder().encode(`${text}\n`));
 }
 
-/** The place up to which every target has every table; without a target, everything. */
+/**
+ * The place up to which every target has every table; without a target, everything. Where
+ * the marks can't be read nothing is known to be exported.
+ */
 export function exportedUpTo(directory: string, files: Files): number {
-  const places = Object.values(readAll(directory, files)).flatMap((marks) =>
-    tableNames.map((table) => marks[table] ?? 0),
+  const all = readAll(directory, files);
+  if (all === null) return 0;
+  const places = Object.values(all).flatMap((marks) =>
+    tableNames.map((table) => marks[table]?.upTo ?? 0),
   );
   return Math.min(Number.POSITIVE_INFINITY, ...places);
 }
 
-/** @throws MonitorError `STORE_DAMAGED`: without it nobody knows which files were exported. */
-function readAll(directory: string, files: Files): AllMarks {
+/** `null` when they are damaged: an export then finds out from its target how far it came. */
+function readAll(directory: string, files: Files): AllMarks | null {
   if (!files.list(directory).includes(FILE)) return {};
-  const path = join(directory, FILE);
   try {
-    // This file alone writes it, whole or not at all.
-    return JSON.parse(new TextDecoder().decode(files.read(path))) as AllMarks;
-  } catch (cause) {
-    throw new MonitorError("STORE_DAMAGED", `cannot tell what was exported: ${path} is no JSON`, {
-      hint: "Restore it from a backup. Or remove it and the tables it names in Databricks: then everything is exported anew.",
-      cause,
-    });
+    // This file alone writes it.
+    const read = JSON.parse(new TextDecoder().decode(files.read(join(directory, FILE))));
+    if (read.version === undefined) return ofFirstFormat(read);
+    if (read.version > FORMAT_VERSION) throw newerFormat(directory, read.version);
+    return read.targets as AllMarks;
+  } catch (error) {
+    if (error instanceof MonitorError) throw error;
+    return null;
   }
+}
+
+/** Places only, without the ids of tables. */
+function ofFirstFormat(targets: Record<string, Record<string, number>>): AllMarks {
+  return Object.fromEntries(
+    Object.entries(targets).map(([target, places]) => [
+      target,
+      Object.fromEntries(
+        Object.entries(places).map(([table, upTo]) => [
+          table,
+          { upTo, tableId: null, sourceId: null },
+        ]),
+      ),
+    ]),
+  );
+}
+
+function newerFormat(directory: string, version: unknown): MonitorError {
+  return new MonitorError(
+    "STORE_DAMAGED",
+    `cannot read ${join(directory, FILE)}: a newer version wrote it, in format ${String(version)}`,
+    { hint: "Use that version, or another data directory." },
+  );
 }

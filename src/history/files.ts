@@ -32,6 +32,11 @@ export type Files = {
   publish(from: string, to: string): void;
   /** Nothing happens when it is not there. */
   remove(path: string): void;
+  /**
+   * Takes the lock of that name, and returns what gives it back. It ends with the process at the
+   * latest, however that ends. `null` while somebody else has it.
+   */
+  lock(path: string): (() => void) | null;
 };
 
 /** The name under which a file is written before it gets its own. */
@@ -56,23 +61,57 @@ export type Disk = {
   link(from: string, to: string): void;
   rename(from: string, to: string): void;
   remove(path: string): void;
+  /** As `Files` has it. */
+  lock(path: string): (() => void) | null;
 };
 
-const systemDisk: Disk = {
-  list: (directory) => readdirSync(directory),
-  makeDirectory: (directory) => mkdirSync(directory, 0o700),
-  read: (path) => readFileSync(path),
-  sizeBytes: (path) => statSync(path).size,
-  open: (path, mode) => openSync(path, mode, 0o600),
-  write: (handle, bytes, from) => writeSync(handle, bytes, from),
-  sync: fsyncSync,
-  close: closeSync,
-  link: linkSync,
-  rename: renameSync,
-  remove: unlinkSync,
-};
+/** @param modes before the umask. */
+function systemDisk({
+  fileMode,
+  directoryMode,
+}: {
+  readonly fileMode: number;
+  readonly directoryMode: number;
+}): Disk {
+  return {
+    list: (directory) => readdirSync(directory),
+    makeDirectory: (directory) => mkdirSync(directory, directoryMode),
+    read: (path) => readFileSync(path),
+    sizeBytes: (path) => statSync(path).size,
+    open: (path, mode) => openSync(path, mode, fileMode),
+    write: (handle, bytes, from) => writeSync(handle, bytes, from),
+    sync: fsyncSync,
+    close: closeSync,
+    link: linkSync,
+    rename: renameSync,
+    remove: unlinkSync,
+    lock: lockBySqlite,
+  };
+}
 
-export const diskFiles: Files = filesOn(systemDisk);
+/** Node has no lock of the operating system of its own; SQLite has. */
+function lockBySqlite(path: string): (() => void) | null {
+  // Loaded where it is needed: older Nodes warn of it.
+  const { DatabaseSync } = process.getBuiltinModule("node:sqlite");
+  const database = new DatabaseSync(path);
+  try {
+    database.exec("PRAGMA busy_timeout = 0; BEGIN EXCLUSIVE");
+  } catch (error) {
+    database.close();
+    if ((error as { errcode?: unknown }).errcode === SQLITE_BUSY) return null;
+    throw error;
+  }
+  return () => database.close();
+}
+
+/** What SQLite answers while somebody else has the lock. */
+const SQLITE_BUSY = 5;
+
+/** For this user only: what the monitor keeps is nobody else's business. */
+export const diskFiles: Files = filesOn(systemDisk({ fileMode: 0o600, directoryMode: 0o700 }));
+
+/** For whomever the umask lets read: directories that others take from. */
+export const sharedFiles: Files = filesOn(systemDisk({ fileMode: 0o666, directoryMode: 0o777 }));
 
 export function filesOn(disk: Disk): Files {
   function sync(path: string): void {
@@ -104,6 +143,7 @@ export function filesOn(disk: Disk): Files {
   }
 
   return {
+    lock: disk.lock,
     list: (directory) => unlessCode("ENOENT", () => disk.list(directory)) ?? [],
     makeDirectory,
     read: disk.read,

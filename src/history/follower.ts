@@ -7,6 +7,7 @@ import { entryOf } from "../journal-entry.ts";
 import { MonitorState } from "../monitor-state.ts";
 import type { PriceBook } from "../signals/price-book.ts";
 import type { PlacedEntry } from "../store/journal.ts";
+import { tryExportLock } from "./export-lock.ts";
 import { exportedUpTo } from "./export-marks.ts";
 import { maintain, type Retention } from "./maintain.ts";
 import { PendingRows } from "./pending-rows.ts";
@@ -84,11 +85,16 @@ export class Follower {
     const { retention, nowMs } = this.#options;
     if (Math.abs(nowMs() - this.#maintainedMs) < MAINTAIN_INTERVAL_MS) return;
     this.#maintainedMs = nowMs();
-    const mergeUpTo = Math.min(
-      this.#takenUpTo,
-      exportedUpTo(this.#context.directory, this.#context.files),
-    );
-    await maintain({ retention, nowMs: nowMs(), mergeUpTo }, this.#context);
+    // While an export runs, the files that it reads the names of stay.
+    const release = tryExportLock(this.#context);
+    try {
+      const exported = exportedUpTo(this.#context.directory, this.#context.files);
+      const mergeUpTo = release ? Math.min(this.#takenUpTo, exported) : 0;
+      const asked = { retention, nowMs: nowMs(), mergeUpTo, exportedUpTo: exported };
+      await maintain(asked, this.#context);
+    } finally {
+      release?.();
+    }
   }
 
   #rowsOf({ seq, timeMs, body }: PlacedEntry) {

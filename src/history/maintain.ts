@@ -40,24 +40,29 @@ export const defaultRetention: Retention = {
   maxBytes: 10 * 1024 ** 3,
 };
 
+/** What a target still waits for stays until it is this many times as old, or as much. */
+export const UNEXPORTED_RETENTIONS = 2;
+
 type Maintained = {
   readonly retention: Retention;
   readonly nowMs: number;
   /** Place in the journal up to which files may be merged: what is not exported yet stays as it is. */
   readonly mergeUpTo: number;
+  /** Place in the journal up to which every target has everything; without a target, infinity. */
+  readonly exportedUpTo?: number;
   /** `MERGE_FILES` by default. */
   readonly mergeFiles?: number;
 };
 
 export async function maintain(options: Maintained, context: SealContext): Promise<void> {
-  const { nowMs, retention } = options;
+  const { nowMs } = options;
   const snapshots = new Map<string, Snapshot>();
   for (const name of tableNames) {
     const home = tableDirectory(context.directory, name);
     const snapshot = await readSnapshot(home, context);
     snapshots.set(home, snapshot);
   }
-  const outdated = outdatedFiles(snapshots, { nowMs, retention });
+  const outdated = outdatedFiles(snapshots, options);
 
   for (const name of tableNames) {
     const home = tableDirectory(context.directory, name);
@@ -117,7 +122,11 @@ export function mergeable(
 /** What is too old, and then the oldest until the rest is small enough; by directory. Pure. */
 export function outdatedFiles(
   snapshots: ReadonlyMap<string, Pick<Snapshot, "files">>,
-  { nowMs, retention }: Pick<Maintained, "nowMs" | "retention">,
+  {
+    nowMs,
+    retention,
+    exportedUpTo = Number.POSITIVE_INFINITY,
+  }: Pick<Maintained, "nowMs" | "retention" | "exportedUpTo">,
 ): ReadonlyMap<string, string[]> {
   const oldestFirst = [...snapshots]
     .flatMap(([home, { files }]) =>
@@ -126,10 +135,17 @@ export function outdatedFiles(
     .sort((a, b) => a.newestMs - b.newestMs);
   let bytes = oldestFirst.reduce((sum, { file }) => sum + file.sizeBytes, 0);
   const outdated = new Map<string, string[]>();
-  for (const { home, file, newestMs } of oldestFirst.slice(0, OUTDATED_FILES_MAX)) {
-    if (newestMs >= nowMs - retention.maxAgeMs && bytes <= retention.maxBytes) break;
+  let dropped = 0;
+  for (const { home, file, newestMs } of oldestFirst) {
+    if (dropped === OUTDATED_FILES_MAX) break;
+    const isTooMuch = (times: number) =>
+      newestMs < nowMs - times * retention.maxAgeMs || bytes > times * retention.maxBytes;
+    if (!isTooMuch(1)) break;
+    const isExported = (rangeOf(file.path)?.upTo ?? 0) <= exportedUpTo;
+    if (!isExported && !isTooMuch(UNEXPORTED_RETENTIONS)) continue;
     outdated.set(home, [...(outdated.get(home) ?? []), file.path]);
     bytes -= file.sizeBytes;
+    dropped++;
   }
   return outdated;
 }

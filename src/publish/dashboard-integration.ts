@@ -416,7 +416,11 @@ function sumOfExports(one: DeltaExport, other: DeltaExport): DeltaExport {
   for (const [name, rows] of Object.entries(other.tables)) {
     tables[name] = (tables[name] ?? 0) + rows;
   }
-  return { rows: one.rows + other.rows, tables };
+  return {
+    rows: one.rows + other.rows,
+    tables,
+    warnings: [...one.warnings, ...other.warnings],
+  };
 }
 
 const isBad = (severity: string) => severity === "error" || severity === "critical";

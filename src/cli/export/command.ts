@@ -1,7 +1,7 @@
-/** `dspy-databricks export`: the history of a monitor to Delta tables in Databricks. */
+/** `dspy-databricks export`: the history of a monitor to Delta tables, in Databricks or a directory. */
 import { Command } from "commander";
 import { chooseWarehouse } from "../../export/delta/delta-target.ts";
-import { exportHistory } from "../../export/delta/export-history.ts";
+import { type ExportTarget, exportHistory } from "../../export/delta/export-history.ts";
 import { defaultTablePlace, type TablePlace } from "../../history/databricks-tables.ts";
 import { MonitorError } from "../../monitor-error.ts";
 import { historyDirectory } from "../monitor/data-directory.ts";
@@ -16,6 +16,8 @@ Examples:
   $ dspy-databricks export                             to ${catalog}.${schema}.${prefix}_…
   $ dspy-databricks export --to main.agents --prefix qa --warehouse 1234abcd
   $ dspy-databricks export --profile prod --output json
+  $ dspy-databricks export --way merge                 without a volume, for small volumes
+  $ dspy-databricks export --directory /mnt/lake/agents    Delta tables that Spark mounts
 
 The monitor may be running. Run it as often as you like, such as every minute from cron: what is
 there already is not loaded again.
@@ -26,6 +28,9 @@ type RawOptions = {
   readonly to: string;
   readonly prefix: string;
   readonly warehouse?: string;
+  readonly way: string;
+  readonly directory?: string;
+  readonly recreate?: boolean;
   readonly dataDir?: string;
   readonly profile?: string;
   readonly output: string;
@@ -35,8 +40,8 @@ export function exportCommand(): Command {
   return new Command("export")
     .summary("load the history of a monitor into Delta tables in Databricks")
     .description(
-      "Load the history that a monitor keeps into Delta tables in Databricks, each row\n" +
-        "once. Schema, volume and tables are made where they are missing.",
+      "Load the history that a monitor keeps into Delta tables in Databricks, or in a\n" +
+        "directory, each row once. Schema, volume and tables are made where they are missing.",
     )
     .option("--to <catalog.schema>", "where the tables are", `${catalog}.${schema}`)
     .option("--prefix <name>", "in front of the names of the tables", prefix)
@@ -44,32 +49,58 @@ export function exportCommand(): Command {
       "--warehouse <id>",
       "the SQL warehouse that loads them (default: DATABRICKS_WAREHOUSE_ID, else one that runs)",
     )
+    .option("--way <way>", "volume: files and COPY INTO; merge: statements alone", "volume")
+    .option("--directory <path>", "write Delta tables there, and nothing in Databricks")
+    .option("--recreate", "make tables anew that were dropped, and load them again")
     .option("--data-dir <directory>", "of the monitor (default: the one under .dspy-databricks/)")
     .option("--profile <name>", "the workspace of this profile of ~/.databrickscfg")
     .option("--output <format>", "format of the result: text or json", "text")
     .addHelpText("after", examples)
     .action(async (raw: RawOptions) => {
       const output = parseOutput(raw.output);
-      const place = placeOf(raw);
+      const to = { place: placeOf(raw), way: wayOf(raw.way) };
       const directory = historyDirectory(raw.dataDir ?? theOnlyDataDirectory());
-      const client = workspaceClient(raw.profile);
-      const target = `${place.catalog}.${place.schema}.${place.prefix}`;
-      process.stderr.write(`Loading ${directory} into ${target}_… on ${client.host}\n`);
-      const warehouseId = await chooseWarehouse(
-        client,
-        raw.warehouse ?? process.env.DATABRICKS_WAREHOUSE_ID,
-      );
-      const { rows, tables } = await exportHistory(
-        directory,
-        { client, place, warehouseId },
-        { onProgress: (message) => process.stderr.write(`  ${message}\n`) },
-      );
+      const { target, name } = await targetOf(raw, { ...to, directory });
+      const { rows, tables, warnings } = await exportHistory(directory, target, {
+        recreate: raw.recreate ?? false,
+        onProgress: (message) => process.stderr.write(`  ${message}\n`),
+      });
+      for (const warning of warnings) process.stderr.write(`${warning}\n`);
       process.stdout.write(
         output === "json"
-          ? `${JSON.stringify({ exportFormat: "delta", rows, target, tables }, null, 2)}\n`
+          ? `${JSON.stringify({ exportFormat: "delta", rows, target: name, tables, warnings }, null, 2)}\n`
           : `${rows} new rows\n`,
       );
     });
+}
+
+async function targetOf(
+  raw: RawOptions,
+  {
+    place,
+    way,
+    directory,
+  }: { readonly place: TablePlace; readonly way: "volume" | "merge"; readonly directory: string },
+): Promise<{ readonly target: ExportTarget; readonly name: string }> {
+  if (raw.directory !== undefined) {
+    process.stderr.write(`Writing ${directory} to ${raw.directory}\n`);
+    return { target: { directory: raw.directory, prefix: place.prefix }, name: raw.directory };
+  }
+  const client = workspaceClient(raw.profile);
+  const name = `${place.catalog}.${place.schema}.${place.prefix}`;
+  process.stderr.write(`Loading ${directory} into ${name}_… on ${client.host}\n`);
+  const warehouseId = await chooseWarehouse(
+    client,
+    raw.warehouse ?? process.env.DATABRICKS_WAREHOUSE_ID,
+  );
+  return { target: { client, place, warehouseId, way }, name };
+}
+
+function wayOf(way: string): "volume" | "merge" {
+  if (way === "volume" || way === "merge") return way;
+  throw new MonitorError("USAGE_INVALID", `--way can't be "${way}"`, {
+    hint: "Give volume or merge, or --directory PATH.",
+  });
 }
 
 function placeOf({ to, prefix }: RawOptions): TablePlace {

@@ -30,7 +30,10 @@ export const tablesStep: MonitoringStep = {
       client,
       warehouseId ?? process.env.DATABRICKS_WAREHOUSE_ID,
     );
-    await ensureTables({ client, place, warehouseId: warehouse }, missing);
+    await ensureTables({ client, place, warehouseId: warehouse }, missing, {
+      marks: {},
+      recreate: true,
+    });
     return { outcome: "done", detail: `created ${missing.length} tables in ${where}`, result };
   },
 };

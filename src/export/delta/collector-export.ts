@@ -19,7 +19,7 @@ export async function exportRows(
 ): Promise<DeltaExport> {
   const { client, place } = target;
   await ensureVolume(target);
-  await ensureTables(target, [...rows.keys()]);
+  await ensureTables(target, [...rows.keys()], { marks: {}, recreate: true });
   const loaded: Record<string, number> = {};
   for (const [table, text] of rows) {
     const hash = createHash("sha256").update(text).digest("hex").slice(0, HASH_DIGITS);
@@ -32,5 +32,9 @@ export async function exportRows(
       format: "JSON",
     });
   }
-  return { rows: Object.values(loaded).reduce((sum, count) => sum + count, 0), tables: loaded };
+  return {
+    rows: Object.values(loaded).reduce((sum, count) => sum + count, 0),
+    tables: loaded,
+    warnings: [],
+  };
 }

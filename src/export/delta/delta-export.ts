@@ -4,4 +4,6 @@ export type DeltaExport = {
   readonly rows: number;
   /** By full name. */
   readonly tables: Readonly<Record<string, number>>;
+  /** What people should know: rows that were gone before they were loaded, a table made anew. */
+  readonly warnings: readonly string[];
 };

@@ -11,6 +11,7 @@ import { listTables, type TableColumn } from "../../databricks/tables.ts";
 import { createVolume, getVolume } from "../../databricks/volumes.ts";
 import { listWarehouses } from "../../databricks/warehouses.ts";
 import {
+  addColumnsSql,
   copyIntoSql,
   createTableSql,
   fullTableName,
@@ -18,7 +19,8 @@ import {
   type TablePlace,
   volumeOf,
 } from "../../history/databricks-tables.ts";
-import { type TableName, tables } from "../../history/tables.ts";
+import type { ExportMarks } from "../../history/export-marks.ts";
+import { type Column, notNull, type TableName, tables } from "../../history/tables.ts";
 import { MonitorError } from "../../monitor-error.ts";
 
 export type DeltaTarget = {
@@ -51,23 +53,30 @@ export async function chooseWarehouse(
   );
 }
 
-/** Makes the schema and the volume if they are not there; true when something was made. */
-export async function ensureVolume({
+/** Makes the schema if it is not there. */
+export async function ensureSchema({
   client,
   place,
-}: Pick<DeltaTarget, "client" | "place">): Promise<boolean> {
+}: Pick<DeltaTarget, "client" | "place">): Promise<void> {
   const { catalog, schema } = place;
+  if (await orNull(getSchema(client, `${catalog}.${schema}`))) return;
+  await unlessThere(
+    createSchema(client, { name: schema, catalog_name: catalog, comment: COMMENT }),
+  );
+}
+
+/** Makes the schema and the volume if they are not there; true when something was made. */
+export async function ensureVolume(
+  target: Pick<DeltaTarget, "client" | "place">,
+): Promise<boolean> {
+  const { client, place } = target;
   const volume = volumeOf(place);
   if (await orNull(getVolume(client, volume.fullName))) return false;
-  if (!(await orNull(getSchema(client, `${catalog}.${schema}`)))) {
-    await unlessThere(
-      createSchema(client, { name: schema, catalog_name: catalog, comment: COMMENT }),
-    );
-  }
+  await ensureSchema(target);
   await unlessThere(
     createVolume(client, {
-      catalog_name: catalog,
-      schema_name: schema,
+      catalog_name: place.catalog,
+      schema_name: place.schema,
       name: volume.name,
       volume_type: "MANAGED",
       comment: COMMENT,
@@ -77,39 +86,74 @@ export async function ensureVolume({
 }
 
 /**
- * Makes those of the tables that are not there, and returns their names.
+ * Makes those of the tables that are not there, adds the columns that are missing in the
+ * others, and returns the id of each; `null` where it is not told.
  *
- * @throws MonitorError `TABLE_CONFLICT` when one is there that can't take these rows.
+ * @throws MonitorError `TABLE_CONFLICT` when one is there that can't take these rows,
+ * `TABLE_DROPPED` when rows were loaded into one that is not there any more.
  */
 export async function ensureTables(
-  { client, place, warehouseId }: DeltaTarget,
+  target: DeltaTarget,
   names: readonly TableName[],
-): Promise<readonly TableName[]> {
-  const missing = await missingTables({ client, place }, names);
-  for (const name of missing) {
-    await executeStatement(
-      client,
-      { statement: createTableSql(place, name), warehouse_id: warehouseId },
-      { purpose: `create table ${fullTableName(place, name)}`, isIdempotent: true },
-    );
+  { marks, recreate }: { readonly marks: ExportMarks; readonly recreate: boolean },
+): Promise<ReadonlyMap<TableName, string | null>> {
+  const { place } = target;
+  const ids = new Map<TableName, string | null>();
+  const missing: TableName[] = [];
+  for (const { name, table, lacking } of await lookAt(target, names)) {
+    if (table === undefined) missing.push(name);
+    else ids.set(name, table.id);
+    if (lacking.length > 0) {
+      await run(target, addColumnsSql(place, name, lacking), {
+        purpose: `add columns to ${fullTableName(place, name)}`,
+        // A second time it would be refused as there already.
+        isIdempotent: false,
+      });
+    }
   }
-  return missing;
+  for (const name of missing) {
+    if (!recreate && (marks[name]?.upTo ?? 0) > 0) throw droppedError(fullTableName(place, name));
+  }
+  if (missing.length === 0) return ids;
+  for (const name of missing) {
+    await run(target, createTableSql(place, name), {
+      purpose: `create table ${fullTableName(place, name)}`,
+      isIdempotent: true,
+    });
+  }
+  for (const { name, table } of await lookAt(target, missing)) ids.set(name, table?.id ?? null);
+  return ids;
 }
 
 /** Reads only. @throws MonitorError `TABLE_CONFLICT` */
 export async function missingTables(
-  { client, place }: Pick<DeltaTarget, "client" | "place">,
+  target: Pick<DeltaTarget, "client" | "place">,
   names: readonly TableName[],
 ): Promise<readonly TableName[]> {
+  const looked = await lookAt(target, names);
+  return looked.filter(({ table }) => table === undefined).map(({ name }) => name);
+}
+
+async function lookAt(
+  { client, place }: Pick<DeltaTarget, "client" | "place">,
+  names: readonly TableName[],
+) {
   const { catalog: catalogName, schema: schemaName } = place;
   const there = (await orNull(listTables(client, { catalogName, schemaName }))) ?? [];
   const byName = new Map(there.map((table) => [table.fullName.toLowerCase(), table]));
-  return names.filter((name) => {
+  return names.map((name) => {
     const fullName = fullTableName(place, name);
     const table = byName.get(fullName.toLowerCase());
-    if (table) refuseConflict(fullName, name, table.columns);
-    return table === undefined;
+    return { name, table, lacking: table ? lackingColumns(fullName, name, table.columns) : [] };
   });
+}
+
+function run(
+  { client, warehouseId }: DeltaTarget,
+  statement: string,
+  options: { readonly purpose: string; readonly isIdempotent: boolean },
+) {
+  return executeStatement(client, { statement, warehouse_id: warehouseId }, options);
 }
 
 /** Loads files that are in the volume, each once however often this is done. Returns the new rows. */
@@ -121,33 +165,50 @@ export async function loadFiles(
   const statement = await executeStatement(
     client,
     { statement: copyIntoSql(place, table, files), warehouse_id: warehouseId },
-    { purpose: `load rows into ${fullTableName(place, table)}`, isIdempotent: true },
+    // One whose answer was lost may be running still, and Databricks promises only that two which
+    // follow each other load a file once. So it is not sent again here, but by the next run.
+    { purpose: `load rows into ${fullTableName(place, table)}`, isIdempotent: false },
   );
   const at = statement.columns.findIndex(({ name }) => name === "num_inserted_rows");
   for await (const row of readStatementRows(client, statement)) return Number(row[at] ?? 0);
   return 0;
 }
 
-/** Columns that are there beside ours are nobody's business. */
-function refuseConflict(fullName: string, name: TableName, there: readonly TableColumn[]): void {
+/**
+ * Columns that have to be added. Those that are there beside ours are nobody's business.
+ *
+ * @throws MonitorError `TABLE_CONFLICT` where that would not do.
+ */
+function lackingColumns(
+  fullName: string,
+  name: TableName,
+  there: readonly TableColumn[],
+): readonly Column[] {
   // Databricks tells no columns of a table that was made a moment ago.
-  if (there.length === 0) return;
-  for (const column of tables[name].columns) {
+  if (there.length === 0) return [];
+  return tables[name].columns.filter((column) => {
     const found = there.find((one) => one.name.toLowerCase() === column.name);
+    if (!found && !notNull.has(column.name)) return true;
     const type = found?.typeText?.toUpperCase().replaceAll(" ", "");
-    if (type === column.type) continue;
+    if (type === column.type) return false;
     throw new MonitorError(
       "TABLE_CONFLICT",
       found
         ? `cannot write to ${fullName}: its column ${column.name} is ${found.typeText}, and the rows hold ${column.type}`
-        : `cannot write to ${fullName}: it has no column ${column.name}`,
-      {
-        hint: found
-          ? "Rename the table, or choose another prefix, and run it again: nothing is lost meanwhile."
-          : `Run: ALTER TABLE ${fullName} ADD COLUMNS (${column.name} ${column.type}). Nothing is lost meanwhile.`,
-      },
+        : `cannot write to ${fullName}: it has no column ${column.name}, without which a row is none`,
+      { hint: "Rename the table, or choose another prefix: nothing is lost meanwhile." },
     );
-  }
+  });
+}
+
+function droppedError(fullName: string): MonitorError {
+  return new MonitorError(
+    "TABLE_DROPPED",
+    `cannot write to ${fullName}: rows were loaded into it, and it is not there any more`,
+    {
+      hint: `Run UNDROP TABLE ${fullName}, or dspy-databricks export --recreate, which loads again what the history and the volume hold. Nothing is lost meanwhile.`,
+    },
+  );
 }
 
 async function orNull<T>(call: Promise<T>): Promise<T | null> {

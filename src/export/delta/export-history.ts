@@ -1,27 +1,40 @@
 /**
- * The history of a monitor → the Delta tables in Databricks: its sealed files as they
- * are, each to a path that follows from what is in it, and loaded from there. Stopped at
- * any point and run again, it goes on; what was loaded is not loaded again.
+ * The history of a monitor → tables elsewhere: its sealed files, table by table, with a
+ * mark of how far each has come. Stopped at any point and run again, it goes on; what is
+ * there already is not loaded again, in whichever way it goes.
  */
+import { randomUUID } from "node:crypto";
 import { basename, dirname, join, resolve } from "node:path";
-import { fullTableName, volumeOf } from "../../history/databricks-tables.ts";
-import { readSnapshot } from "../../history/delta-log.ts";
+import { type Clock, systemClock } from "../../clock.ts";
+import { readSnapshot, tableIdIn } from "../../history/delta-log.ts";
 import { connect, type DuckDBConnection, loadDuckDb } from "../../history/duckdb.ts";
-import { type ExportMarks, readExportMarks, writeExportMarks } from "../../history/export-marks.ts";
-import { diskFiles, type Files } from "../../history/files.ts";
+import { exportLock } from "../../history/export-lock.ts";
+import {
+  type ExportMark,
+  type ExportMarks,
+  readExportMarks,
+  writeExportMarks,
+} from "../../history/export-marks.ts";
+import { diskFiles, type Files, sharedFiles } from "../../history/files.ts";
 import { rangeOf, tableDirectory } from "../../history/seal.ts";
-import { tableNames } from "../../history/tables.ts";
+import { type TableName, tableNames } from "../../history/tables.ts";
 import { MonitorError } from "../../monitor-error.ts";
 import type { DeltaExport } from "./delta-export.ts";
-import { type DeltaTarget, ensureTables, ensureVolume, loadFiles } from "./delta-target.ts";
-import { uploadOnce } from "./upload-once.ts";
+import type { DeltaTarget } from "./delta-target.ts";
+import { type DirectoryTarget, directoryTarget } from "./directory-target.ts";
+import { mergeTarget } from "./merge-target.ts";
+import type { RowTarget, SealedFile } from "./row-target.ts";
+import { volumeTarget } from "./volume-target.ts";
 
-/** Files of one statement: a file for each minute makes this an hour and a half. */
-const FILES_PER_LOAD = 100;
+/** Where the rows go, and how. */
+export type ExportTarget =
+  /** Through a volume, or where `way` says so by statements alone. */
+  (DeltaTarget & { readonly way?: "volume" | "merge" | undefined }) | DirectoryTarget;
 
 /** What exporting touches on this machine. */
 export type ExportMachine = {
   readonly files: Files;
+  readonly clock: Clock;
   /** A DuckDB of its own, closed by whoever asked for it. */
   readonly openDuckDb: (options: {
     readonly temporaryDirectory: string;
@@ -30,89 +43,179 @@ export type ExportMachine = {
 
 const thisMachine: ExportMachine = {
   files: diskFiles,
+  clock: systemClock,
   openDuckDb: async (options) => connect(await loadDuckDb(), { threads: 1, ...options }),
 };
 
 export type ExportOptions = Partial<ExportMachine> & {
   readonly onProgress?: (message: string) => void;
+  /** How long another export of the same history is waited for; a minute by default. */
+  readonly lockWaitMs?: number;
+  /** Makes tables anew that were dropped, and loads them again. */
+  readonly recreate?: boolean;
 };
+
+/** Files of one commit: a file for each minute makes this an hour and a half. */
+const FILES_PER_LOAD = 100;
+const LOCK_WAIT_MS = 60_000;
 
 /**
  * @param directory of the history, which a monitor may be writing.
- * @throws MonitorError `HISTORY_MISSING`, `TABLE_CONFLICT`, or what Databricks refuses.
+ * @throws MonitorError `HISTORY_MISSING`, `EXPORT_RUNNING`, `TABLE_CONFLICT`,
+ * `TABLE_DROPPED`, or what Databricks refuses. Whatever it is, nothing is lost by it.
  */
 export async function exportHistory(
   directory: string,
-  target: DeltaTarget,
-  { onProgress = () => {}, ...machine }: ExportOptions = {},
+  target: ExportTarget,
+  options: ExportOptions = {},
 ): Promise<DeltaExport> {
-  const { client, place } = target;
-  const { files, openDuckDb } = { ...thisMachine, ...machine };
+  const { onProgress = () => {}, lockWaitMs = LOCK_WAIT_MS, recreate = false } = options;
+  const { files, clock, openDuckDb } = { ...thisMachine, ...options };
   if (!files.list(dirname(resolve(directory))).includes(basename(resolve(directory)))) {
     throw new MonitorError("HISTORY_MISSING", `cannot export a history: there is no ${directory}`, {
       hint: "Start dspy-databricks monitor: it writes one every minute. Or name another with --data-dir.",
     });
   }
-  await ensureVolume(target);
-  await ensureTables(target, tableNames);
-  const targetName = `${client.host}/${place.catalog}.${place.schema}.${place.prefix}`;
-  let marks: ExportMarks = readExportMarks(directory, targetName, files) ?? {};
-  // From here on nobody merges files that were not exported.
-  writeExportMarks(directory, { target: targetName, marks }, files);
-  const connection = await openDuckDb({ temporaryDirectory: join(directory, "temporary") });
-  const rows: Record<string, number> = {};
+  const release = await exportLock(
+    { directory, files },
+    { clock, waitMs: lockWaitMs, onWait: onProgress },
+  );
   try {
-    for (const table of tableNames) {
-      const home = tableDirectory(resolve(directory), table);
-      const snapshot = await readSnapshot(home, { files, connection });
-      const folder = `${volumeOf(place).path}/history/${table}/${tableIdOf(snapshot.creation)}`;
-      let loaded = 0;
-      for (const batch of batches(newFiles([...snapshot.files.keys()], marks[table] ?? 0))) {
-        for (const { name } of batch) {
-          await uploadOnce(client, `${folder}/${name}`, files.read(join(home, name)));
-        }
-        const names = batch.map(({ name }) => name);
-        loaded += await loadFiles(target, table, {
-          directory: folder,
-          files: names,
-          format: "PARQUET",
-        });
-        marks = { ...marks, [table]: batch.at(-1)?.upTo ?? 0 };
-        writeExportMarks(directory, { target: targetName, marks }, files);
-        onProgress(`${fullTableName(place, table)}: ${loaded} rows`);
-      }
-      rows[fullTableName(place, table)] = loaded;
+    const connection = await openDuckDb({ temporaryDirectory: join(directory, "temporary") });
+    try {
+      const to = rowTargetOf(target, { connection, clock });
+      return await exportTo(to, { directory, files, connection, onProgress, recreate });
+    } finally {
+      connection.closeSync();
     }
   } finally {
-    connection.closeSync();
+    release();
   }
-  return { rows: Object.values(rows).reduce((sum, count) => sum + count, 0), tables: rows };
 }
 
-type NewFile = { readonly name: string; readonly upTo: number };
+function rowTargetOf(
+  target: ExportTarget,
+  { connection, clock }: { readonly connection: DuckDBConnection; readonly clock: Clock },
+): RowTarget {
+  if ("directory" in target) {
+    return directoryTarget(target, { files: sharedFiles, connection, clock, newId: randomUUID });
+  }
+  return target.way === "merge" ? mergeTarget(target) : volumeTarget(target);
+}
+
+type Exporting = {
+  readonly directory: string;
+  readonly files: Files;
+  readonly connection: DuckDBConnection;
+  readonly onProgress: (message: string) => void;
+  readonly recreate: boolean;
+};
+
+async function exportTo(
+  target: RowTarget,
+  { directory, files, connection, onProgress, recreate }: Exporting,
+): Promise<DeltaExport> {
+  const local = { files, connection };
+  let marks: ExportMarks = readExportMarks(directory, target.name, files) ?? {};
+  // From here on nobody merges or removes files that were not exported.
+  writeExportMarks(directory, { target: target.name, marks }, files);
+  const setMark = (table: TableName, mark: ExportMark) => {
+    marks = { ...marks, [table]: mark };
+    writeExportMarks(directory, { target: target.name, marks }, files);
+  };
+
+  const ids = await target.prepare(tableNames, { marks, recreate });
+  const warnings: string[] = [];
+  const rows: Record<string, number> = {};
+  for (const table of tableNames) {
+    const fullName = target.fullNameOf(table);
+    const home = tableDirectory(resolve(directory), table);
+    const snapshot = await readSnapshot(home, local);
+    const source = { table, sourceId: idInPath(tableIdIn(snapshot)) };
+    const sealed = sealedFiles(home, snapshot.files);
+    const tableId = ids.get(table) ?? null;
+    const before = marks[table];
+    // A history that began anew may hold rows that the one before it told already.
+    const isOtherSource =
+      before !== undefined && before.upTo > 0 && isOther(before.sourceId, source.sourceId);
+    const repeatsUpTo = isOtherSource
+      ? Math.max(0, ...sealed.map(({ upTo }) => upTo))
+      : (before?.repeatsUpTo ?? 0);
+    const reach = (upTo: number) =>
+      setMark(table, {
+        upTo,
+        tableId,
+        sourceId: source.sourceId,
+        ...(repeatsUpTo > upTo && { repeatsUpTo }),
+      });
+    let loaded = 0;
+
+    const isMadeAnew = isOther(before?.tableId, tableId);
+    if (isMadeAnew) {
+      warnings.push(`${fullName} was made anew, so what is still there is loaded again.`);
+    }
+    if (before === undefined || isMadeAnew || isOtherSource) {
+      const resumed = await target.resume(source, sealed, local);
+      loaded += resumed.rows;
+      reach(resumed.upTo);
+    } else if (before.tableId !== tableId || before.sourceId !== source.sourceId) {
+      reach(before.upTo);
+    }
+
+    const startedAt = marks[table]?.upTo ?? 0;
+    const news = newFiles(sealed, startedAt);
+    const [first] = news;
+    if (startedAt > 0 && first && first.from > startedAt + 1) {
+      warnings.push(
+        `Rows of ${fullName} were gone from the history before they were exported: those of its entries ${startedAt + 1} to ${first.from - 1}.`,
+      );
+    }
+    // Merged from files of which some were loaded, or told by another history.
+    const overlapping = news.filter(({ from }) => from <= Math.max(startedAt, repeatsUpTo));
+    for (const file of overlapping) {
+      loaded += await target.loadRest(source, file, local);
+      reach(file.upTo);
+    }
+    news.splice(0, overlapping.length);
+    for (let done = 0; done < news.length; done += FILES_PER_LOAD) {
+      const batch = news.slice(done, done + FILES_PER_LOAD);
+      loaded += await target.load(source, batch, local);
+      reach(batch.at(-1)?.upTo ?? startedAt);
+      onProgress(`${fullName}: ${loaded} rows, ${done + batch.length} of ${news.length} files`);
+    }
+    rows[fullName] = loaded;
+  }
+  return {
+    rows: Object.values(rows).reduce((sum, count) => sum + count, 0),
+    tables: rows,
+    warnings,
+  };
+}
+
+/** Whether both are known, and they differ. */
+function isOther(known: string | null | undefined, now: string | null): boolean {
+  return known !== undefined && known !== null && now !== null && known !== now;
+}
+
+function sealedFiles(
+  home: string,
+  files: Awaited<ReturnType<typeof readSnapshot>>["files"],
+): readonly SealedFile[] {
+  return [...files.values()].flatMap(({ path: name, sizeBytes, stats }) => {
+    const range = rangeOf(name);
+    return range ? [{ name, path: join(home, name), ...range, sizeBytes, stats }] : [];
+  });
+}
 
 /** Those beyond the mark, the oldest first. Pure. */
-export function newFiles(names: readonly string[], mark: number): readonly NewFile[] {
-  return names
-    .flatMap((name) => {
-      const range = rangeOf(name);
-      return range && range.upTo > mark ? [{ name, upTo: range.upTo }] : [];
-    })
-    .sort((a, b) => a.upTo - b.upTo);
-}
-
-function batches(files: readonly NewFile[]): readonly (readonly NewFile[])[] {
-  return Array.from({ length: Math.ceil(files.length / FILES_PER_LOAD) }, (_, at) =>
-    files.slice(at * FILES_PER_LOAD, (at + 1) * FILES_PER_LOAD),
-  );
+export function newFiles<Range extends { readonly upTo: number }>(
+  files: readonly Range[],
+  mark: number,
+): Range[] {
+  return files.filter(({ upTo }) => upTo > mark).sort((a, b) => a.upTo - b.upTo);
 }
 
 /** Two histories name their files alike; the id of a table is its own. */
-function tableIdOf(creation: readonly { readonly metaData?: unknown }[]): string {
-  for (const { metaData } of creation) {
-    if (metaData !== null && typeof metaData === "object" && "id" in metaData) {
-      return String(metaData.id).replace(/[^\w-]/g, "_");
-    }
-  }
-  return "none";
+function idInPath(tableId: string | null): string {
+  return tableId?.replace(/[^\w-]/g, "_") ?? "none";
 }

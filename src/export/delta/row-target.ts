@@ -1,0 +1,59 @@
+/**
+ * Where the rows of a history go, whichever way they are brought there. Each way gives
+ * its own promise that a row is there once; what is common stands in `export-history.ts`.
+ */
+import type { FileStats } from "../../history/delta-log.ts";
+import type { DuckDBConnection } from "../../history/duckdb.ts";
+import type { ExportMarks } from "../../history/export-marks.ts";
+import type { Files } from "../../history/files.ts";
+import type { TableName } from "../../history/tables.ts";
+
+/** A file of rows that the history has sealed. Its content never changes. */
+export type SealedFile = {
+  readonly name: string;
+  readonly path: string;
+  /** Places in the journal whose rows it holds. */
+  readonly from: number;
+  readonly upTo: number;
+  readonly sizeBytes: number;
+  readonly stats: FileStats;
+};
+
+/** A table of one history. */
+export type SourceTable = {
+  readonly table: TableName;
+  /** Tells the tables of different histories apart. */
+  readonly sourceId: string;
+};
+
+/** What is on this machine. */
+export type Local = { readonly files: Files; readonly connection: DuckDBConnection };
+
+export type RowTarget = {
+  /** By which its marks are known. */
+  readonly name: string;
+  fullNameOf(table: TableName): string;
+  /**
+   * Makes what is missing, and says which table each of them is.
+   *
+   * @param marks a table that was loaded before is not made anew, unless `recreate` says so.
+   * @throws MonitorError `TABLE_DROPPED`, `TABLE_CONFLICT`, or what is refused.
+   */
+  prepare(
+    tables: readonly TableName[],
+    options: { readonly marks: ExportMarks; readonly recreate: boolean },
+  ): Promise<ReadonlyMap<TableName, string | null>>;
+  /**
+   * For a table without a mark: brings to an end what was begun, and returns the place up
+   * to which its rows are there, and how many were new.
+   */
+  resume(
+    source: SourceTable,
+    known: readonly SealedFile[],
+    local: Local,
+  ): Promise<{ readonly upTo: number; readonly rows: number }>;
+  /** Loads files of which no row is there. Again after any failure, each row is there once. Returns the new rows. */
+  load(source: SourceTable, files: readonly SealedFile[], local: Local): Promise<number>;
+  /** Loads a file of which some rows are there. */
+  loadRest(source: SourceTable, file: SealedFile, local: Local): Promise<number>;
+};

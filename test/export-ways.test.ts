@@ -1,0 +1,233 @@
+/**
+ * Every way out of a history keeps the same promise: each row is there once, wherever it
+ * was stopped, whatever was merged meanwhile, and when marks or tables were lost; and what
+ * can't be done is told and changes nothing.
+ */
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { systemClock } from "../src/clock.ts";
+import { executeStatement, readStatementRows } from "../src/databricks/statements.ts";
+import { chooseWarehouse, ensureSchema } from "../src/export/delta/delta-target.ts";
+import { directoryTarget } from "../src/export/delta/directory-target.ts";
+import {
+  type ExportOptions,
+  type ExportTarget,
+  exportHistory,
+} from "../src/export/delta/export-history.ts";
+import { createTableSql, defaultTablePlace } from "../src/history/databricks-tables.ts";
+import { readSnapshot } from "../src/history/delta-log.ts";
+import { connect, type DuckDBConnection, loadDuckDb, quoteText } from "../src/history/duckdb.ts";
+import { diskFiles } from "../src/history/files.ts";
+import { defaultRetention, maintain } from "../src/history/maintain.ts";
+import type { SealContext } from "../src/history/seal.ts";
+import { nowMs, sealMinutes } from "../src/history/test-minutes.ts";
+import { type ClientOptions, type DeploySetting, openDeploySetting } from "./deploy-setting.ts";
+
+const directory = mkdtempSync(join(tmpdir(), "export-ways-"));
+let setting: DeploySetting;
+let connection: DuckDBConnection;
+let context: Omit<SealContext, "directory">;
+let warehouseId: string;
+let histories = 0;
+
+before(async () => {
+  setting = openDeploySetting({ principals: ["exporter"] });
+  const duckDb = await loadDuckDb();
+  connection = await connect(duckDb, { threads: 1, temporaryDirectory: join(directory, "tmp") });
+  context = { duckDb, connection, files: diskFiles, newId: () => crypto.randomUUID() };
+  warehouseId = await chooseWarehouse(setting.client(), undefined);
+});
+after(async () => {
+  connection.closeSync();
+  await setting.close();
+  rmSync(directory, { recursive: true });
+});
+
+type Way = "volume" | "merge" | "directory";
+const ways: readonly Way[] = ["volume", "merge", "directory"];
+
+/** A history of its own, and a place of its own for its rows. */
+async function newHistory(way: Way, minutes: number) {
+  const name = `h${++histories}`;
+  const home: SealContext = { ...context, directory: join(directory, name) };
+  await sealMinutes(home, { from: 1, upTo: minutes });
+  const place = { ...defaultTablePlace, schema: name };
+  const target = (options: ClientOptions = {}): ExportTarget =>
+    way === "directory"
+      ? { directory: join(directory, `${name}-out`), prefix: "agents" }
+      : { client: setting.client(options), warehouseId, place, way };
+  return {
+    home,
+    place,
+    target,
+    table: `ml.${name}.agent_monitoring_metrics`,
+    seal: (from: number, upTo: number) => sealMinutes(home, { from, upTo }),
+    merge: (mergeUpTo: number) =>
+      maintain({ retention: defaultRetention, nowMs, mergeUpTo, mergeFiles: 2 }, home),
+    run: (options: ExportOptions & ClientOptions = {}) =>
+      exportHistory(home.directory, target(options), options),
+    /** Rows, and how many different ones. */
+    async counted(): Promise<readonly [number, number]> {
+      if (way !== "directory") {
+        const [row] = await ask(
+          `SELECT count(*), count(DISTINCT event_id) FROM ml.${name}.agent_monitoring_metrics`,
+        );
+        return [Number(row?.[0]), Number(row?.[1])];
+      }
+      const table = join(directory, `${name}-out`, "agents_metrics");
+      const { files } = await readSnapshot(table, context);
+      const paths = [...files.keys()].map((path) => quoteText(join(table, path)));
+      const read = await connection.runAndReadAll(
+        `SELECT count(*), count(DISTINCT event_id) FROM read_parquet([${paths.join(", ")}])`,
+      );
+      const [row = []] = read.getRowsJson();
+      return [Number(row[0]), Number(row[1])];
+    },
+  };
+}
+
+async function ask(sql: string): Promise<(string | null)[][]> {
+  const client = setting.client();
+  const statement = await executeStatement(client, { statement: sql, warehouse_id: warehouseId });
+  const rows: (string | null)[][] = [];
+  for await (const row of readStatementRows(client, statement)) rows.push([...row]);
+  return rows;
+}
+
+for (const way of ways) {
+  test(`${way}: what is new is loaded, and nothing twice`, async () => {
+    const { run, seal, counted } = await newHistory(way, 3);
+    assert.equal((await run()).rows, 6);
+    assert.equal((await run()).rows, 0);
+    await seal(4, 5);
+    assert.equal((await run()).rows, 4);
+    assert.deepEqual(await counted(), [10, 10]);
+  });
+
+  test(`${way}: marks that were lost after files were merged make no row twice`, async () => {
+    const { home, run, seal, merge, counted } = await newHistory(way, 4);
+    await run();
+    await seal(5, 6);
+    writeFileSync(join(home.directory, "exported.json"), '{ "version": 2, "tar');
+    await merge(6);
+    await run();
+    assert.deepEqual(await counted(), [12, 12]);
+    await seal(7, 8);
+    assert.equal((await run()).rows, 4);
+  });
+
+  test(`${way}: a history that began anew tells again what it told, and nothing is there twice`, async () => {
+    const { home, run, seal, counted } = await newHistory(way, 4);
+    await run();
+    rmSync(join(home.directory, "metrics"), { recursive: true });
+    await seal(2, 6);
+    await run();
+    assert.deepEqual(await counted(), [12, 12]);
+  });
+
+  test(`${way}: a table that was dropped is told, made anew on request, and loaded again`, async () => {
+    const history = await newHistory(way, 3);
+    const { run, seal, counted, table } = history;
+    await run();
+    if (way === "directory") {
+      rmSync(join(directory, `h${histories}-out`, "agents_metrics"), { recursive: true });
+    } else await ask(`DROP TABLE ${table}`);
+    await seal(4, 4);
+    await assert.rejects(run(), { code: "TABLE_DROPPED", hint: /--recreate/ });
+    assert.equal((await run({ recreate: true })).rows, 8);
+    assert.deepEqual(await counted(), [8, 8]);
+  });
+}
+
+for (const way of ["volume", "merge"] as const) {
+  test(`${way}: a column that is missing is added, with its comment`, async () => {
+    const { place, run, table } = await newHistory(way, 1);
+    await ensureSchema({ client: setting.client(), place });
+    const older = createTableSql(place, "metrics").replace(/,\n {2}`labels`.*/, "");
+    await ask(older);
+    await run();
+    const described = await ask(`DESCRIBE ${table}`);
+    const labels = described.find(([name]) => name === "labels");
+    assert.deepEqual(labels, ["labels", "map<string, string>", "Labels of the series"]);
+    const [row] = await ask(`SELECT labels['seq'] FROM ${table} LIMIT 1`);
+    assert.deepEqual(row, ["1"]);
+  });
+
+  test(`${way}: a permission that is taken away stops it, and given back it goes on`, async () => {
+    const { run, seal, counted, table } = await newHistory(way, 2);
+    await run();
+    for (const grant of [
+      "USE CATALOG ON CATALOG ml",
+      `USE SCHEMA, SELECT, MODIFY, READ VOLUME, WRITE VOLUME ON SCHEMA ml.h${histories}`,
+    ])
+      await ask(`GRANT ${grant} TO exporter`);
+    await seal(3, 3);
+    await ask(`REVOKE MODIFY ON SCHEMA ml.h${histories} FROM exporter`);
+    await assert.rejects(run({ as: "exporter" }), (error: Error & { code?: string }) => {
+      assert.equal(error.code, "DATABRICKS_FORBIDDEN");
+      assert.match(error.message, /MODIFY/);
+      return true;
+    });
+    assert.deepEqual(await counted(), [4, 4]);
+    await ask(`GRANT MODIFY ON TABLE ${table} TO exporter`);
+    assert.equal((await run({ as: "exporter" })).rows, 2);
+    assert.deepEqual(await counted(), [6, 6]);
+  });
+}
+
+test("a table that somebody made anew is loaded again, and that is told", async () => {
+  const { run, counted, place, table } = await newHistory("volume", 2);
+  await run();
+  await ask(`DROP TABLE ${table}`);
+  await ask(createTableSql(place, "metrics"));
+  const { rows, warnings } = await run();
+  assert.equal(rows, 4);
+  assert.deepEqual(warnings, [`${table} was made anew, so what is still there is loaded again.`]);
+  assert.deepEqual(await counted(), [4, 4]);
+});
+
+test("rows that were gone before they were exported are told", async () => {
+  const { home, run, seal, table } = await newHistory("volume", 2);
+  await run();
+  await seal(3, 12);
+  const late = { retention: { ...defaultRetention, maxAgeMs: 60_000 }, mergeUpTo: 0 };
+  await maintain({ ...late, nowMs: nowMs + 10 * 60_000 }, home);
+  const { warnings } = await run();
+  assert.deepEqual(warnings, [
+    `Rows of ${table} were gone from the history before they were exported: those of its entries 3 to 8.`,
+  ]);
+});
+
+test("two histories write to one directory, and its rows are those of both", async () => {
+  const one = await newHistory("directory", 2);
+  const other = await newHistory("directory", 3);
+  const shared = join(directory, "shared");
+  const target = { directory: shared, prefix: "agents" };
+  await exportHistory(one.home.directory, target);
+  await exportHistory(other.home.directory, target);
+  await one.seal(3, 3);
+  await exportHistory(one.home.directory, target);
+  const { files, progress } = await readSnapshot(join(shared, "agents_metrics"), context);
+  assert.equal(files.size, 6);
+  assert.equal(progress.size, 2);
+});
+
+test("a directory with other columns is left alone, and told", async () => {
+  const { run } = await newHistory("directory", 1);
+  const target = { directory: join(directory, `h${histories}-out`), prefix: "agents" };
+  await run();
+  const log = join(target.directory, "agents_metrics", "_delta_log", `${"0".repeat(20)}.json`);
+  const text = new TextDecoder().decode(diskFiles.read(log));
+  writeFileSync(
+    log,
+    text.replace('\\"value\\",\\"type\\":\\"double\\"', '\\"value\\",\\"type\\":\\"string\\"'),
+  );
+  const to = directoryTarget(target, { ...context, clock: systemClock });
+  await assert.rejects(to.prepare(["metrics"], { marks: {}, recreate: false }), {
+    code: "TABLE_CONFLICT",
+    message: /its column value is STRING, and the rows hold DOUBLE/,
+  });
+});
