@@ -43,7 +43,12 @@ for (const doc of globSync([
     if (language === "json") continue; // compared with the file that it shows, where that is tested
     test(`${doc}: the ${language} block "${block.split("\n")[0]}" runs`, () => {
       if (language === "ts") {
-        assert.ok(tests.includes(`testExamples("${doc}"`), `no test runs the examples of ${doc}`);
+        const isRun = [`testExamples("${doc}"`, `PAGE = "${doc}"`].some((by) => tests.includes(by));
+        assert.ok(isRun, `no test runs the examples of ${doc}`);
+        return;
+      }
+      if (language === "sql") {
+        assert.ok(tests.includes(`PAGE = "${doc}"`), `no test runs the SQL of ${doc}`);
         return;
       }
       if (language === "yaml") {
