@@ -99,8 +99,8 @@ export class MonitorState {
         return { ...nothingHappened, logged: this.#takeLogged(entry, timeMs) };
       case "observed": {
         this.#drop(Object.entries(entry.dropped));
-        const { samples, health } = entry;
-        for (const sample of samples) this.#takeSample(sample);
+        const { health } = entry;
+        const samples = entry.samples.filter((sample) => this.#takeSample(sample));
         for (const result of health) this.#takeHealth(result);
         return { ...nothingHappened, samples, health };
       }
@@ -236,15 +236,17 @@ export class MonitorState {
     return { traces, deployments };
   }
 
-  #takeSample(sample: Sample): void {
+  /** Whether it is news: a platform is asked several times a minute, and tells one value of each. */
+  #takeSample(sample: Sample): boolean {
     const before = this.platform.get(sample.endpoint);
     const known = before?.get(sample.name);
-    if (known && known.timeMs > sample.timeMs) return;
+    if (known && known.timeMs > sample.timeMs) return false;
     if (!before && this.platform.size >= COMPONENTS_MAX) {
       this.#drop([["component_limit", 1]]);
-      return;
+      return false;
     }
     this.platform.set(sample.endpoint, new Map(before).set(sample.name, sample));
+    return known?.timeMs !== sample.timeMs;
   }
 
   #takeHealth(result: HealthResult): void {

@@ -9,7 +9,7 @@ import type { PriceBook } from "../signals/price-book.ts";
 import type { PlacedEntry } from "../store/journal.ts";
 import { tryExportLock } from "./export-lock.ts";
 import { exportedUpTo } from "./export-marks.ts";
-import { maintain, type Retention } from "./maintain.ts";
+import { type MergeLimits, maintain, type Retention } from "./maintain.ts";
 import { PendingRows } from "./pending-rows.ts";
 import { rowsOf } from "./rows.ts";
 import { readProgress, removeUnfinished, type SealContext, sealRows } from "./seal.ts";
@@ -25,6 +25,12 @@ export type FollowerOptions = {
   readonly priceBook: PriceBook;
   readonly retention: Retention;
   readonly nowMs: () => number;
+  readonly upkeep?: Upkeep | undefined;
+};
+
+export type Upkeep = MergeLimits & {
+  /** `MAINTAIN_INTERVAL_MS` by default. */
+  readonly intervalMs?: number | undefined;
 };
 
 export class Follower {
@@ -58,7 +64,7 @@ export class Follower {
     for (const { seq, timeMs, body } of entries) {
       if (seq <= this.#takenUpTo) continue;
       this.#takenUpTo = seq;
-      for (const row of this.#rowsOf({ seq, timeMs, body })) this.#pending.add(row);
+      for (const row of this.#rowsOf({ seq, timeMs, body })) this.#pending.add(row, seq);
       if (this.#pending.rows >= SEAL_ROWS) await this.seal();
     }
   }
@@ -82,15 +88,16 @@ export class Follower {
   }
 
   async #maintain(): Promise<void> {
-    const { retention, nowMs } = this.#options;
-    if (Math.abs(nowMs() - this.#maintainedMs) < MAINTAIN_INTERVAL_MS) return;
+    const { retention, nowMs, upkeep = {} } = this.#options;
+    const { intervalMs = MAINTAIN_INTERVAL_MS, ...limits } = upkeep;
+    if (Math.abs(nowMs() - this.#maintainedMs) < intervalMs) return;
     this.#maintainedMs = nowMs();
     // While an export runs, the files that it reads the names of stay.
     const release = tryExportLock(this.#context);
     try {
       const exported = exportedUpTo(this.#context.directory, this.#context.files);
       const mergeUpTo = release ? Math.min(this.#takenUpTo, exported) : 0;
-      const asked = { retention, nowMs: nowMs(), mergeUpTo, exportedUpTo: exported };
+      const asked = { retention, nowMs: nowMs(), mergeUpTo, exportedUpTo: exported, ...limits };
       await maintain(asked, this.#context);
     } finally {
       release?.();

@@ -3,6 +3,7 @@
  * that it was taken. One SQLite table, one row per entry with a checksum, written
  * by a worker thread that commits whatever waits as one group.
  */
+import type { EventEmitter } from "node:events";
 import { Worker } from "node:worker_threads";
 import { MonitorError } from "../monitor-error.ts";
 import type {
@@ -83,7 +84,7 @@ export type StartJournalWriter = (settings: JournalSettings) => JournalWriter;
 /** Its first message is `opened` or `open_failed`. */
 export type JournalWriter = {
   postMessage(message: ToWorker): void;
-} & Pick<Worker, "on" | "once" | "off">;
+} & Pick<EventEmitter, "on" | "once" | "off">;
 
 function startThread(settings: JournalSettings): JournalWriter {
   const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
