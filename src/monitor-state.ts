@@ -7,6 +7,7 @@
 import { PushedSeries } from "./ingest/otlp/metric-samples.ts";
 import { OpenTraces } from "./ingest/otlp/open-traces.ts";
 import type { Change, Component, JournalEntry, KeptNotification } from "./journal-entry.ts";
+import { Account } from "./live/account.ts";
 import { Agents } from "./live/agents.ts";
 import { SourceOfRecord } from "./live/source-of-record.ts";
 import { releaseLabel } from "./rules/release-label.ts";
@@ -47,6 +48,7 @@ export class MonitorState {
   readonly openTraces: OpenTraces;
   readonly agents = new Agents();
   readonly sourceOfRecord = new SourceOfRecord();
+  readonly account = new Account();
   alerts: ReadonlyMap<string, AlertState> = new Map();
   readonly notifications = new Map<string, KeptNotification>();
   readonly components = new Map<string, Component>();
@@ -111,6 +113,9 @@ export class MonitorState {
         this.#drop(dropped);
         return { ...nothingHappened, pushed };
       }
+      case "account":
+        this.account.take(entry, timeMs);
+        return nothingHappened;
       case "read":
         this.#takeRead(entry.source, entry.upToMs);
         return nothingHappened;
@@ -121,7 +126,7 @@ export class MonitorState {
         this.#takeNotified(entry, timeMs);
         return nothingHappened;
       case "carried":
-        this.#takeCarried(entry);
+        this.#takeCarried(entry, timeMs);
         this.#forget(timeMs);
         return nothingHappened;
     }
@@ -137,13 +142,15 @@ export class MonitorState {
       changes: this.changes,
       handovers: this.sourceOfRecord.handovers(),
       readUpToMs: Object.fromEntries(this.readUpToMs),
+      account: this.account.all(),
     };
   }
 
-  #takeCarried(carried: JournalEntry & { kind: "carried" }) {
+  #takeCarried(carried: JournalEntry & { kind: "carried" }, timeMs: number) {
     const { alerts, components, notifications, changes, handovers = [], readUpToMs = {} } = carried;
     this.#setAlerts(alerts);
     this.sourceOfRecord.restore(handovers);
+    if (carried.account) this.account.take(carried.account, timeMs);
     for (const [source, upToMs] of Object.entries(readUpToMs)) this.#takeRead(source, upToMs);
     for (const component of components) {
       this.components.set(component.component, component);

@@ -31,6 +31,7 @@ import { isEndpointRule, type Reading, type Rule } from "./rules/rule.ts";
 import type { DiagnoseOptions } from "./rules/sentence.ts";
 import { type AlertState, alertKey, stepAlerts } from "./rules/step-alerts.ts";
 import { summaryWindowMs } from "./rules/summary-window.ts";
+import type { AccountDays } from "./signals/account-day.ts";
 import type { AlertChange } from "./signals/alert.ts";
 import type { HealthResult } from "./signals/health-result.ts";
 import type { LoggedRequest } from "./signals/logged-request.ts";
@@ -229,6 +230,13 @@ export class Monitor {
       requests: news,
       dropped: Object.fromEntries(dropped),
     });
+  }
+
+  /** Takes what Databricks counts and bills, whole days each. What is known is not journalled again. */
+  async takeAccount(days: AccountDays): Promise<void> {
+    const news = this.state.account.newsOf(days);
+    if (news.counted.length + news.billed.length === 0) return;
+    await this.#record({ kind: "account", ...news });
   }
 
   /** Notes how far a source has read, so that it goes on from there after a restart. */

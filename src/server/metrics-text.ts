@@ -1,4 +1,5 @@
 /** The monitor's own `/metrics` in Prometheus text 0.0.4: what it saw of the agents, and how it fares itself. */
+import type { AccountSums } from "../live/account.ts";
 import type { Agent } from "../live/agents.ts";
 import type { TelemetryLoss } from "../live/telemetry-loss.ts";
 import type { Monitor } from "../monitor.ts";
@@ -32,6 +33,7 @@ export function metricsText(
     ...agentFamilies(agents),
     ...moduleFamilies(agents, detailed),
     ...lossFamilies(agents, monitor.now()),
+    ...accountFamilies(monitor),
     ...sourceFamilies(sources, monitor.now()),
     ...ownFamilies(monitor, refusals),
   ]
@@ -167,6 +169,60 @@ function lossFamilies(agents: readonly Agent[], nowMs: number): Family[] {
       type: "counter",
       help: "Requests whose root span never came: what did come is counted, and their end is not known.",
       values: each(({ incompleteRequests }) => incompleteRequests),
+    },
+  ];
+}
+
+/** Days of the figures below, today (UTC) included. */
+const ACCOUNT_DAYS = 30;
+
+/** What Databricks' system tables say: apart from what telemetry tells. */
+function accountFamilies(monitor: Monitored): Family[] {
+  const { state } = monitor;
+  const nowMs = monitor.now();
+  const each = (read: (endpoint: string, sums: AccountSums) => readonly Value[]) =>
+    state.agents.all().flatMap(({ endpoint }) => {
+      const sums = state.account.sumsOf(endpoint, ACCOUNT_DAYS, nowMs);
+      return sums ? read(endpoint, sums) : [];
+    });
+  return [
+    {
+      name: "dspy_counted_requests",
+      type: "gauge",
+      help: "Requests of the last 30 days (UTC) as Databricks counts them, by kind of caller.",
+      values: each((endpoint, { counted }) =>
+        counted.map(({ requester, requests: value }) => ({
+          labels: { endpoint, requester },
+          value,
+        })),
+      ),
+    },
+    {
+      name: "dspy_counted_tokens",
+      type: "gauge",
+      help: "Tokens of the last 30 days (UTC) as Databricks counts them, by kind of caller.",
+      values: each((endpoint, { counted }) =>
+        counted.flatMap(({ requester, inputTokens, outputTokens }) => [
+          ...known({ endpoint, requester, direction: "input" }, inputTokens),
+          ...known({ endpoint, requester, direction: "output" }, outputTokens),
+        ]),
+      ),
+    },
+    {
+      name: "dspy_billed_quantity",
+      type: "gauge",
+      help: "What Databricks bills for the endpoint, of the last 30 days (UTC), such as DBU.",
+      values: each((endpoint, { billed }) =>
+        billed.map(({ unit, quantity: value }) => ({ labels: { endpoint, unit }, value })),
+      ),
+    },
+    {
+      name: "dspy_billed_cost",
+      type: "gauge",
+      help: "The same at list prices, which are not those of an invoice.",
+      values: each((endpoint, { costs }) =>
+        costs.map(({ currency, amount: value }) => ({ labels: { endpoint, currency }, value })),
+      ),
     },
   ];
 }

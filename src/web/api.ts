@@ -347,6 +347,23 @@ export type ReleaseFilter = {
   modelVersion: string | null;
 };
 
+/**
+ * What Databricks' system tables say of an endpoint, today (UTC) included. It is apart from the
+ * figures of telemetry, and its cost, at list prices, is that of serving and not of the model calls.
+ */
+export type AccountView = {
+  days: number;
+  counted: {
+    requester: "user" | "service_principal" | "unknown";
+    requests: number;
+    failed: number;
+    inputTokens: number | null;
+    outputTokens: number | null;
+  }[];
+  billed: { unit: string; quantity: number }[];
+  costs: { currency: string; amount: number }[];
+};
+
 export type AgentView = {
   asOfMs: number;
   rangeSeconds: number;
@@ -392,4 +409,6 @@ export type AgentView = {
   health: ComponentRow[];
   /** What Databricks' endpoint metrics say of the last minute; `null` where they are not read. */
   platform: { name: string; value: number; unit: string; timeMs: number }[] | null;
+  /** What Databricks counts and bills; `null` where its system tables say nothing of the agent. */
+  account: AccountView | null;
 };

@@ -45,7 +45,10 @@ export function monitorCommand(): Command {
       "whose traces to read; may be given several times",
       (name: string, before: readonly string[] = []) => [...before, name],
     )
-    .option("--warehouse <id>", "read inference tables over this SQL warehouse: docs/sources.md")
+    .option(
+      "--warehouse <id>",
+      "read tables of the workspace over this SQL warehouse: docs/sources.md",
+    )
     .option(
       "--span-table <table>",
       "read spans of a table of Unity Catalog over it; may be given several times",

@@ -75,6 +75,7 @@ export function agentView(
     notifications: notificationRows(state.notifications.values(), endpoint),
     health: componentRows(state.components.values(), endpoint),
     platform: platform(monitor, endpoint),
+    account: account(monitor, endpoint),
   };
 }
 
@@ -183,6 +184,16 @@ function requestRows(
     }))
     .sort(order)
     .slice(0, REQUESTS_MAX);
+}
+
+/** Days that are summed up, today included. */
+const ACCOUNT_VIEW_DAYS = 30;
+
+function account(monitor: Monitor, endpoint: string): AgentView["account"] {
+  const sums = monitor.state.account.sumsOf(endpoint, ACCOUNT_VIEW_DAYS, monitor.now());
+  if (!sums) return null;
+  const { counted, billed, costs } = sums;
+  return { days: ACCOUNT_VIEW_DAYS, counted: [...counted], billed: [...billed], costs: [...costs] };
 }
 
 function platform(monitor: Monitor, endpoint: string): AgentView["platform"] {

@@ -15,6 +15,7 @@ import { ComponentList } from "../sections/components.tsx";
 import { ErrorGroupList } from "../sections/error-groups.tsx";
 import { NotificationList } from "../sections/notifications.tsx";
 import { SentenceBlock } from "../sections/sentence.tsx";
+import { AccountFigures } from "./account.tsx";
 import { Models } from "./models.tsx";
 import { Modules } from "./modules.tsx";
 import { Numbers } from "./numbers.tsx";
@@ -184,6 +185,15 @@ function Details({ view, range }: { view: AgentView; range: Range }) {
             aside={<PlatformAge platform={view.platform} nowMs={nowMs} />}
           >
             <PlatformMetrics platform={view.platform} />
+          </Panel>
+        )}
+        {view.account && (
+          <Panel
+            id="account"
+            title="Counted and billed by Databricks"
+            aside={`last ${view.account.days} days, UTC`}
+          >
+            <AccountFigures account={view.account} />
           </Panel>
         )}
       </div>
