@@ -33,7 +33,8 @@ export function writeMonth(directory: string, { agents, modules, days, nowMs }: 
   const head = database.prepare("INSERT INTO heads VALUES (?, ?, ?, ?, ?, ?)");
   const parts = database.prepare("INSERT INTO parts VALUES (?, ?, ?, ?)");
   const ids = Array.from({ length: agents }, (_, agent) => names.idOf(`agent-${agent}`));
-  for (const tier of ["minute", "hour", "day"] as const) {
+  // Of minutes a range of days needs none but those of its first hour.
+  for (const tier of ["hour", "day"] as const) {
     const made = Array.from({ length: DIFFERENT }, (_, at) => summaryOf(tier, modules, at));
     const heads = made.map((summary) => encodeHead(summary, names));
     const wholes = made.map((summary) => encodeParts(summary, names));

@@ -84,6 +84,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   server: [
     "signals",
     "live",
+    "summaries",
     "rules",
     "journal-entry.ts",
     "monitor.ts",
@@ -108,6 +109,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "server",
     "store",
     "history",
+    "summaries",
     "local-workspace",
     "monitor-client",
     "monitor.ts",

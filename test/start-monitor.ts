@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { systemClock } from "../src/clock.ts";
 import { Monitor, type MonitorOptions } from "../src/monitor.ts";
 import { startServer } from "../src/server/server.ts";
+import type { Summaries } from "../src/summaries/summaries.ts";
 
 export type StartedMonitor = {
   readonly monitor: Monitor;
@@ -16,8 +17,12 @@ export type StartedMonitor = {
 /** With `keep` its data directory stays, for another monitor to be started on. */
 export async function startMonitor({
   keep = false,
+  summaries,
   ...options
-}: Partial<MonitorOptions> & { readonly keep?: boolean } = {}): Promise<StartedMonitor> {
+}: Partial<MonitorOptions> & {
+  readonly keep?: boolean;
+  readonly summaries?: Summaries;
+} = {}): Promise<StartedMonitor> {
   const dataDirectory = mkdtempSync(join(tmpdir(), "monitor-"));
   const monitor = await Monitor.start({
     dataDirectory,
@@ -33,7 +38,7 @@ export async function startMonitor({
     ...options,
   });
   const source = { kind: "receiver", host: null, telemetry: "live" } as const;
-  const surroundings = { source, sources: () => [] };
+  const surroundings = { source, sources: () => [], summaries };
   const server = await startServer({ monitor, surroundings, port: 0 });
   return {
     monitor,

@@ -1,6 +1,6 @@
 /**
  * What the page reads: the answers of `GET /api/overview` and
- * `GET /api/agents/{endpoint}`, both with `?range=5m|15m|1h|6h|24h`, the latter also with
+ * `GET /api/agents/{endpoint}`, both with `?range=5m|15m|1h|6h|24h|7d|30d`, the latter also with
  * `&release=NAME` or `&modelVersion=3` for its modules and models. The server
  * is compiled against these types in `src/server/api.ts`.
  *
@@ -38,6 +38,18 @@ export type Source = {
   host: string | null;
   /** `recorded`: telemetry that real DSPy programs made, sent again with present times. */
   telemetry: "recorded" | "live";
+};
+
+/**
+ * Where the figures of the range come from: live ones are of this moment and go back a day,
+ * summaries of the history are written once a minute. What is told of alerts, health and
+ * state is of this moment in both.
+ */
+export type FiguresFrom = {
+  from: "live" | "summaries";
+  asOfMs: number;
+  /** Since when anything is known at all, of this agent or another. */
+  sinceMs: number;
 };
 
 /** Requests that DSPy's cache answered wholly, or not. */
@@ -215,6 +227,7 @@ export type Overview = {
   startedMs: number;
   rangeSeconds: number;
   sliceSeconds: number;
+  figures: FiguresFrom;
   source: Source;
   sentence: Sentence;
   agents: AgentRow[];
@@ -368,6 +381,7 @@ export type AgentView = {
   asOfMs: number;
   rangeSeconds: number;
   sliceSeconds: number;
+  figures: FiguresFrom;
   source: Source;
   sentence: Sentence;
   agent: AgentRow;

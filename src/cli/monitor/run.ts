@@ -28,6 +28,8 @@ import { type MonitorServer, startServer } from "../../server/server.ts";
 import { type EndpointSource, startEndpointSource } from "../../sources/endpoint-source.ts";
 import { type MlflowSource, startMlflowSource } from "../../sources/mlflow-source.ts";
 import type { SourceStatus } from "../../sources/progress.ts";
+import { Summaries } from "../../summaries/summaries.ts";
+import { SUMMARIES_FILE } from "../../summaries/summary-store.ts";
 import { untilStopped } from "../until-stopped.ts";
 import { historyDirectory } from "./data-directory.ts";
 import { findMlflow, type Mlflow, readFromMs } from "./mlflow.ts";
@@ -101,10 +103,14 @@ export async function run(options: MonitorCommandOptions): Promise<Run> {
         onNotice: say,
       }),
     );
+    const withHistory = keepsHistory(options);
+    const summaries = withHistory
+      ? keep(new Summaries(join(historyDirectory(dataDirectory), SUMMARIES_FILE)))
+      : undefined;
     const monitor = keep(
       await Monitor.start({
         dataDirectory,
-        startHistory: keepsHistory(options)
+        startHistory: withHistory
           ? (journal) =>
               new History({
                 directory: historyDirectory(dataDirectory),
@@ -137,6 +143,7 @@ export async function run(options: MonitorCommandOptions): Promise<Run> {
         monitor,
         port: options.port,
         surroundings: {
+          summaries,
           source: {
             kind: watched.kind,
             host: watched.kind === "workspace" ? watched.client.host : null,
