@@ -13,9 +13,9 @@ import { MonitorState } from "../src/monitor-state.ts";
 import { PendingSummaries } from "../src/summaries/pending-summaries.ts";
 import { Summaries } from "../src/summaries/summaries.ts";
 import { openSummaries, SUMMARIES_FILE } from "../src/summaries/summary-store.ts";
-import { trafficJournal } from "../src/summaries/test-traffic.ts";
 import type { AgentView, Overview } from "../src/web/api.ts";
 import { startMonitor } from "./start-monitor.ts";
+import { trafficJournal } from "./traffic-journal.ts";
 
 const DAY_MS = 86_400_000;
 const directory = mkdtempSync(join(tmpdir(), "long-ranges-"));

@@ -7,6 +7,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { trafficJournal, trafficStartMs } from "../../test/traffic-journal.ts";
 import { connect, type DuckDBConnection, type DuckDb, loadDuckDb } from "../history/duckdb.ts";
 import { diskFiles } from "../history/files.ts";
 import { Follower } from "../history/follower.ts";
@@ -20,7 +21,6 @@ import { cover, type Tier } from "./periods.ts";
 import { type AskedStretch, type ReadSummaries, SummaryFile } from "./read-summaries.ts";
 import { Summaries } from "./summaries.ts";
 import { openSummaries, SUMMARIES_FILE } from "./summary-store.ts";
-import { trafficJournal, trafficStartMs } from "./test-traffic.ts";
 
 const HOUR_MS = 3_600_000;
 const TRACES = 240;

@@ -1,9 +1,9 @@
 /** Recorded traces at other times and of other lengths: a journal of some hours, for tests. */
 import { readFileSync } from "node:fs";
-import { agentSpans } from "../ingest/otlp/agent-span.ts";
-import { decodeTracesProtobuf } from "../ingest/otlp/decode-protobuf.ts";
-import { bodyOf, type JournalEntry } from "../journal-entry.ts";
-import type { PlacedEntry } from "../store/journal.ts";
+import { agentSpans } from "../src/ingest/otlp/agent-span.ts";
+import { decodeTracesProtobuf } from "../src/ingest/otlp/decode-protobuf.ts";
+import { bodyOf, type JournalEntry } from "../src/journal-entry.ts";
+import type { PlacedEntry } from "../src/store/journal.ts";
 
 const captures = [
   "callback-react-tool-error-0020.otlp.pb",
@@ -18,7 +18,7 @@ const EVERY_MS = 37_000;
 /** One trace every 37 s, from one of two agents; some come an hour late. */
 export function trafficJournal(traces: number): PlacedEntry[] {
   const bodies = captures.map((file) => {
-    const url = new URL(`../../fixtures/telemetry/captures/${file}`, import.meta.url);
+    const url = new URL(`../fixtures/telemetry/captures/${file}`, import.meta.url);
     return decodeTracesProtobuf(readFileSync(url), agentSpans).spans;
   });
   const entries: { readonly timeMs: number; readonly entry: JournalEntry }[] = [];
