@@ -11,7 +11,7 @@ export function chartWords(spec: ChartSpec): string {
     const highest = highestOf(line.values);
     const last = lastValue(line.values);
     if (highest === null || last === null) return `${line.label}: no values`;
-    const at = sliceTime(spec, spec.timesMs[highest.index] ?? 0);
+    const at = minuteOf(spec, spec.timesMs[highest.index] ?? 0);
     return `${line.label}: last ${spec.format(last)}, highest ${spec.format(highest.value)} at ${at}`;
   });
   const title = spec.per ? `${spec.title} ${spec.per}` : spec.title;
@@ -22,8 +22,11 @@ export function chartWords(spec: ChartSpec): string {
 const DAY_MS = 86_400_000;
 
 /** When a slice begins, as exactly as the chart tells slices apart. */
-export function sliceTime({ sliceMs, timesMs }: ChartSpec, timeMs: number): string {
-  if (sliceMs < 60_000) return formatClockSeconds(timeMs);
+export function sliceTime(spec: ChartSpec, timeMs: number): string {
+  return spec.sliceMs < 60_000 ? formatClockSeconds(timeMs) : minuteOf(spec, timeMs);
+}
+
+function minuteOf({ sliceMs, timesMs }: ChartSpec, timeMs: number): string {
   return timesMs.length * sliceMs > DAY_MS ? formatDated(timeMs) : formatClock(timeMs);
 }
 
