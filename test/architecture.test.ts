@@ -38,7 +38,17 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   errors: ["signals"],
   health: ["signals", "databricks"],
   dashboards: ["signals", "rules", "history/tables.ts", "history/databricks-tables.ts"],
-  export: ["signals", "metrics", "errors", "health", "databricks", "history"],
+  export: [
+    "signals",
+    "metrics",
+    "errors",
+    "health",
+    "databricks",
+    "history",
+    "store",
+    // What is forwarded is what was received: who reads OTLP also rewrites it.
+    "ingest/otlp/passed-on.ts",
+  ],
   instrument: ["signals", "metrics"],
   publish: [
     "signals",

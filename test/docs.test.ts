@@ -102,7 +102,11 @@ function runsCli(args: readonly string[]): void {
     {
       encoding: "utf8",
       timeout: 30_000,
-      env: { ...env, SLACK_WEBHOOK_URL: "http://127.0.0.1:9/services/T0/B0/x" },
+      env: {
+        ...env,
+        SLACK_WEBHOOK_URL: "http://127.0.0.1:9/services/T0/B0/x",
+        OTEL_EXPORTER_OTLP_HEADERS: "api-key=abc",
+      },
     },
   );
   rmSync(directory, { recursive: true, force: true });

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../src/clock.ts";
 import { Monitor, type MonitorOptions } from "../src/monitor.ts";
+import type { Surroundings } from "../src/server/api/overview.ts";
 import { startServer } from "../src/server/server.ts";
 import type { Summaries } from "../src/summaries/summaries.ts";
 
@@ -17,10 +18,12 @@ export type StartedMonitor = {
 /** With `keep` its data directory stays, for another monitor to be started on. */
 export async function startMonitor({
   keep = false,
+  forwarding,
   summaries,
   ...options
 }: Partial<MonitorOptions> & {
   readonly keep?: boolean;
+  readonly forwarding?: Surroundings["forwarding"];
   readonly summaries?: Summaries;
 } = {}): Promise<StartedMonitor> {
   const dataDirectory = mkdtempSync(join(tmpdir(), "monitor-"));
@@ -38,7 +41,7 @@ export async function startMonitor({
     ...options,
   });
   const source = { kind: "receiver", host: null, telemetry: "live" } as const;
-  const surroundings = { source, sources: () => [], summaries };
+  const surroundings = { source, sources: () => [], forwarding, summaries };
   const server = await startServer({ monitor, surroundings, port: 0 });
   return {
     monitor,

@@ -6,6 +6,7 @@ import type { Monitor } from "../monitor.ts";
 import { alertKey } from "../rules/step-alerts.ts";
 import { subjectName } from "../signals/alert.ts";
 import type { DataRow } from "../web/api.ts";
+import { type Forwarded, lagSeconds } from "./api/forwarding.ts";
 import { type Family, histogram, known, render, type Value } from "./metric-family.ts";
 import { type Detailed, moduleFamilies, nothingDetailed } from "./module-families.ts";
 import type { Refusals } from "./otlp.ts";
@@ -21,12 +22,13 @@ export type PolledSource = Pick<DataRow, "name" | "state" | "asOfMs">;
 type Options = {
   readonly detailed?: Detailed;
   readonly sources?: readonly PolledSource[];
+  readonly forwarded?: readonly Forwarded[];
 };
 
 export function metricsText(
   monitor: Monitored,
   refusals: Refusals,
-  { detailed = nothingDetailed(), sources = [] }: Options = {},
+  { detailed = nothingDetailed(), sources = [], forwarded = [] }: Options = {},
 ): string {
   const agents = monitor.state.agents.all();
   return [
@@ -36,6 +38,7 @@ export function metricsText(
     ...accountFamilies(monitor),
     ...sourceFamilies(sources, monitor.now()),
     ...ownFamilies(monitor, refusals),
+    ...forwardFamilies(forwarded, monitor.now()),
   ]
     .map(render)
     .join("");
@@ -331,6 +334,46 @@ function ownFamilies(monitor: Monitored, refusals: Refusals): Family[] {
       type: "counter",
       help: "Breaches that no alert was made for, because there were too many alerts.",
       values: [{ labels: {}, value: monitor.alertsDropped }],
+    },
+  ];
+}
+
+/** What goes on to another OTLP receiver. */
+function forwardFamilies(forwarded: readonly Forwarded[], nowMs: number): Family[] {
+  const each = (read: (lane: Forwarded) => number) =>
+    forwarded.map((lane) => ({ labels: { signal: lane.signal }, value: read(lane) }));
+  return [
+    {
+      name: "dspy_forward_items_total",
+      type: "counter",
+      help: "Spans and data points that the receiver of what is forwarded has taken.",
+      values: each((lane) => lane.forwarded),
+    },
+    {
+      name: "dspy_forward_dropped_total",
+      type: "counter",
+      help: "Spans and data points that will never be forwarded, by reason.",
+      values: forwarded.flatMap(({ signal, dropped }) =>
+        [...dropped].map(([reason, value]) => ({ labels: { signal, reason }, value })),
+      ),
+    },
+    {
+      name: "dspy_forward_waiting_items",
+      type: "gauge",
+      help: "Spans and data points that wait on disk to be forwarded.",
+      values: each((lane) => lane.waiting),
+    },
+    {
+      name: "dspy_forward_waiting_bytes",
+      type: "gauge",
+      help: "What waits on disk to be forwarded.",
+      values: each((lane) => lane.waitingBytes),
+    },
+    {
+      name: "dspy_forward_lag_seconds",
+      type: "gauge",
+      help: "How long the oldest that waits has been waiting to be forwarded; 0 when nothing does.",
+      values: each((lane) => lagSeconds(lane.oldestMs, nowMs)),
     },
   ];
 }

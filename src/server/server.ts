@@ -86,7 +86,8 @@ export function createApp(
   serving: { readonly port: number; readonly stopping: boolean },
 ): Hono<{ Bindings: HttpBindings }> {
   const refusals: Refusals = new Map();
-  const metrics = createMetricsPage(monitor, refusals, surroundings.sources);
+  const { sources, forwarding } = surroundings;
+  const metrics = createMetricsPage(monitor, refusals, sources, forwarding);
   const app = new Hono<{ Bindings: HttpBindings }>();
   app.use(guard(() => serving.port));
 

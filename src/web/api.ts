@@ -222,6 +222,24 @@ export type DataRow = {
   message: string;
 };
 
+/** What goes on to another OTLP receiver, one for each signal. */
+export type ForwardingRow = {
+  signal: "traces" | "metrics";
+  /** Without path and headers. */
+  origin: string;
+  /** Spans or data points that the receiver has taken since the start. */
+  forwarded: number;
+  lastForwardedMs: number | null;
+  waiting: number;
+  waitingBytes: number;
+  /** How long the oldest that waits has been waiting; 0 when nothing does. */
+  lagSeconds: number;
+  /** Spans or data points since the start, by reason. */
+  dropped: { reason: string; count: number }[];
+  /** Why the receiver has not got what waits; `null` while it takes it. */
+  problem: string | null;
+};
+
 export type Overview = {
   asOfMs: number;
   startedMs: number;
@@ -237,6 +255,8 @@ export type Overview = {
   errorGroups: ErrorGroupRow[];
   health: ComponentRow[];
   data: DataRow[];
+  /** Empty where nothing is forwarded. */
+  forwarding: ForwardingRow[];
   /** As `dspy_telemetry_dropped_total`, but ever: since the history that is kept began. */
   dropped: { reason: string; count: number }[];
   /** Of all agents together. */

@@ -5,6 +5,7 @@ import type { Summaries } from "../../summaries/summaries.ts";
 import type { DataRow, FiguresFrom, Overview, Source } from "../../web/api.ts";
 import { type AgentFigures, liveFigures, summedFigures } from "./figures.ts";
 import { fromLive, fromSummaries, readOrNull } from "./figures-from.ts";
+import { type Forwarded, forwardingDataRow, forwardingRows } from "./forwarding.ts";
 import { type Range, summarisedRangeOf } from "./range.ts";
 import {
   agentRow,
@@ -23,6 +24,8 @@ export type Surroundings = {
   readonly sources: () => readonly DataRow[];
   /** Of the history; left out where none is kept. */
   readonly summaries?: Summaries | undefined;
+  /** What goes on to another receiver. Left out, nothing does. */
+  readonly forwarding?: (() => readonly Forwarded[]) | undefined;
 };
 
 /** @param name of the range. @param range as the live figures tell it. */
@@ -38,6 +41,7 @@ export async function overview(
   const readings = live
     .toSorted((a, b) => a.endpoint.localeCompare(b.endpoint))
     .map((agent) => monitor.readingOf(agent));
+  const forwarded = surroundings.forwarding?.() ?? [];
   // A receiver may have a data directory from when a workspace was watched.
   const isWatched = surroundings.source.kind !== "receiver";
   return {
@@ -60,7 +64,13 @@ export async function overview(
     notifications: notificationRows(state.notifications.values(), null),
     errorGroups: errorGroupRows(agents, known.range.steps),
     health: componentRows(state.components.values(), null),
-    data: [tracesRow(monitor), journalRow(monitor, range.nowMs), ...surroundings.sources()],
+    data: [
+      tracesRow(monitor),
+      journalRow(monitor, range.nowMs),
+      ...surroundings.sources(),
+      ...forwarded.map((lane) => forwardingDataRow(lane, range.nowMs)),
+    ],
+    forwarding: forwardingRows(forwarded, range.nowMs),
     dropped: [...state.dropped].map(([reason, count]) => ({ reason, count })),
     ...lossFigures(agents),
   };
