@@ -2,14 +2,17 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { changeGrants } from "../src/databricks/grants.ts";
+import { getPermissions, replacePermissions } from "../src/databricks/permissions.ts";
 import { getServingEndpoint, updateServingConfig } from "../src/databricks/serving-endpoints.ts";
+import { listWarehouses } from "../src/databricks/warehouses.ts";
+import { getWorkspaceObject } from "../src/databricks/workspace-objects.ts";
 import type { DeploymentResult } from "../src/deploy/deployment-result.ts";
 import type { DeployProgress } from "../src/deploy/progress.ts";
 import { type DeploySetting, openDeploySetting } from "./deploy-setting.ts";
 
 let setting: DeploySetting;
 before(() => {
-  setting = openDeploySetting({ principals: ["deployer"] });
+  setting = openDeploySetting({ principals: ["deployer", "newcomer"] });
 });
 after(() => setting.close());
 
@@ -198,7 +201,9 @@ test("a dry run says what would be done and what is missing, and writes nothing"
     "missing: CREATE MODEL on schema ml.agents",
     "missing: USE SCHEMA on schema ml.monitoring",
     "missing: CREATE TABLE on schema ml.monitoring",
-    "missing: CREATE VOLUME on schema ml.monitoring",
+    // It is there, by another deployment, and may not be seen.
+    "missing: READ VOLUME on volume ml.monitoring.agent_monitoring_files",
+    "missing: WRITE VOLUME on volume ml.monitoring.agent_monitoring_files",
     "missing: MANAGE on schema ml.monitoring",
   ]);
   assert.equal(
@@ -223,6 +228,61 @@ test("a dry run says what would be done and what is missing, and writes nothing"
     settled.steps.filter(({ outcome }) => outcome === "planned"),
     [],
   );
+});
+
+test("a dry run says what monitoring lacks: tables of somebody else, warehouse, folder, destination", async () => {
+  const config = setting.agent({
+    name: "lacking",
+    monitoring: ["alerts: { webhook: env:NO_SUCH_WEBHOOK, thresholds: {} }"],
+  });
+  const admin = setting.client();
+  await deploy({ name: "first" }); // whose tables, volume and folder are there
+  const [warehouse] = await listWarehouses(admin);
+  const folder = await getWorkspaceObject(admin, "/Shared");
+  assert.ok(warehouse && folder.id !== null);
+  const objects = [
+    { type: "warehouses", id: warehouse.id },
+    { type: "directories", id: folder.id },
+  ];
+  const before = await Promise.all(objects.map((object) => getPermissions(admin, object)));
+  for (const object of objects) {
+    const permission_level = object.type === "warehouses" ? "CAN_VIEW" : "CAN_READ";
+    await replacePermissions(admin, object, [{ group_name: "users", permission_level }]);
+  }
+  const give = (type: string, fullName: string, add: readonly string[]) =>
+    changeGrants(admin, { type, fullName }, [{ principal: "newcomer", add }]);
+  await give("catalog", "ml", ["USE_CATALOG"]);
+  for (const schema of ["ml.agents", "ml.monitoring"]) await give("schema", schema, ["USE_SCHEMA"]);
+  await give("table", "ml.monitoring.agent_monitoring_metrics", ["SELECT"]);
+  const plan = await setting.deployer({ as: "newcomer" }).deploy(config, { dryRun: true });
+  const lacks = plan.missingPermissions?.map(({ privilege, on }) => `${privilege} on ${on}`) ?? [];
+  for (const one of [
+    "MODIFY on schema ml.monitoring",
+    "SELECT on table ml.monitoring.agent_monitoring_requests",
+    "READ VOLUME on volume ml.monitoring.agent_monitoring_files",
+    "WRITE VOLUME on volume ml.monitoring.agent_monitoring_files",
+    `CAN USE on SQL warehouse ${warehouse.id}`,
+    "CAN EDIT on folder /Shared/dspy-databricks",
+    "workspace admin on the workspace",
+  ]) {
+    assert.ok(lacks.includes(one), `${one} in ${lacks.join(", ")}`);
+  }
+  // What is there need not be made, and what was given is not missing.
+  for (const one of [
+    "SELECT on table ml.monitoring.agent_monitoring_metrics",
+    "CREATE TABLE on schema ml.monitoring",
+    "CREATE VOLUME on schema ml.monitoring",
+  ]) {
+    assert.ok(!lacks.includes(one), one);
+  }
+  for (const [index, object] of objects.entries()) {
+    const levels = before[index]?.flatMap(({ principal, levels: [first] }) =>
+      first && principal === "users"
+        ? [{ group_name: principal, permission_level: first.level }]
+        : [],
+    );
+    await replacePermissions(admin, object, levels ?? []);
+  }
 });
 
 test("rollback brings the version before back, once, however often it is said", async () => {

@@ -22,6 +22,9 @@ export type PublishedDestination = {
 
 const FINGERPRINT_DIGITS = 8;
 
+/** A fingerprint of the address stands behind it. */
+export const destinationName = (endpointName: string) => `dspy-databricks ${endpointName}`;
+
 /** What the address is one of. */
 export function channelKindOf(webhookUrl: string): ChannelKind {
   const { hostname, pathname } = new URL(webhookUrl);
@@ -45,7 +48,7 @@ export async function publishDestination(
   { endpointName, webhookUrl }: { readonly endpointName: string; readonly webhookUrl: string },
 ): Promise<PublishedDestination> {
   const kind = channelKindOf(webhookUrl);
-  const name = `dspy-databricks ${endpointName}`;
+  const name = destinationName(endpointName);
   const displayName = `${name} (${fingerprint(webhookUrl)})`;
   const all = await listNotificationDestinations(client);
   const same = all.find((one) => one.displayName === displayName);

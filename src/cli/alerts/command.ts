@@ -11,6 +11,7 @@ import { MonitorError } from "../../monitor-error.ts";
 import { monitorWarnings } from "../../publish/notification-destination.ts";
 import type { AgentAlerts } from "../../publish/publish-alerts.ts";
 import { absoluteReference, readWebhook } from "../../publish/read-webhook.ts";
+import { costText } from "../../publish/warehouse-cost-text.ts";
 import { readAlertThresholds, thresholdRules } from "../../rules/alert-thresholds.ts";
 import { type OutputFormat, parseOutput } from "../parse-output.ts";
 import { speakAlike } from "../speak-alike.ts";
@@ -148,6 +149,10 @@ async function plan({ settings, dataDirectory, sql, output }: Given): Promise<vo
     ...(await planPrometheus(dataDirectory, settings)),
   ];
   await sayWhere({ settings, dataDirectory, sql });
+  if (sql) {
+    const cost = await costText(sql.client, sql.agent.warehouseId);
+    process.stderr.write(`For the SQL alerts ${cost}.\n`);
+  }
   print(output, changes, changes.map(lineOf));
 }
 

@@ -7,6 +7,7 @@ import type { DatabricksClient } from "../../databricks/client.ts";
 import { chooseWarehouse } from "../../export/delta/delta-target.ts";
 import { type AgentAlerts, planAlerts, publishAlerts } from "../../publish/publish-alerts.ts";
 import { absoluteReference } from "../../publish/read-webhook.ts";
+import { costText } from "../../publish/warehouse-cost-text.ts";
 import { readAlertThresholds } from "../../rules/alert-thresholds.ts";
 import type { MonitoringInput, MonitoringStep } from "./monitoring-step.ts";
 
@@ -26,7 +27,7 @@ export function alertsStep(readWebhook: ReadWebhook): MonitoringStep {
         ? { outcome: "unchanged", detail: `${changes.length} alerts` }
         : {
             outcome: "planned",
-            detail: `${wanted.map(({ name, kind }) => `${kind} "${name}"`).join(", ")}; warehouse ${agent.warehouseId} runs every 5 minutes for them`,
+            detail: `${wanted.map(({ name, kind }) => `${kind} "${name}"`).join(", ")}; ${await costText(input.context.client, agent.warehouseId)}`,
           };
     },
 

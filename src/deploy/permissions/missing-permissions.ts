@@ -11,12 +11,17 @@ import { isNotThere } from "../../databricks/databricks-error.ts";
 import { getEffectiveGrants, type Securable } from "../../databricks/grants.ts";
 import { getRegisteredModel } from "../../databricks/registered-models.ts";
 import { getSchema } from "../../databricks/schemas.ts";
+import { getTable, listTables } from "../../databricks/tables.ts";
+import { getVolume } from "../../databricks/volumes.ts";
+import { fullTableName, type TablePlace, volumeOf } from "../../history/databricks-tables.ts";
+import { tableNames } from "../../history/tables.ts";
 import { MonitorError } from "../../monitor-error.ts";
 
 import type { MissingPermission } from "../deployment-result.ts";
 import type { Seen } from "../observe.ts";
 import type { DeployContext } from "../progress.ts";
 import { type NeededPrivilege, neededPrivileges } from "./needed-privileges.ts";
+import { missingInWorkspace } from "./workspace-permissions.ts";
 
 /** In every workspace each identity is in it. */
 const EVERYBODY = "account users";
@@ -43,7 +48,10 @@ export async function missingPermissions(
       state: level === null ? "unknown" : "missing",
     });
   }
+  const monitoring = enableMonitoring && tables ? await monitoringObjects(client, tables) : null;
   const needed = neededPrivileges(config, modelName, {
+    monitoringTables: monitoring?.tables ?? [],
+    monitoringVolume: monitoring?.volume ?? null,
     enableMonitoring,
     isModelThere,
     isModelSchemaThere: await isSchemaThere(client, modelName.split(".").slice(0, 2).join(".")),
@@ -51,8 +59,14 @@ export async function missingPermissions(
       ? await isSchemaThere(client, `${tables.catalog}.${tables.schema}`)
       : true,
   });
+  const mine = new Set(
+    [...(monitoring?.tables ?? []), ...(monitoring?.volume ? [monitoring.volume] : [])]
+      .filter(({ owner }) => owner !== null && me && [me.userName, ...me.groups].includes(owner))
+      .map(({ fullName }) => fullName),
+  );
   const known = new Map<string, Promise<Held | null>>();
   for (const one of needed) {
+    if (mine.has(one.on.fullName)) continue;
     const key = `${one.on.type} ${one.on.fullName}`;
     const asked = known.get(key) ?? heldOn(client, one.on, me);
     known.set(key, asked);
@@ -60,7 +74,52 @@ export async function missingPermissions(
     if (held && (held.owns || held.privileges.has(one.privilege) || isInAll(held, one))) continue;
     missing.push({ ...told(one, me), state: held === null ? "unknown" : "missing" });
   }
-  return eachOnce(missing);
+  return [
+    ...eachOnce(tables ? onSchema(missing, tables, me) : missing),
+    ...(enableMonitoring ? await missingInWorkspace(client, config, me) : []),
+  ];
+}
+
+/** What of the history is there; nothing of a schema that may not be seen. */
+async function monitoringObjects(client: DatabricksClient, place: TablePlace) {
+  const wanted = new Set(tableNames.map((name) => fullTableName(place, name).toLowerCase()));
+  const { catalog: catalogName, schema: schemaName } = place;
+  const there = await orNothing(listTables(client, { catalogName, schemaName }));
+  return {
+    tables: (there ?? []).filter(({ fullName }) => wanted.has(fullName.toLowerCase())),
+    volume: await volumeThere(client, volumeOf(place).fullName),
+  };
+}
+
+/** One that may not be seen is there all the same. */
+async function volumeThere(client: DatabricksClient, fullName: string) {
+  try {
+    return await getVolume(client, fullName);
+  } catch (error) {
+    if (isNotThere(error)) return null;
+    if (error instanceof MonitorError && NOT_TOLD.includes(error.code)) {
+      return { fullName, owner: null };
+    }
+    throw error;
+  }
+}
+
+/** What every table of the history lacks is granted on their schema. */
+function onSchema(
+  missing: readonly MissingPermission[],
+  { catalog, schema }: TablePlace,
+  me: CurrentUser | null,
+): readonly MissingPermission[] {
+  const isOnTable = ({ on }: MissingPermission) => on.startsWith("table ");
+  const byPrivilege = Map.groupBy(missing.filter(isOnTable), ({ privilege }) => privilege);
+  return missing.flatMap((one) => {
+    const same = isOnTable(one) ? (byPrivilege.get(one.privilege) ?? []) : [];
+    if (same.length < tableNames.length) return [one];
+    if (same[0] !== one) return [];
+    const on = { type: "schema", fullName: `${catalog}.${schema}` };
+    const { privilege, purpose, state } = one;
+    return [{ ...told({ privilege, on, purpose }, me), state }];
+  });
 }
 
 /** What is needed for two things is granted once. */
@@ -118,7 +177,11 @@ async function ownerOf(client: DatabricksClient, { type, fullName }: Securable) 
       ? getCatalog(client, fullName)
       : type === "schema"
         ? getSchema(client, fullName)
-        : getRegisteredModel(client, fullName),
+        : type === "table"
+          ? getTable(client, fullName)
+          : type === "volume"
+            ? getVolume(client, fullName)
+            : getRegisteredModel(client, fullName),
   );
   return object?.owner ?? null;
 }
@@ -131,6 +194,15 @@ async function isSchemaThere(client: DatabricksClient, fullName: string): Promis
   } catch (error) {
     if (isNotThere(error)) return false;
     if (error instanceof MonitorError && error.code === "DATABRICKS_FORBIDDEN") return true;
+    throw error;
+  }
+}
+
+async function orNothing<T>(call: Promise<T>): Promise<T | null> {
+  try {
+    return await orUnknown(call);
+  } catch (error) {
+    if (isNotThere(error)) return null;
     throw error;
   }
 }

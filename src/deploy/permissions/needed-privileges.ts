@@ -4,6 +4,7 @@
  */
 import type { AgentConfig } from "../../config/agent-config.ts";
 import type { Securable } from "../../databricks/grants.ts";
+import { tableNames } from "../../history/tables.ts";
 
 export type NeededPrivilege = {
   /** As Unity Catalog's API writes it, such as `USE_SCHEMA`. */
@@ -17,7 +18,12 @@ export type WhatIsThere = {
   readonly isModelThere: boolean;
   readonly isModelSchemaThere: boolean;
   readonly isMonitoringSchemaThere: boolean;
+  /** Those of the history that are there, and who owns them. */
+  readonly monitoringTables: readonly OwnedObject[];
+  readonly monitoringVolume: OwnedObject | null;
 };
+
+export type OwnedObject = { readonly fullName: string; readonly owner: string | null };
 
 export function neededPrivileges(
   config: AgentConfig,
@@ -47,8 +53,25 @@ export function neededPrivileges(
     ...(there.isMonitoringSchemaThere
       ? [
           need("USE_SCHEMA", monitoring, "reach the monitoring tables"),
-          need("CREATE_TABLE", monitoring, "create the monitoring tables"),
-          need("CREATE_VOLUME", monitoring, "create the volume that rows go through"),
+          ...(there.monitoringTables.length < tableNames.length
+            ? [need("CREATE_TABLE", monitoring, "create the monitoring tables")]
+            : []),
+          ...there.monitoringTables.flatMap(({ fullName }) => {
+            const table = { type: "table", fullName };
+            return [
+              need("MODIFY", table, "load rows into the tables"),
+              need("SELECT", table, "evaluate the SQL alerts"),
+            ];
+          }),
+          ...(there.monitoringVolume
+            ? ["READ_VOLUME", "WRITE_VOLUME"].map((privilege) =>
+                need(
+                  privilege,
+                  { type: "volume", fullName: there.monitoringVolume?.fullName ?? "" },
+                  "bring rows to the tables",
+                ),
+              )
+            : [need("CREATE_VOLUME", monitoring, "create the volume that rows go through")]),
           ...(tables.readers.length > 0
             ? [need("MANAGE", monitoring, "let the readers read the tables")]
             : []),

@@ -37,14 +37,26 @@ export const permissionsApi: WorkspaceApi = {
   mount(routes, context) {
     const { permissions } = context;
 
+    /** Given on it, and on the folders that it lies in. */
+    const given = (object: WorkspaceObject) =>
+      [object, ...(object.parents ?? [])].flatMap((one) =>
+        permissions.entries(one).map((entry) => ({ ...entry, from: one === object ? null : one })),
+      );
+
     const describe = (object: WorkspaceObject) => ({
       object_id: `/${object.type}/${object.id}`,
       object_type: object.type.replace(/(ie)?s$/, (_, ie?: string) => (ie ? "y" : "")),
       access_control_list: [
-        ...permissions.entries(object).map(({ principal, level }) => ({
-          ...namedPrincipal(context, principal),
-          all_permissions: [{ permission_level: level, inherited: false }],
-        })),
+        ...[...Map.groupBy(given(object), ({ principal }) => principal)].map(
+          ([principal, entries]) => ({
+            ...namedPrincipal(context, principal),
+            all_permissions: entries.map(({ level, from }) => ({
+              permission_level: level,
+              inherited: from !== null,
+              ...(from && { inherited_from_object: [`/${from.type}/${from.id}`] }),
+            })),
+          }),
+        ),
         {
           group_name: "admins",
           all_permissions: [
