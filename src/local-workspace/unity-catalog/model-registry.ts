@@ -287,21 +287,17 @@ export async function deleteVersion(
   await context.models.removeAll(versionPath(fullName, version));
 }
 
-/** @throws Refusal when it still has versions. */
+/** With all its versions and their files. */
 export async function deleteModel(
   context: WorkspaceContext,
   { full_name: fullName }: ModelInfo,
   principal: Principal,
 ): Promise<void> {
   context.grants.requireManage(principal, modelSecurable(fullName));
-  const versions = listVersions(context, fullName);
-  if (versions.length > 0) {
-    throw new Refusal(
-      "INVALID_STATE",
-      `Model '${fullName}' has ${versions.length} version(s): delete them first.`,
-    );
-  }
   context.state.transaction(() => {
+    for (const { version } of listVersions(context, fullName)) {
+      versionsOf(context).delete(versionKey(fullName, version));
+    }
     modelsOf(context).delete(fullName);
     context.grants.forget(modelSecurable(fullName));
   });
