@@ -405,3 +405,25 @@ test("no more statements than those of a day are run, and it goes on with the ne
   assert.deepEqual(message(), ["ok: Reads 1 table."]);
   await source.close();
 });
+
+test("what an endpoint was really asked is counted from the table that it writes", async () => {
+  await logTo("support-rag", "asked");
+  const ask = async (content: string) => {
+    const asked = workspace.ask("POST /serving-endpoints/support-rag/invocations", {
+      input: [{ role: "user", content }],
+    });
+    await clock.advance(3_000);
+    return (await asked).status;
+  };
+  assert.equal(await ask("How do I return a laptop?"), 200);
+  assert.equal(await ask("Who is there?"), 400);
+  const table = "main.logs.asked_payload";
+  const select = { statement: `SELECT * FROM ${table}`, warehouse_id: WAREHOUSE_ID };
+  for (let found = 0; found < 2; ) {
+    const { body } = await workspace.ask("POST /api/2.0/sql/statements", select);
+    found = body.result?.row_count ?? 0;
+  }
+  const { source, totals } = await watch();
+  assert.deepEqual({ ...totals()["support-rag"], p99: null }, { calls: 2, client: 1, p99: null });
+  await source.close();
+});

@@ -2,6 +2,10 @@
 export type Behaviour = {
   /** From a new configuration of an endpoint to its first container. */
   endpointStartMs: number;
+  /** Without a request for so long, an entity that may scale to zero does. */
+  scaleToZeroMs: number;
+  /** From a request to its row in the inference table. */
+  inferenceTableDelayMs: number;
   /** Hosts beside loopback that notifications are sent to. */
   readonly notificationHosts: Set<string>;
   /** From a stopped SQL warehouse to a running one. */

@@ -27,6 +27,10 @@ export type OpenContext = { readonly context: WorkspaceContext; close(): Promise
 
 /** How long a new configuration of an endpoint takes, unless a test says otherwise. */
 const ENDPOINT_START_MS = 50;
+/** As in Databricks. */
+const SCALE_TO_ZERO_MS = 30 * 60_000;
+/** There it is minutes, up to an hour. */
+const INFERENCE_TABLE_DELAY_MS = 1_000;
 
 /** @throws Error when the data directory can't be used, such as when another workspace has it. */
 export function openContext(options: OpenContextOptions): OpenContext {
@@ -65,6 +69,8 @@ export function openContext(options: OpenContextOptions): OpenContext {
     lifetime,
     behaviour: {
       endpointStartMs: ENDPOINT_START_MS,
+      scaleToZeroMs: SCALE_TO_ZERO_MS,
+      inferenceTableDelayMs: INFERENCE_TABLE_DELAY_MS,
       failingStarts: new Map(),
       notificationHosts: new Set(),
       warehouseStartMs: 0,

@@ -17,6 +17,7 @@ async function check(
     clock,
     processUse: () => use,
     provisionedConcurrency: () => 4,
+    isCold: () => false,
   });
   for (const [i, requests] of minutes.entries()) {
     if (i > 0) await clock.advance(MINUTE_MS);
@@ -69,6 +70,7 @@ test("an old minute is not told as the last one", async () => {
     clock,
     processUse: () => null,
     provisionedConcurrency: () => 4,
+    isCold: () => false,
   });
   metrics.count(ok);
   await clock.advance(5 * MINUTE_MS);
@@ -81,6 +83,7 @@ test("each metric is declared once, with its type", async () => {
     clock,
     processUse: () => null,
     provisionedConcurrency: () => 4,
+    isCold: () => false,
   });
   const types = metrics.prometheusText().match(/^# TYPE .*$/gm);
   assert.deepEqual(types, [

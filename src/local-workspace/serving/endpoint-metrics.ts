@@ -4,7 +4,8 @@
  *
  * Request counts are gauges for the last complete minute, whatever `_total`
  * suggests. The histogram of latencies counts since the start, as Prometheus
- * defines one. What was not measured is absent, and never 0.
+ * defines one. What was not measured is absent, and never 0; of an endpoint that is scaled
+ * to zero nothing is.
  *
  * Source: Databricks, "Track and export serving endpoint health metrics".
  */
@@ -24,6 +25,8 @@ export type EndpointMetricsOptions = {
   readonly processUse: () => ProcessUse | null;
   /** What the endpoint is configured for; requests beyond it are not held back. */
   readonly provisionedConcurrency: () => number;
+  /** Whether nothing runs that could be measured. */
+  readonly isCold: () => boolean;
 };
 
 const MINUTE_MS = 60_000;
@@ -39,7 +42,7 @@ type Minute = {
 };
 
 export function createEndpointMetrics(options: EndpointMetricsOptions): EndpointMetrics {
-  const { clock, processUse, provisionedConcurrency } = options;
+  const { clock, processUse, provisionedConcurrency, isCold } = options;
   const firstMinuteMs = minuteOf(clock.now());
   const upTo = new Array<number>(BUCKET_BOUNDS_MS.length).fill(0);
   let count = 0;
@@ -71,6 +74,7 @@ export function createEndpointMetrics(options: EndpointMetricsOptions): Endpoint
     },
     prometheusText() {
       turnMinute(clock.now());
+      if (isCold()) return "";
       const use = processUse();
       return [
         ...(last ? requestGauges(last) : []),

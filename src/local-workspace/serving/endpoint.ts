@@ -79,6 +79,8 @@ export const objectOf = ({ id }: Endpoint): WorkspaceObject => ({ type: "serving
 export type EntityState = {
   readonly deployment: "DEPLOYMENT_READY" | "DEPLOYMENT_RECOVERING" | "DEPLOYMENT_FAILED";
   readonly message: string;
+  /** Nothing runs until the next request. */
+  readonly isCold?: true;
 };
 
 export type Described = {

@@ -22,6 +22,7 @@ import {
   summarizeEndpoint,
 } from "./endpoint.ts";
 import { configBody, readConfig } from "./endpoint-config.ts";
+import { clientRequestId, createInferenceTables, LOGGED_MAX_BYTES } from "./inference-table.ts";
 import { createServing } from "./serving.ts";
 
 const BASE = "/api/2.0/serving-endpoints";
@@ -55,6 +56,7 @@ export const servingEndpoints: WorkspaceApi = {
   mount(routes, context) {
     const { clock, permissions, random } = context;
     const endpoints = endpointsOf(context);
+    const inferenceTables = createInferenceTables(context);
     const serving = createServing(context);
 
     const describe = (endpoint: Endpoint, principal: Principal) =>
@@ -97,6 +99,7 @@ export const servingEndpoints: WorkspaceApi = {
           `Endpoint with name '${body.name}' already exists.`,
         );
       }
+      inferenceTables.check(body.ai_gateway, body.name, principal);
       const startMs = Math.floor(clock.now());
       const pending = body.config
         ? readConfig(body.config, { context, principal, version: 1 })
@@ -172,6 +175,7 @@ export const servingEndpoints: WorkspaceApi = {
     routes.put(`${BASE}/:name/ai-gateway`, async (c) => {
       const before = find(c, "CAN_MANAGE");
       const gateway = await readBody(c, kept);
+      inferenceTables.check(gateway, before.name, c.get("principal"));
       change(before, { ai_gateway: gateway });
       return c.json(gateway);
     });
@@ -270,8 +274,9 @@ export const servingEndpoints: WorkspaceApi = {
           `Endpoint '${endpoint.name}' is not ready to serve requests.`,
         );
       }
-      const response = await served.invoke({
-        body,
+      const startedMs = clock.now();
+      const answered = await served.invoke({
+        body: forModel(body),
         contentType: c.req.header("content-type") ?? "application/json",
         requestId,
         signal: AbortSignal.any([
@@ -279,6 +284,20 @@ export const servingEndpoints: WorkspaceApi = {
           AbortSignal.timeout(INVOCATION_TIMEOUT_MS),
         ]),
       });
+      const response = inferenceTables.isWanted(endpoint)
+        ? told(answered, (bytes) =>
+            inferenceTables.log(endpoint, {
+              requestId,
+              entity,
+              requester: c.get("principal").name,
+              startedMs,
+              durationMs: clock.now() - startedMs,
+              status: answered.status,
+              request: body,
+              response: bytes,
+            }),
+          )
+        : answered;
       response.headers.set("x-databricks-request-id", requestId);
       response.headers.set("served-model-name", entity.name);
       if (served.isRecorded) response.headers.set("x-local-workspace", "recorded");
@@ -295,6 +314,38 @@ export const servingEndpoints: WorkspaceApi = {
     });
   },
 };
+
+/** Without what Databricks itself reads of a request. */
+function forModel(body: Uint8Array): Uint8Array {
+  if (clientRequestId(body) === null) return body;
+  // It was read as JSON right before.
+  const { client_request_id: _, ...others } = JSON.parse(new TextDecoder().decode(body));
+  return new TextEncoder().encode(JSON.stringify(others));
+}
+
+/** The same answer, of which `tell` gets what was sent, up to a little more than is logged. */
+function told(response: Response, tell: (bytes: Uint8Array) => void): Response {
+  const parts: Uint8Array[] = [];
+  let heldBytes = 0;
+  let isTold = false;
+  const end = () => {
+    if (isTold) return;
+    isTold = true;
+    tell(Buffer.concat(parts));
+  };
+  const keep = new TransformStream<Uint8Array, Uint8Array>({
+    transform(chunk, controller) {
+      if (heldBytes <= LOGGED_MAX_BYTES) parts.push(chunk);
+      heldBytes += chunk.length;
+      controller.enqueue(chunk);
+    },
+    flush: end,
+    cancel: end,
+  });
+  const { status, headers } = response;
+  if (!response.body) end();
+  return new Response(response.body?.pipeThrough(keep) ?? null, { status, headers });
+}
 
 /** By the shares of the traffic; `chance` is from 0 to below 1. */
 function draw({ config }: Endpoint, chance: number): string {

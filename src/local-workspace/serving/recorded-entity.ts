@@ -52,28 +52,29 @@ export function serveRecorded(options: RecordedEntityOptions): ServedEntity {
       agent.remember(recording);
       const startedNs = BigInt(Math.floor(startedMs)) * NS_PER_MS;
       sendTelemetry(replayBody(recording.otlp, { serviceName, startedNs, randomBytes }));
-      return answerOf(recording, input.shape);
+      return input.isStreamed ? streamOf(recording, input.shape) : answerOf(recording, input.shape);
     },
     close: async () => {},
   };
 }
 
 type Shape = "inputs" | "input" | "messages";
-type Input = { readonly question: string; readonly shape: Shape };
+type Input = { readonly question: string; readonly shape: Shape; readonly isStreamed: boolean };
 
 const INPUT_EXPECTED =
   'The body must be {"inputs": {"question": "…"}}, {"input": [{"role": "user", "content": "…"}]} or {"messages": [{"role": "user", "content": "…"}]}.';
 
 function readInput(body: unknown): Input | null {
-  const { inputs, input, messages } = fieldsOf(body);
+  const { inputs, input, messages, stream } = fieldsOf(body);
   const { question } = fieldsOf(Array.isArray(inputs) && inputs.length === 1 ? inputs[0] : inputs);
-  if (typeof question === "string") return { question, shape: "inputs" };
+  if (typeof question === "string") return { question, shape: "inputs", isStreamed: false };
 
   const said = Array.isArray(input) ? input : messages;
   const last = Array.isArray(said) ? fieldsOf(said.at(-1)) : {};
   const text = textOf(last.content);
   if (last.role !== "user" || text === null) return null;
-  return { question: text, shape: said === input ? "input" : "messages" };
+  const shape = said === input ? "input" : "messages";
+  return { question: text, shape, isStreamed: stream === true };
 }
 
 /** Text, or the text of parts such as `{"type": "input_text", "text": "…"}`. */
@@ -110,6 +111,40 @@ function answerOf({ outcome }: Recording, shape: Shape): Response {
   }
 }
 
+/**
+ * As server-sent events: the text in one piece, since a recording does not tell when it was
+ * written, then the whole. What failed has no events.
+ */
+function streamOf(recording: Recording, shape: Shape): Response {
+  const { outcome } = recording;
+  if (outcome.kind === "failed") return answerOf(recording, shape);
+  const events = shape === "input" ? responseEvents(outcome.answer) : chatChunks(outcome.answer);
+  const lines = events.map((event) => `data: ${JSON.stringify(event)}\n\n`);
+  return new Response(`${lines.join("")}data: [DONE]\n\n`, {
+    headers: { "content-type": "text/event-stream" },
+  });
+}
+
+function responseEvents(answer: Readonly<Record<string, unknown>>): readonly object[] {
+  const response = responsesAnswer(answer);
+  const [item] = response.output;
+  const delta = item?.content[0]?.text;
+  return [
+    { type: "response.output_text.delta", item_id: item?.id, delta },
+    { type: "response.output_item.done", item, custom_outputs: response.custom_outputs },
+    { type: "response.completed", response },
+  ];
+}
+
+function chatChunks(answer: Readonly<Record<string, unknown>>): readonly object[] {
+  const chunk = { id: `chatcmpl-${randomUUID()}`, object: "chat.completion.chunk" };
+  const choice = (delta: object, finish_reason: string | null) => ({
+    ...chunk,
+    choices: [{ index: 0, delta, finish_reason }],
+  });
+  return [choice({ role: "assistant", content: JSON.stringify(answer) }, null), choice({}, "stop")];
+}
+
 /** Of an answer's fields, the text that the caller reads; the first that is there counts. */
 const ANSWER_FIELDS = ["answer", "response", "output"];
 /** They are for the program, not for its caller. */
@@ -134,6 +169,6 @@ function responsesAnswer(answer: Readonly<Record<string, unknown>>) {
         ],
       },
     ],
-    ...(others.length > 0 ? { custom_outputs: Object.fromEntries(others) } : {}),
+    custom_outputs: others.length > 0 ? Object.fromEntries(others) : undefined,
   };
 }

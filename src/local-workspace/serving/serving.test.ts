@@ -247,3 +247,35 @@ test("a pending version is not served", async () => {
   });
   assert.match(body.message, /is PENDING_REGISTRATION, not READY/);
 });
+
+test("an agent is asked for its answer as events", async () => {
+  const workspace = open();
+  await create(workspace, [served("support_rag")]);
+  await workspace.clock.advance(1_000);
+  const eventsOf = async (body: object) => {
+    const asked = workspace.request("/serving-endpoints/qa/invocations", {
+      method: "POST",
+      body: JSON.stringify({ ...body, stream: true }),
+    });
+    await workspace.clock.advance(1_000);
+    const answer = await asked;
+    assert.equal(answer.headers.get("content-type"), "text/event-stream");
+    const lines = (await answer.text()).split("\n\n").filter((line) => line !== "");
+    assert.equal(lines.pop(), "data: [DONE]");
+    return lines.map((line) => JSON.parse(line.replace("data: ", "")));
+  };
+  const said = [{ role: "user", content: "How do I return a laptop?" }];
+  const [delta, done, completed] = await eventsOf({ input: said });
+  assert.deepEqual(
+    [delta.type, done.type, completed.type],
+    ["response.output_text.delta", "response.output_item.done", "response.completed"],
+  );
+  assert.equal(delta.delta, done.item.content[0].text);
+  assert.equal(delta.item_id, done.item.id);
+  assert.deepEqual(completed.response.output, [done.item]);
+
+  const [first, last] = await eventsOf({ messages: said });
+  assert.equal(first.object, "chat.completion.chunk");
+  assert.match(first.choices[0].delta.content, /30 days/);
+  assert.equal(last.choices[0].finish_reason, "stop");
+});

@@ -24,6 +24,7 @@ import { createEndpointMetrics, type EndpointMetrics } from "./endpoint-metrics.
 import { exampleOf } from "./example-hash.ts";
 import { startModelProcess } from "./model-process.ts";
 import { serveRecorded } from "./recorded-entity.ts";
+import { scaleToZero } from "./scale-to-zero.ts";
 import { type ServedEntity, StartError, serveFailed } from "./served-entity.ts";
 
 export type Serving = {
@@ -60,6 +61,27 @@ export function createServing(context: WorkspaceContext): Serving {
     for (const sender of senders.values()) sender.close();
     for (const [key] of processes.entries()) processes.delete(key);
   });
+
+  /** One that may scale to zero does so from then on. */
+  async function startScaling(endpoint: string, entity: Entity): Promise<ServedEntity> {
+    const first = await startEntity(endpoint, entity);
+    return scaling(endpoint, entity, first);
+  }
+
+  function scaling(endpoint: string, entity: Entity, first: ServedEntity): ServedEntity {
+    if (!entity.scale_to_zero_enabled) return first;
+    return scaleToZero({
+      first,
+      clock,
+      idleMs: () => behaviour.scaleToZeroMs,
+      async start() {
+        if (!(await wait(clock, behaviour.endpointStartMs, lifetime.signal))) {
+          throw new StartError("The workspace is closing.");
+        }
+        return await startEntity(endpoint, entity);
+      },
+    });
+  }
 
   /**
    * Recordings are there at once; a process takes its time.
@@ -157,7 +179,7 @@ export function createServing(context: WorkspaceContext): Serving {
           return;
         }
         try {
-          after.set(entity.name, { entity, served: await startEntity(name, entity) });
+          after.set(entity.name, { entity, served: await startScaling(name, entity) });
         } catch (error) {
           failures[entity.name] = error instanceof Error ? error.message : String(error);
         }
@@ -214,10 +236,17 @@ export function createServing(context: WorkspaceContext): Serving {
     };
     try {
       const served = startEntity(endpoint, entity);
-      return served instanceof Promise ? served.catch(failed) : served;
+      return served instanceof Promise
+        ? served.then((ready) => scaling(endpoint, entity, ready), failed)
+        : scaling(endpoint, entity, served);
     } catch (error) {
       return failed(error);
     }
+  }
+
+  function isCold(endpoint: string): boolean {
+    const all = [...(running.get(endpoint)?.values() ?? [])];
+    return all.length > 0 && all.every(({ served }) => served.state().isCold === true);
   }
 
   const serving: Serving = {
@@ -246,6 +275,7 @@ export function createServing(context: WorkspaceContext): Serving {
           processUse: context.processUse,
           provisionedConcurrency: () =>
             provisionedConcurrency(endpointsOf(context).get(endpoint.name)?.config ?? null),
+          isCold: () => isCold(endpoint.name),
         });
       metrics.set(endpoint.id, known);
       return known;
@@ -269,10 +299,15 @@ export function createServing(context: WorkspaceContext): Serving {
   return serving;
 }
 
-/** What runs may run on: the same model with the same environment. */
+/** What runs may run on: the same model with the same environment, and as long as before. */
 function isSame(one: Entity, other: Entity): boolean {
-  const shown = ({ entity_name, entity_version, environment_vars }: Entity) =>
-    JSON.stringify([entity_name, entity_version, environment_vars ?? {}]);
+  const shown = ({ entity_name, entity_version, environment_vars, ...others }: Entity) =>
+    JSON.stringify([
+      entity_name,
+      entity_version,
+      environment_vars ?? {},
+      others.scale_to_zero_enabled,
+    ]);
   return shown(one) === shown(other);
 }
 
