@@ -7,7 +7,6 @@
 import { PushedSeries } from "./ingest/otlp/metric-samples.ts";
 import { OpenTraces } from "./ingest/otlp/open-traces.ts";
 import type { Change, Component, JournalEntry, KeptNotification } from "./journal-entry.ts";
-import { Account } from "./live/account.ts";
 import { Agents } from "./live/agents.ts";
 import { SourceOfRecord } from "./live/source-of-record.ts";
 import { releaseLabel } from "./rules/release-label.ts";
@@ -48,7 +47,6 @@ export class MonitorState {
   readonly openTraces: OpenTraces;
   readonly agents = new Agents();
   readonly sourceOfRecord = new SourceOfRecord();
-  readonly account = new Account();
   alerts: ReadonlyMap<string, AlertState> = new Map();
   readonly notifications = new Map<string, KeptNotification>();
   readonly components = new Map<string, Component>();
@@ -101,8 +99,8 @@ export class MonitorState {
         return { ...nothingHappened, logged: this.#takeLogged(entry, timeMs) };
       case "observed": {
         this.#drop(Object.entries(entry.dropped));
-        const { health } = entry;
-        const samples = entry.samples.filter((sample) => this.#takeSample(sample));
+        const { samples, health } = entry;
+        for (const sample of samples) this.#takeSample(sample);
         for (const result of health) this.#takeHealth(result);
         return { ...nothingHappened, samples, health };
       }
@@ -113,9 +111,6 @@ export class MonitorState {
         this.#drop(dropped);
         return { ...nothingHappened, pushed };
       }
-      case "account":
-        this.account.take(entry, timeMs);
-        return nothingHappened;
       case "read":
         this.#takeRead(entry.source, entry.upToMs);
         return nothingHappened;
@@ -126,7 +121,7 @@ export class MonitorState {
         this.#takeNotified(entry, timeMs);
         return nothingHappened;
       case "carried":
-        this.#takeCarried(entry, timeMs);
+        this.#takeCarried(entry);
         this.#forget(timeMs);
         return nothingHappened;
     }
@@ -142,15 +137,13 @@ export class MonitorState {
       changes: this.changes,
       handovers: this.sourceOfRecord.handovers(),
       readUpToMs: Object.fromEntries(this.readUpToMs),
-      account: this.account.all(),
     };
   }
 
-  #takeCarried(carried: JournalEntry & { kind: "carried" }, timeMs: number) {
+  #takeCarried(carried: JournalEntry & { kind: "carried" }) {
     const { alerts, components, notifications, changes, handovers = [], readUpToMs = {} } = carried;
     this.#setAlerts(alerts);
     this.sourceOfRecord.restore(handovers);
-    if (carried.account) this.account.take(carried.account, timeMs);
     for (const [source, upToMs] of Object.entries(readUpToMs)) this.#takeRead(source, upToMs);
     for (const component of components) {
       this.components.set(component.component, component);
@@ -243,17 +236,15 @@ export class MonitorState {
     return { traces, deployments };
   }
 
-  /** Whether it is news: a platform is asked several times a minute, and tells one value of each. */
-  #takeSample(sample: Sample): boolean {
+  #takeSample(sample: Sample): void {
     const before = this.platform.get(sample.endpoint);
     const known = before?.get(sample.name);
-    if (known && known.timeMs > sample.timeMs) return false;
+    if (known && known.timeMs > sample.timeMs) return;
     if (!before && this.platform.size >= COMPONENTS_MAX) {
       this.#drop([["component_limit", 1]]);
-      return false;
+      return;
     }
     this.platform.set(sample.endpoint, new Map(before).set(sample.name, sample));
-    return known?.timeMs !== sample.timeMs;
   }
 
   #takeHealth(result: HealthResult): void {

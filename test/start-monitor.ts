@@ -4,9 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../src/clock.ts";
 import { Monitor, type MonitorOptions } from "../src/monitor.ts";
-import type { Surroundings } from "../src/server/api/overview.ts";
 import { startServer } from "../src/server/server.ts";
-import type { Summaries } from "../src/summaries/summaries.ts";
 
 export type StartedMonitor = {
   readonly monitor: Monitor;
@@ -18,14 +16,8 @@ export type StartedMonitor = {
 /** With `keep` its data directory stays, for another monitor to be started on. */
 export async function startMonitor({
   keep = false,
-  forwarding,
-  summaries,
   ...options
-}: Partial<MonitorOptions> & {
-  readonly keep?: boolean;
-  readonly forwarding?: Surroundings["forwarding"];
-  readonly summaries?: Summaries;
-} = {}): Promise<StartedMonitor> {
+}: Partial<MonitorOptions> & { readonly keep?: boolean } = {}): Promise<StartedMonitor> {
   const dataDirectory = mkdtempSync(join(tmpdir(), "monitor-"));
   const monitor = await Monitor.start({
     dataDirectory,
@@ -41,7 +33,7 @@ export async function startMonitor({
     ...options,
   });
   const source = { kind: "receiver", host: null, telemetry: "live" } as const;
-  const surroundings = { source, sources: () => [], forwarding, summaries };
+  const surroundings = { source, sources: () => [] };
   const server = await startServer({ monitor, surroundings, port: 0 });
   return {
     monitor,

@@ -86,8 +86,7 @@ export function createApp(
   serving: { readonly port: number; readonly stopping: boolean },
 ): Hono<{ Bindings: HttpBindings }> {
   const refusals: Refusals = new Map();
-  const { sources, forwarding } = surroundings;
-  const metrics = createMetricsPage(monitor, refusals, sources, forwarding);
+  const metrics = createMetricsPage(monitor, refusals, surroundings.sources);
   const app = new Hono<{ Bindings: HttpBindings }>();
   app.use(guard(() => serving.port));
 
@@ -118,17 +117,15 @@ export function createApp(
   }
 
   app.get("/api/overview", (context) =>
-    withRange(context, monitor, async (asked) =>
-      context.json(await overview(monitor, surroundings, asked)),
-    ),
+    withRange(context, monitor, (range) => context.json(overview(monitor, surroundings, range))),
   );
   app.get("/api/agents/:endpoint", (context) =>
-    withRange(context, monitor, async (asked) => {
+    withRange(context, monitor, (range) => {
       const endpoint = context.req.param("endpoint");
-      const releaseFilter = releaseFilterOf(context.req.query());
-      const view = await agentView(monitor, surroundings, { endpoint, releaseFilter, ...asked });
-      return view
-        ? context.json(view)
+      const agent = monitor.state.agents.get(endpoint);
+      const filter = releaseFilterOf(context.req.query());
+      return agent
+        ? context.json(agentView(monitor, surroundings, agent, range, filter))
         : context.json({ error: { message: `no agent is called ${endpoint}` } }, 404);
     }),
   );
@@ -167,14 +164,14 @@ export function createApp(
   return app;
 }
 
-async function withRange(
+function withRange(
   context: Context,
   monitor: Monitor,
-  answer: (asked: { readonly name: string; readonly range: Range }) => Promise<Response>,
-): Promise<Response> {
+  answer: (range: Range) => Response,
+): Response {
   const name = context.req.query("range") ?? "5m";
   const range = rangeOf(name, monitor.now());
-  if (range) return answer({ name, range });
+  if (range) return answer(range);
   const known = Object.keys(ranges).join(", ");
   return context.json({ error: { message: `the range is not one of ${known}` } }, 400);
 }

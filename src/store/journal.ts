@@ -3,7 +3,6 @@
  * that it was taken. One SQLite table, one row per entry with a checksum, written
  * by a worker thread that commits whatever waits as one group.
  */
-import type { EventEmitter } from "node:events";
 import { Worker } from "node:worker_threads";
 import { MonitorError } from "../monitor-error.ts";
 import type {
@@ -41,7 +40,7 @@ export type Replayed = {
 
 type Waiting = {
   readonly entry: StoredEntry;
-  readonly resolve: (seq: number) => void;
+  readonly resolve: () => void;
   readonly reject: (error: MonitorError) => void;
 };
 
@@ -54,13 +53,9 @@ type Waiting = {
  */
 export function openJournal(
   directory: string,
-  {
-    name = "journal",
-    sizeMaxBytes = SIZE_MAX_BYTES,
-    startWriter = startThread,
-  }: JournalOptions = {},
+  { sizeMaxBytes = SIZE_MAX_BYTES, startWriter = startThread }: JournalOptions = {},
 ): Promise<JournalOpened> {
-  const worker = startWriter({ directory, name, retentionMs: RETENTION_MS, sizeMaxBytes });
+  const worker = startWriter({ directory, retentionMs: RETENTION_MS, sizeMaxBytes });
   return new Promise((resolve, reject) => {
     const stopped = () => reject(new Error("the journal's writer stopped before it was ready"));
     worker.once("error", reject);
@@ -78,8 +73,6 @@ export function openJournal(
 }
 
 export type JournalOptions = {
-  /** Of its file, where a directory has several: each is a journal of its own. */
-  readonly name?: string;
   readonly sizeMaxBytes?: number;
   /** Starts who writes the file; a thread of its own by default. */
   readonly startWriter?: StartJournalWriter;
@@ -90,7 +83,7 @@ export type StartJournalWriter = (settings: JournalSettings) => JournalWriter;
 /** Its first message is `opened` or `open_failed`. */
 export type JournalWriter = {
   postMessage(message: ToWorker): void;
-} & Pick<EventEmitter, "on" | "once" | "off">;
+} & Pick<Worker, "on" | "once" | "off">;
 
 function startThread(settings: JournalSettings): JournalWriter {
   const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
@@ -125,13 +118,13 @@ export class Journal {
   }
 
   /**
-   * Resolves with its place once the entry is on disk. Calls resolve in the order they were made.
+   * Resolves once the entry is on disk. Calls resolve in the order they were made.
    *
    * @throws MonitorError `STORE_FULL` when the disk is full or behind. The entry
    * was not written; the same call may be made again. `TELEMETRY_TOO_LARGE` when
    * it can never be written.
    */
-  append(entry: StoredEntry): Promise<number> {
+  append(entry: StoredEntry): Promise<void> {
     if (this.#failure) return Promise.reject(this.#failure);
     if (entry.body.length > PENDING_LENGTH_MAX) {
       return Promise.reject(
@@ -201,11 +194,6 @@ export class Journal {
     this.#send({ kind: "prune", nowMs, upTo });
   }
 
-  /** Removes the entries of these places, both included. */
-  remove({ from, to }: { readonly from: number; readonly to: number }): void {
-    this.#send({ kind: "remove", from, to });
-  }
-
   /** Commits what waits, then closes the file. */
   close(): Promise<void> {
     return new Promise((resolve) => {
@@ -232,9 +220,9 @@ export class Journal {
       case "commit_failed": {
         const group = this.#committing;
         this.#committing = [];
-        for (const [index, { entry, resolve, reject }] of group.entries()) {
+        for (const { entry, resolve, reject } of group) {
           this.#pendingLength -= entry.body.length;
-          if (message.kind === "committed") resolve(message.lastSeq - (group.length - 1 - index));
+          if (message.kind === "committed") resolve();
           else reject(storeError(message.problem));
         }
         this.#commitNext();

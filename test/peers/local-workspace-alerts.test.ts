@@ -4,6 +4,7 @@ import { createServer } from "node:http";
 import { test } from "node:test";
 import { systemClock } from "../../src/clock.ts";
 import { startLocalWorkspace } from "../../src/local-workspace/workspace.ts";
+import { testDocumentedRoutes } from "./documented-routes.ts";
 import { driveSdk, sdk } from "./drive-sdk.ts";
 
 const workspace = await startLocalWorkspace({
@@ -92,6 +93,12 @@ await driveSdk({
       args: { id: sdk.answer("0.id"), display_name: "on call 2" },
       answers: { display_name: "on call 2", config: { slack: { url_set: true } } },
     },
+    {
+      what: "one is described",
+      call: "notification_destinations.get",
+      args: { id: sdk.answer("0.id") },
+      answers: { display_name: "on call 2", destination_type: "SLACK" },
+    },
     { what: "a schema is made", ...execute("CREATE SCHEMA ml.monitoring") },
     {
       what: "the table is made",
@@ -115,7 +122,7 @@ await driveSdk({
       what: "one field is changed by its mask",
       call: "alerts_v2.update_alert",
       args: {
-        id: sdk.answer("6.id"),
+        id: sdk.answer("7.id"),
         alert: alert({ display_name: "slow", custom_summary: "{{ALERT_NAME}} {{ALERT_STATUS}}" }),
         update_mask: "custom_summary",
       },
@@ -129,7 +136,7 @@ await driveSdk({
     {
       what: "another's alert is not hers",
       call: "alerts_v2.get_alert",
-      args: { id: sdk.answer("6.id") },
+      args: { id: sdk.answer("7.id") },
       as: "ann",
       refuses: { type: "PermissionDenied", says: /CAN_READ/ },
     },
@@ -166,7 +173,15 @@ await driveSdk({
   calls: [
     { what: "it is trashed", call: "alerts_v2.trash_alert", args: { id } },
     { what: "and no longer listed", call: "alerts_v2.list_alerts", answers: [] },
+    { what: "the destination is found", call: "notification_destinations.list" },
+    {
+      what: "and deleted",
+      call: "notification_destinations.delete",
+      args: { id: sdk.answer("2.0.id") },
+    },
+    { what: "then there is none", call: "notification_destinations.list", answers: [] },
   ],
 });
+testDocumentedRoutes(import.meta.url, [workspace]);
 await workspace.close();
 receiver.close();

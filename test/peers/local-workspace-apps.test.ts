@@ -1,6 +1,7 @@
 /** The official SDK keeps apps in the local workspace; their deployments say that nothing runs them. */
 import { systemClock } from "../../src/clock.ts";
 import { startLocalWorkspace } from "../../src/local-workspace/workspace.ts";
+import { testDocumentedRoutes } from "./documented-routes.ts";
 import { driveSdk, sdk } from "./drive-sdk.ts";
 
 const workspace = await startLocalWorkspace({
@@ -88,4 +89,5 @@ await driveSdk({
     },
   ],
 });
+testDocumentedRoutes(import.meta.url, [workspace]);
 await workspace.close();

@@ -1,6 +1,7 @@
 /** The official SDK makes, changes, publishes and trashes dashboards of the local workspace. */
 import { systemClock } from "../../src/clock.ts";
 import { startLocalWorkspace } from "../../src/local-workspace/workspace.ts";
+import { testDocumentedRoutes } from "./documented-routes.ts";
 import { driveSdk, sdk } from "./drive-sdk.ts";
 
 const workspace = await startLocalWorkspace({
@@ -99,4 +100,5 @@ await driveSdk({
     { what: "but told", call: "lakeview.get", args: id, answers: { lifecycle_state: "TRASHED" } },
   ],
 });
+testDocumentedRoutes(import.meta.url, [workspace]);
 await workspace.close();

@@ -1,6 +1,7 @@
 /** The official SDK uploads, reads, lists and deletes files of volumes in the local workspace. */
 import { systemClock } from "../../src/clock.ts";
 import { startLocalWorkspace } from "../../src/local-workspace/workspace.ts";
+import { testDocumentedRoutes } from "./documented-routes.ts";
 import { driveSdk, sdk } from "./drive-sdk.ts";
 
 const workspace = await startLocalWorkspace({
@@ -151,4 +152,5 @@ await driveSdk({
     },
   ],
 });
+testDocumentedRoutes(import.meta.url, [workspace]);
 await workspace.close();

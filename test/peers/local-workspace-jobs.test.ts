@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { systemClock } from "../../src/clock.ts";
 import { startLocalWorkspace } from "../../src/local-workspace/workspace.ts";
+import { testDocumentedRoutes } from "./documented-routes.ts";
 import { driveSdk, sdk } from "./drive-sdk.ts";
 
 const workspace = await startLocalWorkspace({
@@ -356,6 +357,7 @@ const answers = await driveSdk({
     },
   ],
 });
+testDocumentedRoutes(import.meta.url, [workspace, running]);
 await running.close();
 
 test("the same token is the same run", () => {

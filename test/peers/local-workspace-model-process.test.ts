@@ -1,6 +1,10 @@
 /** With a Python, the local workspace serves models as real processes of MLflow. */
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { systemClock } from "../../src/clock.ts";
 import { type LocalWorkspace, startLocalWorkspace } from "../../src/local-workspace/workspace.ts";
@@ -142,4 +146,40 @@ test("nothing runs on when the endpoint is deleted", async () => {
   assert.ok(processes().length > 0);
   await call("DELETE", "/api/2.0/serving-endpoints/echo");
   await until("the processes are gone", async () => (processes().length === 0 ? true : null));
+});
+
+test("nothing runs on when the workspace is killed", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "killed-"));
+  const bin = new URL("../../bin/dspy-databricks.js", import.meta.url).pathname;
+  const options = ["--port", "0", "--data-dir", directory, "--python", python];
+  const child = spawn(process.execPath, [bin, "local", ...options]);
+  try {
+    const [printed] = await once(child.stdout, "data");
+    const [, url = "", token = ""] = /HOST=(\S+)\nDATABRICKS_TOKEN=(\S+)/.exec(`${printed}`) ?? [];
+    await registerModel({ url, token }, "ml.default.echo", files);
+    const made = await fetch(`${url}/api/2.0/serving-endpoints`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${token}` },
+      body: JSON.stringify({
+        name: "echo",
+        config: {
+          served_entities: [
+            {
+              entity_name: "ml.default.echo",
+              entity_version: "1",
+              workload_size: "Small",
+              environment_vars: { KEY },
+            },
+          ],
+        },
+      }),
+    });
+    assert.equal(made.status, 200, await made.text());
+    await until("a process serves", async () => (processes().length > 0 ? true : null), 90_000);
+  } finally {
+    child.kill("SIGKILL");
+    await once(child, "exit");
+  }
+  await until("the processes are gone", async () => (processes().length === 0 ? true : null));
+  rmSync(directory, { recursive: true });
 });

@@ -3,9 +3,10 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { systemClock } from "../../src/clock.ts";
 import { startLocalWorkspace } from "../../src/local-workspace/workspace.ts";
+import { testDocumentedRoutes } from "./documented-routes.ts";
 import { driveSdk, sdk } from "./drive-sdk.ts";
 import { runProgram } from "./run-program.ts";
 
@@ -132,6 +133,23 @@ await driveSdk({
       refuses: { type: "PermissionDenied", says: /can't be changed: it is READY/ },
     },
     {
+      what: "a version's comment is changed",
+      call: "model_versions.update",
+      args: { full_name: "main.agents.triage_pipeline", version: 1, comment: "the first" },
+      answers: { version: 1 },
+    },
+    {
+      what: "a version is deleted",
+      call: "model_versions.delete",
+      args: { full_name: "main.agents.triage_pipeline", version: 1 },
+    },
+    {
+      what: "and gone",
+      call: "model_versions.get",
+      args: { full_name: "main.agents.triage_pipeline", version: 1 },
+      refuses: { type: "ResourceDoesNotExist", says: /version '1'/i },
+    },
+    {
       what: "models are listed",
       call: "registered_models.list",
       args: { catalog_name: "main", schema_name: "agents" },
@@ -144,6 +162,17 @@ await driveSdk({
       answers: { comment: "answers questions" },
     },
     { what: "a model is deleted", call: "registered_models.delete", args: { full_name: model } },
+    {
+      what: "also one with versions",
+      call: "registered_models.delete",
+      args: { full_name: "main.agents.order_agent" },
+    },
+    {
+      what: "which are gone with it",
+      call: "model_versions.get",
+      args: { full_name: "main.agents.order_agent", version: 1 },
+      refuses: { type: "ResourceDoesNotExist", says: /order_agent/ },
+    },
   ],
 });
 
@@ -156,6 +185,8 @@ test("the real MLflow client registers a model in the local workspace", async ()
     assert.equal(code, 0, output);
   } finally {
     rmSync(directory, { recursive: true, force: true });
-    await workspace.close();
   }
 });
+
+after(() => workspace.close());
+testDocumentedRoutes(import.meta.url, [workspace]);

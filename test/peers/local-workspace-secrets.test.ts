@@ -1,6 +1,7 @@
 /** The official SDK keeps secrets in the local workspace. */
 import { systemClock } from "../../src/clock.ts";
 import { startLocalWorkspace } from "../../src/local-workspace/workspace.ts";
+import { testDocumentedRoutes } from "./documented-routes.ts";
 import { driveSdk, sdk } from "./drive-sdk.ts";
 
 const workspace = await startLocalWorkspace({
@@ -97,4 +98,5 @@ await driveSdk({
     { what: "and nothing is left", call: "secrets.list_scopes", answers: [] },
   ],
 });
+testDocumentedRoutes(import.meta.url, [workspace]);
 await workspace.close();

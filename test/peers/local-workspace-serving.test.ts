@@ -1,8 +1,12 @@
 /** The official SDK makes, changes, asks and deletes serving endpoints of the local workspace. */
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
 import { systemClock } from "../../src/clock.ts";
 import { startLocalWorkspace } from "../../src/local-workspace/workspace.ts";
+import { testDocumentedRoutes } from "./documented-routes.ts";
 import { driveSdk, sdk } from "./drive-sdk.ts";
 import { exampleFiles, registerModel } from "./register-model.ts";
+import { until } from "./run-program.ts";
 
 const workspace = await startLocalWorkspace({
   otlpUrl: null,
@@ -34,7 +38,7 @@ const input = (served: readonly object[]) =>
   served.map((each) => sdk.object("serving.ServedEntityInput", each));
 const question = { role: "user", content: "How do I return a laptop?" };
 
-await driveSdk({
+const answers = await driveSdk({
   url: workspace.url,
   tokens: { admin: workspace.token, ann: "token-of-ann" },
   calls: [
@@ -268,6 +272,44 @@ await driveSdk({
       },
     },
     {
+      what: "an answer comes as events",
+      call: "api_client.do",
+      args: {
+        method: "POST",
+        path: "/serving-endpoints/qa/invocations",
+        body: { input: [question], stream: true, client_request_id: "mine" },
+        headers: { Accept: "text/event-stream" },
+        raw: true,
+      },
+    },
+    {
+      what: "the telemetry's place is kept",
+      call: "serving_endpoints.patch_telemetry_config",
+      args: {
+        name: "qa",
+        telemetry_config: sdk.object("serving.TelemetryConfig", {
+          table_names: { logs_table: "ml.default.logs" },
+        }),
+      },
+      answers: { name: "qa" },
+    },
+    {
+      what: "and who is written to",
+      call: "serving_endpoints.update_notifications",
+      args: {
+        name: "qa",
+        email_notifications: sdk.object("serving.EmailNotifications", {
+          on_update_failure: ["ann@example.com"],
+        }),
+      },
+      answers: { email_notifications: { on_update_failure: ["ann@example.com"] } },
+    },
+    {
+      what: "its metrics are told",
+      call: "serving_endpoints.export_metrics",
+      args: { name: "qa" },
+    },
+    {
       what: "a model that is not served has no logs",
       call: "serving_endpoints.logs",
       args: { name: "qa", served_model_name: "nobody" },
@@ -282,4 +324,43 @@ await driveSdk({
     },
   ],
 });
-await workspace.close();
+testDocumentedRoutes(import.meta.url, [workspace]);
+
+/** The answers that hold files, by what is in them. */
+const texts = answers
+  .map((answer) => (answer as { readonly contents?: unknown } | null)?.contents)
+  .filter((contents) => typeof contents === "string");
+
+test("the events are those of the agent", () => {
+  const events = texts.find((text) => text.startsWith("data: ")) ?? "";
+  assert.deepEqual(
+    Array.from(events.matchAll(/"type":"(response\.[\w.]+)"/g), ([, type]) => type),
+    ["response.output_text.delta", "response.output_item.done", "response.completed"],
+  );
+});
+
+test("the metrics are those of Prometheus", () => {
+  assert.ok(texts.some((text) => /^# TYPE request_latency_ms histogram$/m.test(text)));
+});
+
+test("what was asked is in the inference table", async () => {
+  const statement = "SELECT request, response, requester FROM ml.default.qa_payload";
+  const ask = async () => {
+    const response = await fetch(`${workspace.url}/api/2.0/sql/statements`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${workspace.token}` },
+      body: JSON.stringify({ statement, warehouse_id: "10ca1de1ce5e0001" }),
+    });
+    const { result } = (await response.json()) as { result?: { data_array?: string[][] } };
+    return result?.data_array?.[0] ?? null;
+  };
+  const [request, response, requester] = await until("the row is there", ask);
+  assert.match(request ?? "", /"client_request_id": ?"mine"/);
+  assert.equal(
+    response,
+    texts.find((text) => text.startsWith("data: ")),
+  );
+  assert.equal(requester, "local-workspace@example.com");
+});
+
+after(() => workspace.close());

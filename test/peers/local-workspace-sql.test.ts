@@ -1,6 +1,7 @@
 /** The official SDK runs SQL in the local workspace and reads the warehouse and the tables. */
 import { systemClock } from "../../src/clock.ts";
 import { startLocalWorkspace } from "../../src/local-workspace/workspace.ts";
+import { testDocumentedRoutes } from "./documented-routes.ts";
 import { driveSdk, sdk } from "./drive-sdk.ts";
 
 const workspace = await startLocalWorkspace({
@@ -196,6 +197,14 @@ await driveSdk({
       as: "ann",
       refuses: { type: "ResourceDoesNotExist", says: /does not exist/ },
     },
+    {
+      what: "the warehouse is stopped",
+      call: "warehouses.stop",
+      args: { id: "10ca1de1ce5e0001" },
+      wait: true,
+      answers: { state: "STOPPED" },
+    },
   ],
 });
+testDocumentedRoutes(import.meta.url, [workspace]);
 await workspace.close();

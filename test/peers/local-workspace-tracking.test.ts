@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { systemClock } from "../../src/clock.ts";
 import { startLocalWorkspace } from "../../src/local-workspace/workspace.ts";
+import { testDocumentedRoutes } from "./documented-routes.ts";
 import { driveSdk, sdk } from "./drive-sdk.ts";
 import { runProgram } from "./run-program.ts";
 
@@ -107,3 +108,5 @@ for (const [what, script] of [
     assert.equal(code, 0, output);
   });
 }
+
+testDocumentedRoutes(import.meta.url, [workspace]);

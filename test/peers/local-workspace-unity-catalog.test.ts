@@ -2,6 +2,7 @@
 
 import { systemClock } from "../../src/clock.ts";
 import { startLocalWorkspace } from "../../src/local-workspace/workspace.ts";
+import { testDocumentedRoutes } from "./documented-routes.ts";
 import { driveSdk, sdk } from "./drive-sdk.ts";
 
 const workspace = await startLocalWorkspace({
@@ -249,6 +250,55 @@ await driveSdk({
       refuses: { type: "BadRequest", says: /is not empty.*1 volume/ },
     },
     {
+      what: "grants are told",
+      call: "grants.get",
+      args: { securable_type: "schema", full_name: "sales.monitoring" },
+    },
+    {
+      what: "a schema is described",
+      call: "schemas.get",
+      args: { full_name: "sales.monitoring" },
+      answers: { name: "monitoring", comment: "c" },
+    },
+    {
+      what: "its comment is changed",
+      call: "schemas.update",
+      args: { full_name: "sales.monitoring", comment: "d" },
+      answers: { comment: "d" },
+    },
+    {
+      what: "so is a volume's",
+      call: "volumes.update",
+      args: { name: "sales.monitoring.inbox", comment: "what comes in" },
+      answers: { comment: "what comes in" },
+    },
+    {
+      what: "a table is made by SQL",
+      call: "statement_execution.execute_statement",
+      args: {
+        warehouse_id: "10ca1de1ce5e0001",
+        statement: "CREATE TABLE sales.monitoring.metrics (n BIGINT)",
+      },
+      answers: { status: { state: "SUCCEEDED" } },
+    },
+    {
+      what: "and listed",
+      call: "tables.list",
+      args: { catalog_name: "sales", schema_name: "monitoring" },
+      answers: [{ name: "metrics", columns: [{ name: "n", type_name: "LONG" }] }],
+    },
+    {
+      what: "a table is deleted",
+      call: "tables.delete",
+      args: { full_name: "sales.monitoring.metrics" },
+    },
+    {
+      what: "and gone",
+      call: "tables.list",
+      args: { catalog_name: "sales", schema_name: "monitoring" },
+      answers: [],
+    },
+    {
       what: "a volume is deleted",
       call: "volumes.delete",
       args: { name: "sales.monitoring.inbox" },
@@ -262,4 +312,5 @@ await driveSdk({
     },
   ],
 });
+testDocumentedRoutes(import.meta.url, [workspace]);
 await workspace.close();

@@ -1,6 +1,7 @@
 /** The official SDK keeps vector search endpoints and indexes in the local workspace. */
 import { systemClock } from "../../src/clock.ts";
 import { startLocalWorkspace } from "../../src/local-workspace/workspace.ts";
+import { testDocumentedRoutes } from "./documented-routes.ts";
 import { driveSdk, sdk } from "./drive-sdk.ts";
 
 const workspace = await startLocalWorkspace({
@@ -36,6 +37,11 @@ await driveSdk({
       call: "vector_search_endpoints.create_endpoint",
       args: { name: "search", endpoint_type: standard },
       refuses: { type: "ResourceAlreadyExists", says: /'search' already exists/ },
+    },
+    {
+      what: "it is listed",
+      call: "vector_search_endpoints.list_endpoints",
+      answers: [{ name: "docs-search" }, { name: "search" }],
     },
     {
       what: "an index is made on it",
@@ -97,4 +103,5 @@ await driveSdk({
     },
   ],
 });
+testDocumentedRoutes(import.meta.url, [workspace]);
 await workspace.close();

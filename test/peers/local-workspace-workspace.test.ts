@@ -1,6 +1,7 @@
 /** The official SDK keeps notebooks and files in the local workspace, and says who may do what with them. */
 import { systemClock } from "../../src/clock.ts";
 import { startLocalWorkspace } from "../../src/local-workspace/workspace.ts";
+import { testDocumentedRoutes } from "./documented-routes.ts";
 import { driveSdk, sdk } from "./drive-sdk.ts";
 
 const workspace = await startLocalWorkspace({
@@ -269,4 +270,5 @@ await driveSdk({
     },
   ],
 });
+testDocumentedRoutes(import.meta.url, [workspace]);
 await workspace.close();

@@ -75,7 +75,9 @@ def plain(value):
         return value.as_dict()
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
-    if isinstance(value, (str, int, float, bool, type(None), dict)):
+    if isinstance(value, dict):
+        return {key: plain(each) for key, each in value.items()}
+    if isinstance(value, (str, int, float, bool, type(None))):
         return value
     return [plain(each) for each in value] if hasattr(value, "__iter__") else None
 

@@ -4,7 +4,6 @@ import { test } from "node:test";
 import { Agents } from "../../live/agents.ts";
 import type { ErrorEvent } from "../../signals/error-event.ts";
 import { fingerprint } from "../../signals/fingerprint.ts";
-import { liveFigures } from "./figures.ts";
 import { rangeOf } from "./range.ts";
 import { errorGroupRows } from "./rows.ts";
 
@@ -41,8 +40,7 @@ function rowsOf(failures: readonly string[]) {
   }
   const range = rangeOf("5m", nowMs);
   assert.ok(range);
-  const figures = agents.all().map((agent) => liveFigures(agent, range));
-  return errorGroupRows(figures, range.steps);
+  return errorGroupRows(agents.all(), range);
 }
 
 test("the same error of several agents is one row, with the agents that have it", () => {

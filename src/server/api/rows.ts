@@ -2,16 +2,18 @@
 
 import type { Change, Component, KeptNotification } from "../../journal-entry.ts";
 import type { Agent } from "../../live/agents.ts";
+import type { ErrorGroup } from "../../live/error-groups.ts";
 import type { Tally } from "../../live/tally.ts";
+import { TelemetryLoss } from "../../live/telemetry-loss.ts";
 import type { Monitor } from "../../monitor.ts";
 import { troubleOf } from "../../rules/diagnose.ts";
 import { unitOf } from "../../rules/evaluate.ts";
 import type { AlertState } from "../../rules/step-alerts.ts";
 import { type Cost, costSourceOf, costUsdOf } from "../../signals/cost.ts";
 import type { Distribution } from "../../signals/distribution.ts";
+import type { ErrorEvent } from "../../signals/error-event.ts";
 import { fingerprint } from "../../signals/fingerprint.ts";
 import { tellApart } from "../../signals/tell-apart.ts";
-import type { ErrorCause } from "../../summaries/summary.ts";
 import type {
   AgentRow,
   AlertRow,
@@ -23,26 +25,23 @@ import type {
   NotificationRow,
   Status,
 } from "../../web/api.ts";
-import { type AgentFigures, type GroupFigures, sumOfLoss } from "./figures.ts";
 import type { Range } from "./range.ts";
 
 /** Rows of one kind that an answer holds at most. */
 export const ROWS_MAX = 50;
-/** An agent that nobody called for so long is quiet, though a longer range has requests of it. */
-const SILENT_MS = 24 * 3_600_000;
 /** Agents that an error is said to be in, beside the one where it is most frequent. */
 const ALSO_IN_MAX = 5;
 
-/** @param sinceMs since when anything is known. */
-export function agentRow(
-  monitor: Monitor,
-  figures: AgentFigures,
-  { seconds, nowMs, sinceMs }: Pick<Range, "seconds" | "nowMs"> & { readonly sinceMs: number },
-): AgentRow {
-  const { agent, requests: tally, traffic, trafficFailed } = figures;
+export function agentRow(monitor: Monitor, agent: Agent, range: Range): AgentRow {
+  const { fromMs, toMs, nowMs, chartFromMs, stepMs, steps } = range;
+  const tally = agent.slices.over(fromMs, toMs, nowMs);
   const health = monitor.healthOf(agent.endpoint);
   const freshness = monitor.freshnessOf(agent);
-  const observedSeconds = Math.max(1, Math.min(seconds, (nowMs - sinceMs) / 1000));
+  const slices = agent.slices.series(chartFromMs, stepMs, steps, nowMs);
+  const observedSeconds = Math.max(
+    1,
+    Math.min(range.seconds, (nowMs - (monitor.state.sinceMs ?? nowMs)) / 1000),
+  );
   return {
     endpoint: agent.endpoint,
     ...stateOf(monitor, agent, tally),
@@ -58,16 +57,18 @@ export function agentRow(
     cacheHits: tally.cacheHits,
     byCache: byCache(tally),
     lastRequestMs: agent.lastRequestMs,
-    ...lossFigures([figures]),
+    ...lossFigures([agent], range),
     freshness: freshness.kind,
     health: health && { status: health.status, state: health.state, message: health.message },
-    traffic: [...traffic],
-    trafficFailed: [...trafficFailed],
+    traffic: slices.map((slice) => slice?.calls ?? 0),
+    trafficFailed: slices.map((slice) => slice?.failed ?? 0),
   };
 }
 
-export function lossFigures(agents: readonly AgentFigures[]) {
-  const { orphanSpanRatio, incompleteRequests } = sumOfLoss(agents);
+export function lossFigures(agents: readonly Agent[], { fromMs, toMs, nowMs }: Range) {
+  const sum = new TelemetryLoss();
+  for (const { loss } of agents) sum.merge(loss.slices.over(fromMs, toMs, nowMs));
+  const { orphanSpanRatio, incompleteRequests } = sum;
   return { orphanSpanRatio, incompleteRequests };
 }
 
@@ -110,8 +111,7 @@ function stateOf(monitor: Monitor, agent: Agent, tally: Tally): { status: Status
     return { status: "warning", word: "telemetry lost" };
   }
   if (health?.state === "cold") return { status: "healthy", word: "cold" };
-  const silentMs = monitor.now() - (agent.lastRequestMs ?? Number.NEGATIVE_INFINITY);
-  if (tally.calls === 0 || silentMs > SILENT_MS) {
+  if (tally.calls === 0) {
     return { status: health?.status === "healthy" ? "healthy" : "unknown", word: "quiet" };
   }
   return { status: "healthy", word: "healthy" };
@@ -167,11 +167,17 @@ export function notificationRows(
 }
 
 /** The same error of several agents is one row: what is wrong is said once. */
-export function errorGroupRows(agents: readonly AgentFigures[], steps: number): ErrorGroupRow[] {
-  const groups = agents.flatMap(({ groups }) => groups);
-  const byCause = Map.groupBy(groups, ({ last }) => causeOf(last));
+export function errorGroupRows(agents: readonly Agent[], range: Range): ErrorGroupRow[] {
+  const groups = agents
+    .flatMap((agent) => [...agent.groups.values()])
+    .map((group): CountedGroup => {
+      const { count, handled } = group.slices.over(range.fromMs, range.toMs, range.nowMs);
+      return { group, count, handled };
+    })
+    .filter(({ count }) => count > 0);
+  const byCause = Map.groupBy(groups, ({ group }) => causeOf(group.last));
   const rows = [...byCause.values()]
-    .map((same) => errorGroupRow(same, steps))
+    .map((same) => errorGroupRow(same, range))
     .sort((a, b) => b.count - b.handled - (a.count - a.handled) || b.count - a.count)
     .slice(0, ROWS_MAX);
   const lines = tellApart(rows.map(({ message }) => message));
@@ -179,20 +185,32 @@ export function errorGroupRows(agents: readonly AgentFigures[], steps: number): 
 }
 
 /** The group of an error if all agents were one. */
-function causeOf(error: ErrorCause): string {
+function causeOf(error: ErrorEvent): string {
   return fingerprint({ ...error, endpoint: "" });
 }
 
-function errorGroupRow(same: readonly GroupFigures[], steps: number): Omit<ErrorGroupRow, "line"> {
+type CountedGroup = {
+  readonly group: ErrorGroup;
+  readonly count: number;
+  readonly handled: number;
+};
+
+function errorGroupRow(
+  same: readonly CountedGroup[],
+  { chartFromMs, stepMs, steps, nowMs }: Range,
+): Omit<ErrorGroupRow, "line"> {
   const sorted = same.toSorted((a, b) => b.count - a.count);
   const [most] = sorted;
   if (!most) throw new Error("a row is made of one group at least");
-  const { endpoint, errorClass, type, path, message } = most.last;
+  const { endpoint, errorClass, type, path, message } = most.group.last;
+  const trends = sorted.map(({ group }) =>
+    group.slices.series(chartFromMs, stepMs, steps, nowMs).map((slice) => slice?.count ?? 0),
+  );
   const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0);
   return {
-    group: most.group,
+    group: most.group.group,
     endpoint,
-    alsoIn: sorted.slice(1, 1 + ALSO_IN_MAX).map(({ last }) => last.endpoint),
+    alsoIn: sorted.slice(1, 1 + ALSO_IN_MAX).map(({ group }) => group.last.endpoint),
     agents: sorted.length,
     errorClass,
     type,
@@ -200,11 +218,9 @@ function errorGroupRow(same: readonly GroupFigures[], steps: number): Omit<Error
     message,
     count: sum(sorted.map(({ count }) => count)),
     handled: sum(sorted.map(({ handled }) => handled)),
-    firstMs: Math.min(...sorted.map(({ firstMs }) => firstMs)),
-    lastMs: Math.max(...sorted.map(({ lastMs }) => lastMs)),
-    trend: Array.from({ length: steps }, (_, step) =>
-      sum(sorted.map(({ trend }) => trend[step] ?? 0)),
-    ),
+    firstMs: Math.min(...sorted.map(({ group }) => group.firstMs)),
+    lastMs: Math.max(...sorted.map(({ group }) => group.lastMs)),
+    trend: Array.from({ length: steps }, (_, step) => sum(trends.map((trend) => trend[step] ?? 0))),
   };
 }
 
