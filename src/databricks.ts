@@ -284,8 +284,11 @@ export {
 export {
   getVectorSearchIndex,
   listVectorSearchIndexes,
+  queryVectorSearchIndex,
   syncVectorSearchIndex,
   type VectorSearchIndex,
+  type VectorSearchMatches,
+  type VectorSearchQuery,
 } from "./databricks/vector-search-indexes.ts";
 export {
   createVolume,

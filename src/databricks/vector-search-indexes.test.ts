@@ -1,10 +1,11 @@
 /** What is read from the answers about a vector search index, in the shapes seen so far. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { checkApiCase, clientThatGets } from "./test-answering-client.ts";
+import { checkApiCase, clientThatAnswers, clientThatGets } from "./test-answering-client.ts";
 import {
   getVectorSearchIndex,
   listVectorSearchIndexes,
+  queryVectorSearchIndex,
   syncVectorSearchIndex,
   type VectorSearchIndex,
 } from "./vector-search-indexes.ts";
@@ -87,3 +88,51 @@ test("an index is brought up to date", () =>
     {},
     "POST /api/2.0/vector-search/indexes/ml.docs.a/sync {}",
   ]));
+
+test("a query, with its rows by column", async () => {
+  const { client, seen } = clientThatGets({
+    manifest: { column_count: 2, columns: [{ name: "id" }, { name: "score" }] },
+    result: {
+      row_count: 2,
+      data_array: [
+        ["a", 0.9],
+        [null, 0.5],
+      ],
+    },
+    next_page_token: "more",
+  });
+  const query = { columns: ["id"], query_text: "returns", num_results: 2 };
+  assert.deepEqual(await queryVectorSearchIndex(client, "ml.docs.index", query), {
+    columns: ["id", "score"],
+    rows: [
+      ["a", 0.9],
+      [null, 0.5],
+    ],
+  });
+  assert.deepEqual(seen, [
+    `POST /api/2.0/vector-search/indexes/ml.docs.index/query ${JSON.stringify(query)}`,
+  ]);
+});
+
+test("a query that finds nothing, and an answer that is none", async () => {
+  const nothing = clientThatGets({ manifest: { columns: [{ name: "id" }] }, result: {} });
+  const query = { columns: ["id"], query_vector: [0.1, 0.2] };
+  assert.deepEqual((await queryVectorSearchIndex(nothing.client, "ml.docs.index", query)).rows, []);
+  const { client } = clientThatGets({ predictions: [] });
+  await assert.rejects(queryVectorSearchIndex(client, "ml.docs.index", query), {
+    code: "DATABRICKS_FAILED",
+    message: /is not the answer to a query/,
+  });
+});
+
+test("a query may be asked again, since it only reads", async () => {
+  const { client, clock, seen } = clientThatAnswers((_, count) =>
+    count === 1
+      ? Response.json({ error_code: "TEMPORARILY_UNAVAILABLE" }, { status: 503 })
+      : Response.json({ manifest: { columns: [] } }),
+  );
+  const asked = queryVectorSearchIndex(client, "ml.docs.index", { columns: [] });
+  await clock.advance(60_000);
+  await asked;
+  assert.equal(seen.length, 2);
+});

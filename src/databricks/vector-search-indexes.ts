@@ -1,8 +1,9 @@
 /**
- * Vector search indexes. What is known of an index is read without querying it. `detailed_state` is in no official type, but real
- * workspaces were seen to send it; whether an index serves is told by `ready`.
+ * Vector search indexes: what is known of them, which is read without querying them, and
+ * queries. `detailed_state` is in no official type, but real workspaces were seen to send
+ * it; whether an index serves is told by `ready`.
  *
- * Source: databricks-sdk-py 0.156.0, `VectorSearchIndexesAPI.get_index`.
+ * Source: databricks-sdk-py 0.156.0, `VectorSearchIndexesAPI`.
  */
 import { apiPath } from "./api-path.ts";
 import type { CallLimits, DatabricksClient } from "./client.ts";
@@ -84,4 +85,56 @@ export async function syncVectorSearchIndex(
     purpose: `update vector search index "${name}"`,
     permission: `Make the identity the owner of index "${name}".`,
   });
+}
+
+/** What is looked for, in Databricks' own names; fields that are not named here are sent as they are. */
+export type VectorSearchQuery = {
+  /** Of the rows that are found. */
+  readonly columns: readonly string[];
+  /** For an index that embeds texts itself. */
+  readonly query_text?: string;
+  /** For one whose vectors are its owner's. */
+  readonly query_vector?: readonly number[];
+  /** 10 when it is left out. */
+  readonly num_results?: number;
+  /** JSON, such as `{"year >=": 2024}`. */
+  readonly filters_json?: string;
+  /** `ANN`, `HYBRID` or `FULL_TEXT`. */
+  readonly query_type?: string;
+  readonly score_threshold?: number;
+  readonly [further: string]: unknown;
+};
+
+export type VectorSearchMatches = {
+  /** Those that were asked for, and then `score`. */
+  readonly columns: readonly string[];
+  /** The best first; values are as Databricks sent them. */
+  readonly rows: readonly (readonly unknown[])[];
+};
+
+/** The first page of what fits best. It only reads, but costs what a query costs. */
+export async function queryVectorSearchIndex(
+  client: DatabricksClient,
+  name: string,
+  query: VectorSearchQuery,
+  limits: CallLimits = {},
+): Promise<VectorSearchMatches> {
+  const answer = await client.postJson(
+    apiPath`/api/2.0/vector-search/indexes/${name}/query`,
+    query,
+    {
+      ...limits,
+      purpose: `query vector search index "${name}"`,
+      permission: `Give the identity SELECT on index "${name}", and USE CATALOG and USE SCHEMA on what it is in.`,
+      isIdempotent: true,
+    },
+  );
+  const found = recordOf(answer.json);
+  const manifest = recordOf(found?.manifest);
+  if (!found || !manifest) throw answer.unusable("is not the answer to a query");
+  const rows = recordOf(found.result)?.data_array;
+  return {
+    columns: recordsOf(manifest.columns).map((column) => textOf(column.name) ?? ""),
+    rows: Array.isArray(rows) ? rows.filter((row) => Array.isArray(row)) : [],
+  };
 }

@@ -116,6 +116,14 @@ const alert = {
   },
 };
 const { parent_path: _parent, ...changedAlert } = alert;
+const vectorQuery = {
+  columns: ["id", "text"],
+  query_text: "returns",
+  num_results: 3,
+  filters_json: '{"year >=": 2024}',
+  query_type: "HYBRID",
+  score_threshold: 0.5,
+};
 const destination = { display_name: "On call", config: { slack: { url: "https://hooks/x" } } };
 const dashboard = {
   display_name: "Agents",
@@ -897,6 +905,12 @@ export const operations: Readonly<Record<string, Operation>> = {
     call: "vector_search_indexes.list_indexes",
     with: { endpoint_name: "docs" },
     ours: (client) => indexes.listVectorSearchIndexes(client, "docs"),
+  },
+  "a vector search index is queried": {
+    call: "vector_search_indexes.query_index",
+    with: { index_name: "ml.docs.a", ...vectorQuery },
+    ours: (client) => indexes.queryVectorSearchIndex(client, "ml.docs.a", vectorQuery),
+    answer: { manifest: { columns: [] }, result: { data_array: [] } },
   },
   "a vector search index is brought up to date": {
     call: "vector_search_indexes.sync_index",
