@@ -59,6 +59,7 @@ import {
   uploadFile,
   uploadModelFile,
 } from "../src/databricks.ts";
+import { objectCases } from "./client-contract-objects.ts";
 
 export type ContractSetting = {
   readonly client: DatabricksClient;
@@ -73,6 +74,8 @@ const bytes = (text: string) => new TextEncoder().encode(text);
 
 export const contractCases: Readonly<Record<string, (setting: ContractSetting) => Promise<void>>> =
   {
+    ...objectCases,
+
     "the credentials belong to somebody": async ({ client }) => {
       assert.notEqual((await getCurrentUser(client)).userName, "");
     },

@@ -22,8 +22,10 @@ if (!catalog) {
 }
 if (warehouse) {
   process.stderr.write(
-    `On ${host} this makes schemas dspy_live_… in catalog ${catalog}, with a table, a volume, a model and grants in them, a
-folder in /Shared and a secret scope of such names, runs some SQL on warehouse ${warehouse}, and removes all of it.
+    `On ${host} this makes schemas dspy_live_… in catalog ${catalog}, with a table, a volume, a model and grants in them,
+folders in /Shared with a notebook, an alert, a dashboard and an experiment in them, secret scopes, two jobs, one of which
+runs and is cancelled, and a notification destination, all of such names, runs some SQL on warehouse ${warehouse}, and
+removes all of it; an alert and a dashboard go to the trash.
 `,
   );
 }
