@@ -11,6 +11,7 @@ import { type Effort, FULL, grouped, type Measured, nsText, QUICK, type Row } fr
 import { memory } from "./memory.ts";
 import { boundHandle, recordRequest } from "./record-request.ts";
 import { renderCounters, renderHistograms } from "./render.ts";
+import { summaries } from "./summaries.ts";
 import { trackErrors } from "./track-error.ts";
 import { wholePath } from "./whole-path.ts";
 import { windowQuantiles } from "./window-quantiles.ts";
@@ -57,6 +58,7 @@ const benches: readonly Bench[] = [
     goals: { "300 000": 1 },
   })),
   { name: "history", run: history, goals: { "DuckDB, appender": 0.77, "DuckDB on": 0.83 } },
+  { name: "month", run: summaries, goals: { "200 ms": 1 } },
   { name: "label_shapes", run: labelShapes, goals: {} },
   { name: "memory", run: memory, goals: {} },
 ];

@@ -6,6 +6,7 @@ import type { MetricPoint } from "./ingest/otlp/metric-samples.ts";
 import type { Handover } from "./live/source-of-record.ts";
 import type { Notification } from "./notify/notification.ts";
 import type { AlertState } from "./rules/step-alerts.ts";
+import type { AccountDays } from "./signals/account-day.ts";
 import type { AlertChange } from "./signals/alert.ts";
 import type { HealthResult } from "./signals/health-result.ts";
 import type { LoggedRequest } from "./signals/logged-request.ts";
@@ -36,6 +37,9 @@ export type JournalEntry =
       readonly requests: readonly LoggedRequest[];
       readonly dropped: Readonly<Record<string, number>>;
     }
+  | ({
+      /** What Databricks counts and bills, where it is other than known. */ readonly kind: "account";
+    } & AccountDays)
   | {
       /** How far a source has read: all that happened before is told, but for what appears late. */
       readonly kind: "read";
@@ -58,6 +62,8 @@ export type JournalEntry =
       readonly changes: readonly Change[];
       /** Missing in journals of earlier versions. */
       readonly handovers?: readonly Handover[];
+      /** Missing, too. */
+      readonly account?: AccountDays;
       /** Missing, too; by source. */
       readonly readUpToMs?: Readonly<Record<string, number>>;
     }

@@ -153,3 +153,16 @@ test("many agents with many modules, models and errors stay within bounds togeth
   for (const name of named("other-agent", 40)) request(name, null, modules.slice(0, 10));
   assert.equal(kept().places, 40 * 11);
 });
+
+test("a platform that is asked several times a minute tells one value of each", () => {
+  const { state } = begin();
+  const minuteMs = 60_000;
+  const ask = (name: string, timeMs: number) => {
+    const sample = { name, kind: "gauge", endpoint: "qa", labels: {}, value: 1, timeMs } as const;
+    const entry = { kind: "observed", samples: [sample], health: [], dropped: {} } as const;
+    return state.apply(entry, startMs).samples.length;
+  };
+  const told = [0, 0, minuteMs, minuteMs, 0].map((atMs) => ask("cpu", startMs + atMs));
+  assert.deepEqual(told, [1, 0, 1, 0, 0]);
+  assert.equal(ask("memory", startMs), 1);
+});

@@ -7,6 +7,7 @@
 import { PushedSeries } from "./ingest/otlp/metric-samples.ts";
 import { OpenTraces } from "./ingest/otlp/open-traces.ts";
 import type { Change, Component, JournalEntry, KeptNotification } from "./journal-entry.ts";
+import { Account } from "./live/account.ts";
 import { Agents } from "./live/agents.ts";
 import { SourceOfRecord } from "./live/source-of-record.ts";
 import { releaseLabel } from "./rules/release-label.ts";
@@ -47,6 +48,7 @@ export class MonitorState {
   readonly openTraces: OpenTraces;
   readonly agents = new Agents();
   readonly sourceOfRecord = new SourceOfRecord();
+  readonly account = new Account();
   alerts: ReadonlyMap<string, AlertState> = new Map();
   readonly notifications = new Map<string, KeptNotification>();
   readonly components = new Map<string, Component>();
@@ -99,8 +101,8 @@ export class MonitorState {
         return { ...nothingHappened, logged: this.#takeLogged(entry, timeMs) };
       case "observed": {
         this.#drop(Object.entries(entry.dropped));
-        const { samples, health } = entry;
-        for (const sample of samples) this.#takeSample(sample);
+        const { health } = entry;
+        const samples = entry.samples.filter((sample) => this.#takeSample(sample));
         for (const result of health) this.#takeHealth(result);
         return { ...nothingHappened, samples, health };
       }
@@ -111,6 +113,9 @@ export class MonitorState {
         this.#drop(dropped);
         return { ...nothingHappened, pushed };
       }
+      case "account":
+        this.account.take(entry, timeMs);
+        return nothingHappened;
       case "read":
         this.#takeRead(entry.source, entry.upToMs);
         return nothingHappened;
@@ -121,7 +126,7 @@ export class MonitorState {
         this.#takeNotified(entry, timeMs);
         return nothingHappened;
       case "carried":
-        this.#takeCarried(entry);
+        this.#takeCarried(entry, timeMs);
         this.#forget(timeMs);
         return nothingHappened;
     }
@@ -137,13 +142,15 @@ export class MonitorState {
       changes: this.changes,
       handovers: this.sourceOfRecord.handovers(),
       readUpToMs: Object.fromEntries(this.readUpToMs),
+      account: this.account.all(),
     };
   }
 
-  #takeCarried(carried: JournalEntry & { kind: "carried" }) {
+  #takeCarried(carried: JournalEntry & { kind: "carried" }, timeMs: number) {
     const { alerts, components, notifications, changes, handovers = [], readUpToMs = {} } = carried;
     this.#setAlerts(alerts);
     this.sourceOfRecord.restore(handovers);
+    if (carried.account) this.account.take(carried.account, timeMs);
     for (const [source, upToMs] of Object.entries(readUpToMs)) this.#takeRead(source, upToMs);
     for (const component of components) {
       this.components.set(component.component, component);
@@ -236,15 +243,17 @@ export class MonitorState {
     return { traces, deployments };
   }
 
-  #takeSample(sample: Sample): void {
+  /** Whether it is news: a platform is asked several times a minute, and tells one value of each. */
+  #takeSample(sample: Sample): boolean {
     const before = this.platform.get(sample.endpoint);
     const known = before?.get(sample.name);
-    if (known && known.timeMs > sample.timeMs) return;
+    if (known && known.timeMs > sample.timeMs) return false;
     if (!before && this.platform.size >= COMPONENTS_MAX) {
       this.#drop([["component_limit", 1]]);
-      return;
+      return false;
     }
     this.platform.set(sample.endpoint, new Map(before).set(sample.name, sample));
+    return known?.timeMs !== sample.timeMs;
   }
 
   #takeHealth(result: HealthResult): void {

@@ -10,7 +10,7 @@ import { decodeTracesJson } from "./ingest/otlp/decode-json.ts";
 import { decodeMetricsJson } from "./ingest/otlp/decode-metrics-json.ts";
 import { decodeMetricsProtobuf } from "./ingest/otlp/decode-metrics-protobuf.ts";
 import { decodeTracesProtobuf } from "./ingest/otlp/decode-protobuf.ts";
-import { toMetricPoints } from "./ingest/otlp/metric-samples.ts";
+import { type MetricPoint, toMetricPoints } from "./ingest/otlp/metric-samples.ts";
 import { bodyOf, entryOf, type JournalEntry } from "./journal-entry.ts";
 import type { Agent } from "./live/agents.ts";
 import { failedOfAgent } from "./live/failed-of-agent.ts";
@@ -31,6 +31,7 @@ import { isEndpointRule, type Reading, type Rule } from "./rules/rule.ts";
 import type { DiagnoseOptions } from "./rules/sentence.ts";
 import { type AlertState, alertKey, stepAlerts } from "./rules/step-alerts.ts";
 import { summaryWindowMs } from "./rules/summary-window.ts";
+import type { AccountDays } from "./signals/account-day.ts";
 import type { AlertChange } from "./signals/alert.ts";
 import type { HealthResult } from "./signals/health-result.ts";
 import type { LoggedRequest } from "./signals/logged-request.ts";
@@ -63,6 +64,8 @@ export type MonitorOptions = {
   readonly journal?: JournalOptions;
   /** Starts the history that follows the journal. Left out, none is kept. */
   readonly startHistory?: ((journal: Journal) => History) | undefined;
+  /** Passes on what arrives over OTLP. Left out, nothing is. */
+  readonly forward?: Forwarding | undefined;
   readonly clock: Clock;
   readonly random: () => number;
   /** For every endpoint. */
@@ -88,6 +91,16 @@ export type OwnAlerts = {
 };
 
 export type OtlpEncoding = "protobuf" | "json";
+
+export type Forwarding = {
+  /**
+   * Takes a request as it came: the bytes of protobuf, or the text of JSON. Resolves once what is
+   * passed on of it is on disk; whoever calls keeps the bytes only until then.
+   *
+   * @throws MonitorError `STORE_FULL`: the same may be given again.
+   */
+  take(signal: "traces" | "metrics", received: Uint8Array | string): Promise<void>;
+};
 
 /** What one observation of the outside world brought. */
 export type Observation = {
@@ -191,11 +204,13 @@ export class Monitor {
    * when it can't be kept now and may be sent again.
    */
   async takeTraces(body: Uint8Array, encoding: OtlpEncoding): Promise<void> {
+    const received = receivedOf(body, encoding);
     const { spans, dropped } =
-      encoding === "protobuf"
-        ? decodeTracesProtobuf(body, agentSpans)
-        : decodeTracesJson(new TextDecoder().decode(body), agentSpans);
-    await this.takeSpans(spans, dropped);
+      typeof received === "string"
+        ? decodeTracesJson(received, agentSpans)
+        : decodeTracesProtobuf(received, agentSpans);
+    const forwarded = this.#options.forward?.take("traces", received);
+    await Promise.all([this.takeSpans(spans, dropped), forwarded]);
   }
 
   /**
@@ -231,6 +246,13 @@ export class Monitor {
     });
   }
 
+  /** Takes what Databricks counts and bills, whole days each. What is known is not journalled again. */
+  async takeAccount(days: AccountDays): Promise<void> {
+    const news = this.state.account.newsOf(days);
+    if (news.counted.length + news.billed.length === 0) return;
+    await this.#record({ kind: "account", ...news });
+  }
+
   /** Notes how far a source has read, so that it goes on from there after a restart. */
   async noteRead(source: string, upToMs: number): Promise<void> {
     await this.#record({ kind: "read", source, upToMs });
@@ -243,11 +265,18 @@ export class Monitor {
    * @throws MonitorError as `takeTraces`.
    */
   async takeMetrics(body: Uint8Array, encoding: OtlpEncoding): Promise<void> {
+    const received = receivedOf(body, encoding);
     const decoded =
-      encoding === "protobuf"
-        ? decodeMetricsProtobuf(body)
-        : decodeMetricsJson(new TextDecoder().decode(body));
+      typeof received === "string" ? decodeMetricsJson(received) : decodeMetricsProtobuf(received);
     const { points, dropped } = toMetricPoints(decoded, this.now());
+    const forwarded = this.#options.forward?.take("metrics", received);
+    await Promise.all([this.#takePoints(points, dropped), forwarded]);
+  }
+
+  async #takePoints(
+    points: readonly MetricPoint[],
+    dropped: ReadonlyMap<string, number>,
+  ): Promise<void> {
     if (points.length === 0 && dropped.size === 0) return;
     const news = points.filter((point) => !this.state.pushed.isKnown(point));
     await this.#record({
@@ -558,6 +587,10 @@ export class Monitor {
   get alertsDropped(): number {
     return this.#alertsDropped;
   }
+}
+
+function receivedOf(body: Uint8Array, encoding: OtlpEncoding): Uint8Array | string {
+  return encoding === "protobuf" ? body : new TextDecoder().decode(body);
 }
 
 /** The figures from before the trouble; `null` where nothing was watched then. */

@@ -49,16 +49,19 @@ async function monitorAfter(
   return monitor;
 }
 
-function viewOf(monitor: Monitor): AgentView {
+async function viewOf(monitor: Monitor): Promise<AgentView> {
   const [agent] = monitor.state.agents.all();
   const range = rangeOf("24h", nowMs);
   assert.ok(agent && range);
   const source = { kind: "receiver", host: null, telemetry: "live" } as const;
-  return agentView(monitor, { source, sources: () => [] }, agent, range);
+  const { endpoint } = agent;
+  const view = await agentView(monitor, { source }, { endpoint, name: "24h", range });
+  assert.ok(view);
+  return view;
 }
 
-function costIn(monitor: Monitor) {
-  const { agent, models } = viewOf(monitor);
+async function costIn(monitor: Monitor) {
+  const { agent, models } = await viewOf(monitor);
   return {
     usd: agent.costUsd === null ? null : Number(agent.costUsd.toFixed(9)),
     source: agent.costSource,
@@ -80,7 +83,7 @@ const stubBook = priceBookOf([
 
 test("what telemetry tells is shown as told", async () => {
   const monitor = await monitorAfter("told", [told]);
-  assert.deepEqual(costIn(monitor), { usd: 0.00006885, source: "told", unpriced: [] });
+  assert.deepEqual(await costIn(monitor), { usd: 0.00006885, source: "told", unpriced: [] });
   assert.equal(metric(monitor, "dspy_priced_cost_usd_total"), null);
   assert.equal(metric(monitor, "dspy_cache_read_token_total"), 64);
 });
@@ -88,7 +91,7 @@ test("what telemetry tells is shown as told", async () => {
 test("what it does not tell is from the price book, the prompt cache at its own rate", async () => {
   const monitor = await monitorAfter("priced", [untold]);
   // (263 - 64) × 0.15 + 64 × 0.075 + 57 × 0.6, in millionths
-  assert.deepEqual(costIn(monitor), { usd: 0.00006885, source: "price_book", unpriced: [] });
+  assert.deepEqual(await costIn(monitor), { usd: 0.00006885, source: "price_book", unpriced: [] });
   assert.equal(metric(monitor, "dspy_priced_cost_usd_total")?.toFixed(9), "0.000068850");
   const text = reportText(report(monitor, { page: "", telemetry: "live" }));
   assert.match(text, /^support-agent-js: the cost is from the price book/m);
@@ -96,8 +99,8 @@ test("what it does not tell is from the price book, the prompt cache at its own 
 
 test("a model that no list has is unpriced, and said to be", async () => {
   const monitor = await monitorAfter("unpriced", [stub]);
-  assert.deepEqual(costIn(monitor), { usd: null, source: null, unpriced: ["stub"] });
-  assert.equal(viewOf(monitor).agent.unpricedCalls, 1);
+  assert.deepEqual(await costIn(monitor), { usd: null, source: null, unpriced: ["stub"] });
+  assert.equal((await viewOf(monitor)).agent.unpricedCalls, 1);
   assert.equal(metric(monitor, "dspy_unpriced_calls_total"), 1);
   assert.equal(metric(monitor, "dspy_cost_usd_total"), null);
   const text = reportText(report(monitor, { page: "", telemetry: "live" }));
@@ -106,19 +109,19 @@ test("a model that no list has is unpriced, and said to be", async () => {
 
 test("a cost beside unpriced calls is of the priced part", async () => {
   const monitor = await monitorAfter("part", [told, stub]);
-  assert.deepEqual(costIn(monitor), { usd: 0.00006885, source: "told", unpriced: ["stub"] });
-  assert.equal(viewOf(monitor).agent.unpricedCalls, 1);
+  assert.deepEqual(await costIn(monitor), { usd: 0.00006885, source: "told", unpriced: ["stub"] });
+  assert.equal((await viewOf(monitor)).agent.unpricedCalls, 1);
 });
 
 test("the user's price book prices what the built-in one does not", async () => {
   const monitor = await monitorAfter("own", [stub], stubBook);
   // 263 × 1000 + 57 × 10000, in millionths
-  assert.deepEqual(costIn(monitor), { usd: 0.833, source: "price_book", unpriced: [] });
+  assert.deepEqual(await costIn(monitor), { usd: 0.833, source: "price_book", unpriced: [] });
 });
 
 test("after a restart with the same price book the figures are the same", async () => {
-  const before = viewOf(await monitorAfter("restart", [stub, told], stubBook));
-  const after = viewOf(await monitorAfter("restart", [], stubBook));
+  const before = await viewOf(await monitorAfter("restart", [stub, told], stubBook));
+  const after = await viewOf(await monitorAfter("restart", [], stubBook));
   assert.deepEqual(after.agent, {
     ...before.agent,
     requestsPerSecond: after.agent.requestsPerSecond,
@@ -129,11 +132,11 @@ test("after a restart with the same price book the figures are the same", async 
 
 test("with another price book what was seen before is priced anew", async () => {
   await monitorAfter("other", [stub]);
-  assert.equal(costIn(await monitorAfter("other", [], stubBook)).usd, 0.833);
+  assert.equal((await costIn(await monitorAfter("other", [], stubBook))).usd, 0.833);
 });
 
 test("requests that DSPy's cache answered stand apart from the others", async () => {
-  const { agent } = viewOf(await monitorAfter("cache", [told, hit]));
+  const { agent } = await viewOf(await monitorAfter("cache", [told, hit]));
   assert.deepEqual([agent.byCache?.hit.requests, agent.byCache?.miss.requests], [1, 1]);
   const { hit: fast, miss: slow } = agent.byCache ?? assert.fail("the cache is told");
   assert.ok((fast.latencyMs?.p95 ?? 0) < (slow.latencyMs?.p50 ?? 0));
@@ -142,5 +145,5 @@ test("requests that DSPy's cache answered stand apart from the others", async ()
 });
 
 test("where the cache is not told, nothing is said of it", async () => {
-  assert.equal(viewOf(await monitorAfter("silent", [stub])).agent.byCache, null);
+  assert.equal((await viewOf(await monitorAfter("silent", [stub]))).agent.byCache, null);
 });

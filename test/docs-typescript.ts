@@ -61,9 +61,7 @@ export function testExamples(
   test(`${page}: it has examples`, () => assert.ok(examples.length > 0));
 
   test(`${page}: the examples have the right types`, async () => {
-    const compiler = join(root, "node_modules/typescript/bin/tsc");
-    const { code, stdout, stderr } = await run(directory, [compiler, "-p", "."]);
-    assert.equal(code, 0, stdout + stderr);
+    assert.equal(await typeErrorsIn(directory), "");
   });
 
   for (const [index, { title, code: source }] of examples.entries()) {
@@ -124,7 +122,7 @@ const escaped = (text: string) => text.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&")
 const fileOf = (index: number) => `example-${index + 1}.ts`;
 
 /** As after `npm install dspy-databricks-agents`, only that the entries are sources. */
-function installSources(directory: string): void {
+export function installSources(directory: string): void {
   const modules = join(directory, "node_modules");
   const installed = join(modules, "dspy-databricks-agents");
   mkdirSync(installed, { recursive: true });
@@ -155,9 +153,20 @@ function installSources(directory: string): void {
   });
 }
 
-type Ended = { readonly code: number | null; readonly stdout: string; readonly stderr: string };
+/** Whether all files there have the right types; what the compiler says where not. */
+export async function typeErrorsIn(directory: string): Promise<string> {
+  const compiler = join(root, "node_modules/typescript/bin/tsc");
+  const { code, stdout, stderr } = await run(directory, [compiler, "-p", "."]);
+  return code === 0 ? "" : stdout + stderr;
+}
 
-function run(
+export type Ended = {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+};
+
+export function run(
   directory: string,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},

@@ -43,7 +43,12 @@ for (const doc of globSync([
     if (language === "json") continue; // compared with the file that it shows, where that is tested
     test(`${doc}: the ${language} block "${block.split("\n")[0]}" runs`, () => {
       if (language === "ts") {
-        assert.ok(tests.includes(`testExamples("${doc}"`), `no test runs the examples of ${doc}`);
+        const isRun = [`testExamples("${doc}"`, `PAGE = "${doc}"`].some((by) => tests.includes(by));
+        assert.ok(isRun, `no test runs the examples of ${doc}`);
+        return;
+      }
+      if (language === "sql") {
+        assert.ok(tests.includes(`PAGE = "${doc}"`), `no test runs the SQL of ${doc}`);
         return;
       }
       if (language === "yaml") {
@@ -97,7 +102,11 @@ function runsCli(args: readonly string[]): void {
     {
       encoding: "utf8",
       timeout: 30_000,
-      env: { ...env, SLACK_WEBHOOK_URL: "http://127.0.0.1:9/services/T0/B0/x" },
+      env: {
+        ...env,
+        SLACK_WEBHOOK_URL: "http://127.0.0.1:9/services/T0/B0/x",
+        OTEL_EXPORTER_OTLP_HEADERS: "api-key=abc",
+      },
     },
   );
   rmSync(directory, { recursive: true, force: true });

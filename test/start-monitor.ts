@@ -4,7 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../src/clock.ts";
 import { Monitor, type MonitorOptions } from "../src/monitor.ts";
+import type { Surroundings } from "../src/server/api/overview.ts";
 import { startServer } from "../src/server/server.ts";
+import type { Summaries } from "../src/summaries/summaries.ts";
 
 export type StartedMonitor = {
   readonly monitor: Monitor;
@@ -16,8 +18,14 @@ export type StartedMonitor = {
 /** With `keep` its data directory stays, for another monitor to be started on. */
 export async function startMonitor({
   keep = false,
+  forwarding,
+  summaries,
   ...options
-}: Partial<MonitorOptions> & { readonly keep?: boolean } = {}): Promise<StartedMonitor> {
+}: Partial<MonitorOptions> & {
+  readonly keep?: boolean;
+  readonly forwarding?: Surroundings["forwarding"];
+  readonly summaries?: Summaries;
+} = {}): Promise<StartedMonitor> {
   const dataDirectory = mkdtempSync(join(tmpdir(), "monitor-"));
   const monitor = await Monitor.start({
     dataDirectory,
@@ -33,7 +41,7 @@ export async function startMonitor({
     ...options,
   });
   const source = { kind: "receiver", host: null, telemetry: "live" } as const;
-  const surroundings = { source, sources: () => [] };
+  const surroundings = { source, sources: () => [], forwarding, summaries };
   const server = await startServer({ monitor, surroundings, port: 0 });
   return {
     monitor,

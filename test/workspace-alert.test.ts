@@ -61,10 +61,10 @@ test("a token that ran out is told, and that it works again", async () => {
     await see(monitor, [result(null, denied)]);
     await untilAlert(monitor, "pending", () => clock.advance(1000));
     assert.equal(told.length, 0);
-    assert.equal(sentenceOf(monitor).status, "warning");
+    assert.equal((await sentenceOf(monitor)).status, "warning");
 
     await untilAlert(monitor, "firing", () => clock.advance(10_000));
-    const firing = sentenceOf(monitor);
+    const firing = await sentenceOf(monitor);
     assert.equal(firing.status, "critical");
     assert.match(
       formatSentence(firing),
@@ -74,7 +74,7 @@ test("a token that ran out is told, and that it works again", async () => {
       metricsText(monitor, new Map()),
       /^dspy_alert_firing\{rule="workspace_unreadable",endpoint="workspace"\} 1$/m,
     );
-    const { alerts } = overviewOf(monitor);
+    const { alerts } = await overviewOf(monitor);
     assert.deepEqual(
       alerts.map(({ ruleId, endpoint, state, unit }) => ({ ruleId, endpoint, state, unit })),
       [{ ruleId: "workspace_unreadable", endpoint: null, state: "firing", unit: "state" }],
@@ -82,7 +82,7 @@ test("a token that ran out is told, and that it works again", async () => {
 
     await see(monitor, [result(null, {})]);
     await untilAlert(monitor, "resolved", () => clock.advance(10_000));
-    assert.equal(sentenceOf(monitor).status, "healthy");
+    assert.equal((await sentenceOf(monitor)).status, "healthy");
     assert.match(metricsText(monitor, new Map()), /rule="workspace_unreadable".*\} 0$/m);
 
     await until(() => told.length === 2);
@@ -105,10 +105,11 @@ test("a token that ran out is told, and that it works again", async () => {
       ],
     );
 
-    const agent = monitor.state.agents.get("workspace");
-    const range = rangeOf("5m", monitor.now());
-    assert.ok(agent && range);
-    const view = agentView(monitor, surroundings, agent, range);
+    const view = await agentView(monitor, surroundings, {
+      endpoint: "workspace",
+      ...asked(monitor),
+    });
+    assert.ok(view);
     assert.deepEqual([view.alerts, view.notifications], [[], []]);
     assert.ok(view.changes.every(({ kind }) => kind !== "alert"));
     assert.deepEqual(monitor.breachesOf("workspace"), []);
@@ -134,13 +135,15 @@ const surroundings = {
   sources: () => [],
 } as const;
 
-function overviewOf(monitor: Monitor) {
+function asked(monitor: Monitor) {
   const range = rangeOf("5m", monitor.now());
   assert.ok(range);
-  return overview(monitor, surroundings, range);
+  return { name: "5m", range };
 }
 
-const sentenceOf = (monitor: Monitor) => overviewOf(monitor).sentence;
+const overviewOf = (monitor: Monitor) => overview(monitor, surroundings, asked(monitor));
+
+const sentenceOf = async (monitor: Monitor) => (await overviewOf(monitor)).sentence;
 
 function see(monitor: Monitor, health: readonly HealthResult[]): Promise<void> {
   return monitor.observe({ samples: [], health, dropped: new Map() });

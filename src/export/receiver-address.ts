@@ -61,7 +61,7 @@ export function checkHeaders(headers: Readonly<Record<string, string>>): void {
 }
 
 /** The URL's parser has brought every spelling of an address into one. */
-function isLoopback(hostname: string): boolean {
+export function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || hostname === "[::1]" || /^127(\.\d{1,3}){3}$/.test(hostname);
 }
 

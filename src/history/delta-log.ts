@@ -384,7 +384,7 @@ function padded(version: number): string {
   return String(version).padStart(VERSION_DIGITS, "0");
 }
 
-function logDirectory(directory: string): string {
+export function logDirectory(directory: string): string {
   return join(directory, "_delta_log");
 }
 

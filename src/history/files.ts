@@ -123,7 +123,9 @@ export function filesOn(disk: Disk): Files {
     }
   }
 
+  /** Under a name that may be left from before, as a second name of what must not change. */
   function write(path: string, bytes: Uint8Array): void {
+    unlessCode("ENOENT", () => disk.remove(path));
     const handle = disk.open(path, "w");
     try {
       for (let at = 0; at < bytes.length; ) at += disk.write(handle, bytes, at);

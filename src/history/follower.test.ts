@@ -3,7 +3,7 @@
  * row of the journal is in its table once.
  */
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { linkSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -15,7 +15,7 @@ import { builtInPriceBook } from "../signals/prices.ts";
 import type { PlacedEntry } from "../store/journal.ts";
 import { readSnapshot } from "./delta-log.ts";
 import { connect, type DuckDBConnection, type DuckDb, loadDuckDb, quoteText } from "./duckdb.ts";
-import { diskFiles, type Files } from "./files.ts";
+import { diskFiles, type Files, UNFINISHED } from "./files.ts";
 import { Follower } from "./follower.ts";
 import { defaultRetention, maintain } from "./maintain.ts";
 import { removeUnfinished, type SealContext, tableDirectory } from "./seal.ts";
@@ -95,6 +95,33 @@ test("a file that no commit names is removed at the next start, the others stay"
   const { files } = await readSnapshot(requests, contextOf(home, diskFiles));
   const left = diskFiles.list(requests).filter((name) => name.endsWith(".parquet"));
   assert.deepEqual(left.sort(), [...files.keys()].sort());
+});
+
+test("rows of a commit that is there although it was told to have failed are not written again", async () => {
+  const home = mkdtempSync(join(directory, "told-"));
+  let failures = 0;
+  const files: Files = {
+    ...diskFiles,
+    create(path, bytes) {
+      const isMade = diskFiles.create(path, bytes);
+      if (path.includes("requests") && failures++ === 0) throw new Error("EIO: i/o error");
+      return isMade;
+    },
+  };
+  const follower = await Follower.start(options, contextOf(home, files));
+  await follower.take(journal.slice(0, 2));
+  await assert.rejects(follower.seal(), /EIO/);
+  await follower.take(journal);
+  await follower.seal();
+  assert.deepEqual(await readTables(home), await straight());
+});
+
+test("a file that a crash left under two names is not written over", () => {
+  const path = join(mkdtempSync(join(directory, "names-")), "commit.json");
+  diskFiles.create(path, Buffer.from("first"));
+  linkSync(path, `${path}${UNFINISHED}`);
+  assert.equal(diskFiles.create(path, Buffer.from("second")), false);
+  assert.equal(Buffer.from(diskFiles.read(path)).toString(), "first");
 });
 
 // ─── The journal of these tests ─────────────────────────────────────────────

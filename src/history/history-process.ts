@@ -4,6 +4,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { systemClock } from "../clock.ts";
+import { openSummaries } from "../summaries/summary-store.ts";
 import { connect, loadDuckDb } from "./duckdb.ts";
 import { diskFiles } from "./files.ts";
 import { createHistoryWriter, type WriterOrder } from "./history-writer.ts";
@@ -14,6 +15,7 @@ const write = createHistoryWriter({
     const duckDb = await loadDuckDb();
     return { duckDb, connection: await connect(duckDb, { threads: 1, ...options }) };
   },
+  openSummaries: (directory) => openSummaries(directory, systemClock.now()).store,
   nowMs: systemClock.now,
   newId: randomUUID,
 });

@@ -8,7 +8,7 @@ import type { PriceBook } from "../signals/price-book.ts";
 import type { PlacedEntry } from "../store/journal.ts";
 import type { DuckDBConnection, DuckDb } from "./duckdb.ts";
 import type { Files } from "./files.ts";
-import { Follower } from "./follower.ts";
+import { Follower, type Upkeep, type WrittenSummaries } from "./follower.ts";
 import { defaultRetention } from "./maintain.ts";
 
 /** What it touches. */
@@ -18,9 +18,12 @@ export type WriterMachine = {
     readonly duckDb: DuckDb;
     readonly connection: DuckDBConnection;
   }>;
+  /** Left out, nothing is summed up. */
+  readonly openSummaries?: (directory: string) => WrittenSummaries;
   readonly nowMs: () => number;
   /** A UUID. */
   readonly newId: () => string;
+  readonly upkeep?: Upkeep;
 };
 
 export type WriterOrder =
@@ -73,12 +76,16 @@ export function createHistoryWriter(
 
 async function open(
   { directory, workspaceId, priceBook }: WriterOrder & { readonly kind: "open" },
-  { files, openDuckDb, nowMs, newId }: WriterMachine,
+  { files, openDuckDb, openSummaries, nowMs, newId, upkeep }: WriterMachine,
 ): Promise<Follower> {
   files.makeDirectory(directory);
   const opened = await openDuckDb({ temporaryDirectory: join(directory, "temporary") });
+  const summaries = openSummaries?.(directory);
   return Follower.start(
-    { workspaceId, priceBook, retention: defaultRetention, nowMs },
+    {
+      ...{ workspaceId, priceBook, retention: defaultRetention, nowMs, upkeep },
+      ...(summaries && { summaries }),
+    },
     { ...opened, files, directory, newId },
   );
 }

@@ -50,8 +50,13 @@ type Maintained = {
   readonly mergeUpTo: number;
   /** Place in the journal up to which every target has everything; without a target, infinity. */
   readonly exportedUpTo?: number;
+} & MergeLimits;
+
+export type MergeLimits = {
   /** `MERGE_FILES` by default. */
-  readonly mergeFiles?: number;
+  readonly mergeFiles?: number | undefined;
+  /** `CHECKPOINT_COMMITS` by default. */
+  readonly checkpointCommits?: number | undefined;
 };
 
 export async function maintain(options: Maintained, context: SealContext): Promise<void> {
@@ -88,7 +93,7 @@ export async function maintain(options: Maintained, context: SealContext): Promi
         remove: files.map(({ path }) => path),
       });
     }
-    await checkpointAndClean(home, nowMs, context);
+    await checkpointAndClean(home, options, context);
   }
 }
 
@@ -185,12 +190,18 @@ async function merge(
   };
 }
 
-async function checkpointAndClean(home: string, nowMs: number, context: SealContext) {
+async function checkpointAndClean(
+  home: string,
+  {
+    nowMs,
+    checkpointCommits = CHECKPOINT_COMMITS,
+  }: Pick<Maintained, "nowMs" | "checkpointCommits">,
+  context: SealContext,
+) {
   const snapshot = await readSnapshot(home, context);
   const forgotten = [...snapshot.removedMs].filter(([, atMs]) => nowMs - atMs > REMOVED_KEPT_MS);
   for (const [path] of forgotten) context.files.remove(join(home, path));
-  if (snapshot.version < 0 || snapshot.version % CHECKPOINT_COMMITS !== CHECKPOINT_COMMITS - 1)
-    return;
+  if (snapshot.version < 0 || (snapshot.version + 1) % checkpointCommits !== 0) return;
   const gone = new Set(forgotten.map(([path]) => path));
   const removedMs = new Map([...snapshot.removedMs].filter(([path]) => !gone.has(path)));
   await writeCheckpoint(home, { ...snapshot, removedMs }, context);

@@ -12,6 +12,8 @@ export type NumberColumn = Float64Array<ArrayBuffer>;
 export type TableRows = {
   readonly table: TableName;
   readonly rows: number;
+  /** Of each row its place in the journal, in ascending order. */
+  readonly places: readonly number[];
   /** In the order of the table's columns, without `event_date`. */
   readonly columns: readonly (TextColumn | NumberColumn)[];
 };
@@ -25,13 +27,14 @@ export class PendingRows {
   readonly #tables = new Map<TableName, PendingTable>();
   rows = 0;
 
-  add({ table, values }: HistoryRow): void {
+  /** @param place of its entry in the journal, later than or the same as the one before. */
+  add({ table, values }: HistoryRow, place: number): void {
     let pending = this.#tables.get(table);
     if (!pending) {
       pending = new PendingTable(table);
       this.#tables.set(table, pending);
     }
-    pending.add(values);
+    pending.add(values, place);
     this.rows++;
   }
 
@@ -40,31 +43,45 @@ export class PendingRows {
   }
 }
 
+/** Those that come after a place in the journal. */
+export function rowsAfter(rows: TableRows, place: number): TableRows {
+  const from = rows.places.findIndex((its) => its > place);
+  if (from === 0) return rows;
+  const start = from < 0 ? rows.rows : from;
+  return {
+    table: rows.table,
+    rows: rows.rows - start,
+    places: rows.places.slice(start),
+    columns: rows.columns.map((column) => column.slice(start)),
+  };
+}
+
 class PendingTable {
   readonly #table: TableName;
   readonly #columns: (TextColumn | number[])[];
-  #rows = 0;
+  readonly #places: number[] = [];
 
   constructor(table: TableName) {
     this.#table = table;
     this.#columns = givenColumns(table).map(() => []);
   }
 
-  add(values: readonly Value[]): void {
+  add(values: readonly Value[], place: number): void {
     for (let at = 0; at < this.#columns.length; at++) {
       const value = values[at] ?? null;
       // The kind of a column is that of its values; rows.ts and tables.ts agree, which a test sees.
       const column = this.#columns[at] as (string | number | null)[];
       column.push(typeof value === "object" && value !== null ? JSON.stringify(value) : value);
     }
-    this.#rows++;
+    this.#places.push(place);
   }
 
   finish(): TableRows {
     const kinds = givenColumns(this.#table);
     return {
       table: this.#table,
-      rows: this.#rows,
+      rows: this.#places.length,
+      places: this.#places,
       columns: this.#columns.map((column, at) =>
         isNumeric(kinds[at]?.type)
           ? Float64Array.from(column as (number | null)[], (value) => value ?? Number.NaN)

@@ -4,9 +4,9 @@
  * since the commit holds both.
  */
 import { join } from "node:path";
-import { type Commit, readSnapshot, writeCommit } from "./delta-log.ts";
+import { type Commit, logDirectory, readSnapshot, writeCommit } from "./delta-log.ts";
 import { type Files, UNFINISHED } from "./files.ts";
-import type { TableRows } from "./pending-rows.ts";
+import { rowsAfter, type TableRows } from "./pending-rows.ts";
 import { type TableName, tableNames, tables } from "./tables.ts";
 import { type WriteContext, writeParquet } from "./write-parquet.ts";
 
@@ -49,6 +49,9 @@ export async function removeUnfinished(context: SealContext): Promise<void> {
       const isKnown = snapshot.files.has(name) || snapshot.removedMs.has(name);
       if (isOurs && !isKnown) files.remove(join(home, name));
     }
+    for (const name of files.list(logDirectory(home))) {
+      if (name.endsWith(UNFINISHED)) files.remove(join(logDirectory(home), name));
+    }
   }
 }
 
@@ -79,10 +82,12 @@ async function sealTable(
   for (;;) {
     const snapshot = await readSnapshot(home, context);
     const before = snapshot.progress.get(WRITER) ?? 0;
-    if (before >= upTo) return;
+    // A commit may be there although it was told to have failed, and rows have come since.
+    const left = rowsAfter(rows, before);
+    if (left.rows === 0) return;
     const path = fileName({ from: before + 1, upTo });
     const unfinished = join(home, `${path}${UNFINISHED}`);
-    const stats = await writeParquet(rows, unfinished, context);
+    const stats = await writeParquet(left, unfinished, context);
     files.publish(unfinished, join(home, path));
     const added = {
       path,

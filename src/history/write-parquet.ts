@@ -70,10 +70,14 @@ type Staged = {
 
 /** Different texts of a column up to which each is handed to DuckDB once, and then its number. */
 const DICTIONARY_TEXTS_MAX = 1_000;
+/** Rows up to which a table of texts costs more than handing them over one by one. */
+const DICTIONARY_ROWS_MIN = 1_000;
 
 /** Handing over a text costs ten times as much as a number, and most columns repeat a few. */
 function stage({ name }: Column, values: TextColumn | NumberColumn): Staged {
-  if (!Array.isArray(values)) return { name, values, dictionary: null };
+  if (!Array.isArray(values) || values.length < DICTIONARY_ROWS_MIN) {
+    return { name, values, dictionary: null };
+  }
   const numbers = new Int32Array(values.length);
   const known = new Map<string, number>();
   for (let row = 0; row < values.length; row++) {

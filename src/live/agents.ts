@@ -14,7 +14,7 @@ import {
   GroupCount,
   newErrorGroups,
 } from "./error-groups.ts";
-import { isForgotten } from "./kept.ts";
+import { isForgotten, type Room } from "./kept.ts";
 import { ALL_MODELS_MAX, addLmCalls, type Models, newModels } from "./models.ts";
 import { ALL_PLACES_MAX, Places } from "./places.ts";
 import { ALL_RELEASES_MAX, addReleases, type ReleaseSeen, Releases } from "./releases.ts";
@@ -133,22 +133,33 @@ export class Agents {
   }
 
   #create(endpoint: string): Agent {
-    const agent: Agent = {
-      endpoint,
-      conventions: new Set(),
-      modelVersion: null,
-      lastRequestMs: null,
-      lastSeenMs: null,
-      slices: new Sliced(newTally, agentSlicing),
-      run: new RunTally(),
-      places: new Places(this.#room.places),
-      models: newModels(this.#room.models),
-      groups: newErrorGroups(this.#room.groups),
-      recent: [],
-      releases: new Releases(this.#room.releases),
-      loss: { slices: new Sliced(newLoss, agentSlicing), run: newLoss() },
-    };
+    const agent = newAgent(endpoint, this.#room);
     this.#agents.set(endpoint, agent);
     return agent;
   }
+}
+
+/** An agent of which nothing was seen. */
+export function newAgent(endpoint: string, room: AgentRoom = noRoom()): Agent {
+  return {
+    endpoint,
+    conventions: new Set(),
+    modelVersion: null,
+    lastRequestMs: null,
+    lastSeenMs: null,
+    slices: new Sliced(newTally, agentSlicing),
+    run: new RunTally(),
+    places: new Places(room.places),
+    models: newModels(room.models),
+    groups: newErrorGroups(room.groups),
+    recent: [],
+    releases: new Releases(room.releases),
+    loss: { slices: new Sliced(newLoss, agentSlicing), run: newLoss() },
+  };
+}
+
+type AgentRoom = Readonly<Record<"places" | "models" | "groups" | "releases", Room>>;
+
+function noRoom(): AgentRoom {
+  return { places: { left: 0 }, models: { left: 0 }, groups: { left: 0 }, releases: { left: 0 } };
 }

@@ -16,6 +16,24 @@ export const LATENCY_BOUNDS_MS = [
   30_000, 60_000, 120_000, 300_000,
 ] as const;
 
+/** What a tally holds, to be written down and made a tally again. */
+export type TallyFigures = {
+  readonly calls: number;
+  readonly failed: number;
+  readonly latencyMs: Distribution;
+  readonly selfMsApart: Distribution | null;
+  readonly lmMs: number;
+  readonly lmCalls: number;
+  readonly parseFailures: number;
+  readonly toolFailures: number;
+  readonly tokens: Tokens | null;
+  readonly cost: Cost;
+  readonly cacheHits: number | null;
+  readonly hitLatencyMs: Distribution | null;
+  readonly missLatencyMs: Distribution | null;
+  readonly failedByClass: ReadonlyMap<ErrorClass, number>;
+};
+
 export class Tally {
   calls = 0;
   failed = 0;
@@ -79,9 +97,34 @@ export class Tally {
   }
 
   /** @param exactSamplesMax latencies that are kept one by one. */
-  constructor(exactSamplesMax = EXACT_SAMPLES_MAX) {
+  constructor(
+    exactSamplesMax = EXACT_SAMPLES_MAX,
+    latencyMs = new Distribution({ exactSamplesMax }),
+  ) {
     this.#exactSamplesMax = exactSamplesMax;
-    this.latencyMs = new Distribution({ exactSamplesMax });
+    this.latencyMs = latencyMs;
+  }
+
+  /** A tally of what another one told, whose distributions become its own. */
+  static of(told: TallyFigures): Tally {
+    const made = new Tally(EXACT_SAMPLES_MAX, told.latencyMs);
+    made.calls = told.calls;
+    made.failed = told.failed;
+    made.#selfMs = told.selfMsApart;
+    made.lmMs = told.lmMs;
+    made.lmCalls = told.lmCalls;
+    made.parseFailures = told.parseFailures;
+    made.toolFailures = told.toolFailures;
+    made.addUse(told);
+    made.hitLatencyMs = told.hitLatencyMs;
+    made.missLatencyMs = told.missLatencyMs;
+    for (const [errorClass, count] of told.failedByClass) made.#countClass(errorClass, count);
+    return made;
+  }
+
+  /** `selfMs` where it is not the latency. */
+  get selfMsApart(): Distribution | null {
+    return this.#selfMs;
   }
 
   /** One more call. */

@@ -13,6 +13,17 @@ export type SecretSources = {
 /** A webhook URL is shorter than this; a longer file is the wrong file. */
 const URL_MAX_CHARS = 2048;
 
+/** What a reference leads to, in words of a message. */
+export type Referred = {
+  /** Such as `the webhook`. */
+  readonly what: string;
+  /** What of it is kept there, such as `URL`. */
+  readonly part: string;
+  /** What has to be there, such as `the webhook's URL`. */
+  readonly holds: string;
+  readonly hint: string;
+};
+
 const HINT =
   "give it as env:NAME (an environment variable) or file:PATH (a file that only you can read).";
 
@@ -21,7 +32,12 @@ const HINT =
  * can't be used.
  */
 export async function readSecret(reference: string, sources: SecretSources): Promise<string> {
-  const { where, text } = await lookUp(reference, sources);
+  const { where, text } = await readReference(reference, sources, {
+    what: "the webhook",
+    part: "URL",
+    holds: "the webhook's URL",
+    hint: HINT,
+  });
   return checkedWebhook(text, where);
 }
 
@@ -65,31 +81,36 @@ export function checkedWebhook(text: string, where: string): string {
   return url;
 }
 
-/** `where` may be shown. */
-async function lookUp(
+/**
+ * The text that a reference leads to; `where` may be shown.
+ *
+ * @throws MonitorError `CONFIG_INVALID` when there is none.
+ */
+export async function readReference(
   reference: string,
   { env, readFile }: SecretSources,
+  { what, part, holds, hint }: Referred,
 ): Promise<{ where: string; text: string }> {
   const name = /^env:([A-Za-z_][A-Za-z0-9_]{0,127})$/.exec(reference)?.[1];
   if (name !== undefined) {
     const text = env[name];
     if (text !== undefined) return { where: `environment variable ${name}`, text };
     throw invalid(
-      `the webhook is kept in environment variable ${name}, which is not set`,
-      `set ${name} to the webhook's URL.`,
+      `${what} is kept in environment variable ${name}, which is not set`,
+      `set ${name} to ${holds}.`,
     );
   }
 
   const path = /^file:([^\0\r\n]{1,4096})$/.exec(reference)?.[1];
   if (path === undefined || path.includes("://") || path.startsWith("//")) {
-    throw invalid("the webhook is not a reference to where its URL is kept", HINT);
+    throw invalid(`${what} is not a reference to where its ${part} is kept`, hint);
   }
   try {
     return { where: `file ${path}`, text: await readFile(path) };
   } catch (cause) {
     const code = cause instanceof Error && "code" in cause ? ` (${String(cause.code)})` : "";
     throw invalid(
-      `the webhook is kept in file ${path}, which could not be read${code}`,
+      `${what} is kept in file ${path}, which could not be read${code}`,
       "check the path and that this user may read it.",
     );
   }

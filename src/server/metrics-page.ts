@@ -3,6 +3,7 @@
  * megabyte: that one is made anew every few seconds only, however often it is asked
  * for, so that scrapes hold up nothing else. A small one is always of now.
  */
+import type { Forwarded } from "./api/forwarding.ts";
 import { type Monitored, metricsText, type PolledSource } from "./metrics-text.ts";
 import { nothingDetailed } from "./module-families.ts";
 import type { Refusals } from "./otlp.ts";
@@ -17,6 +18,7 @@ export function createMetricsPage(
   monitor: Monitored,
   refusals: Refusals,
   sources: () => readonly PolledSource[] = () => [],
+  forwarded: () => readonly Forwarded[] = () => [],
 ): () => string {
   const detailed = nothingDetailed();
   let large: { readonly text: string; readonly madeMs: number } | null = null;
@@ -27,7 +29,11 @@ export function createMetricsPage(
     // A clock that was set back makes the age negative: then it is made anew.
     if (large && ageMs >= 0 && ageMs < SNAPSHOT_MAX_AGE_MS) return large.text;
 
-    const text = metricsText(monitor, refusals, { detailed, sources: sources() });
+    const text = metricsText(monitor, refusals, {
+      detailed,
+      sources: sources(),
+      forwarded: forwarded(),
+    });
     large = text.length > SMALL_MAX_CHARS ? { text, madeMs: nowMs } : null;
     return text;
   };

@@ -1,10 +1,12 @@
 /** The monitor's own `/metrics` in Prometheus text 0.0.4: what it saw of the agents, and how it fares itself. */
+import type { AccountSums } from "../live/account.ts";
 import type { Agent } from "../live/agents.ts";
 import type { TelemetryLoss } from "../live/telemetry-loss.ts";
 import type { Monitor } from "../monitor.ts";
 import { alertKey } from "../rules/step-alerts.ts";
 import { subjectName } from "../signals/alert.ts";
 import type { DataRow } from "../web/api.ts";
+import { type Forwarded, lagSeconds } from "./api/forwarding.ts";
 import { type Family, histogram, known, render, type Value } from "./metric-family.ts";
 import { type Detailed, moduleFamilies, nothingDetailed } from "./module-families.ts";
 import type { Refusals } from "./otlp.ts";
@@ -20,20 +22,23 @@ export type PolledSource = Pick<DataRow, "name" | "state" | "asOfMs">;
 type Options = {
   readonly detailed?: Detailed;
   readonly sources?: readonly PolledSource[];
+  readonly forwarded?: readonly Forwarded[];
 };
 
 export function metricsText(
   monitor: Monitored,
   refusals: Refusals,
-  { detailed = nothingDetailed(), sources = [] }: Options = {},
+  { detailed = nothingDetailed(), sources = [], forwarded = [] }: Options = {},
 ): string {
   const agents = monitor.state.agents.all();
   return [
     ...agentFamilies(agents),
     ...moduleFamilies(agents, detailed),
     ...lossFamilies(agents, monitor.now()),
+    ...accountFamilies(monitor),
     ...sourceFamilies(sources, monitor.now()),
     ...ownFamilies(monitor, refusals),
+    ...forwardFamilies(forwarded, monitor.now()),
   ]
     .map(render)
     .join("");
@@ -171,6 +176,60 @@ function lossFamilies(agents: readonly Agent[], nowMs: number): Family[] {
   ];
 }
 
+/** Days of the figures below, today (UTC) included. */
+const ACCOUNT_DAYS = 30;
+
+/** What Databricks' system tables say: apart from what telemetry tells. */
+function accountFamilies(monitor: Monitored): Family[] {
+  const { state } = monitor;
+  const nowMs = monitor.now();
+  const each = (read: (endpoint: string, sums: AccountSums) => readonly Value[]) =>
+    state.agents.all().flatMap(({ endpoint }) => {
+      const sums = state.account.sumsOf(endpoint, ACCOUNT_DAYS, nowMs);
+      return sums ? read(endpoint, sums) : [];
+    });
+  return [
+    {
+      name: "dspy_counted_requests",
+      type: "gauge",
+      help: "Requests of the last 30 days (UTC) as Databricks counts them, by kind of caller.",
+      values: each((endpoint, { counted }) =>
+        counted.map(({ requester, requests: value }) => ({
+          labels: { endpoint, requester },
+          value,
+        })),
+      ),
+    },
+    {
+      name: "dspy_counted_tokens",
+      type: "gauge",
+      help: "Tokens of the last 30 days (UTC) as Databricks counts them, by kind of caller.",
+      values: each((endpoint, { counted }) =>
+        counted.flatMap(({ requester, inputTokens, outputTokens }) => [
+          ...known({ endpoint, requester, direction: "input" }, inputTokens),
+          ...known({ endpoint, requester, direction: "output" }, outputTokens),
+        ]),
+      ),
+    },
+    {
+      name: "dspy_billed_quantity",
+      type: "gauge",
+      help: "What Databricks bills for the endpoint, of the last 30 days (UTC), such as DBU.",
+      values: each((endpoint, { billed }) =>
+        billed.map(({ unit, quantity: value }) => ({ labels: { endpoint, unit }, value })),
+      ),
+    },
+    {
+      name: "dspy_billed_cost",
+      type: "gauge",
+      help: "The same at list prices, which are not those of an invoice.",
+      values: each((endpoint, { costs }) =>
+        costs.map(({ currency, amount: value }) => ({ labels: { endpoint, currency }, value })),
+      ),
+    },
+  ];
+}
+
 /** What is read from elsewhere: whether it can be, and how far it has come. */
 function sourceFamilies(sources: readonly PolledSource[], nowMs: number): Family[] {
   return [
@@ -275,6 +334,46 @@ function ownFamilies(monitor: Monitored, refusals: Refusals): Family[] {
       type: "counter",
       help: "Breaches that no alert was made for, because there were too many alerts.",
       values: [{ labels: {}, value: monitor.alertsDropped }],
+    },
+  ];
+}
+
+/** What goes on to another OTLP receiver. */
+function forwardFamilies(forwarded: readonly Forwarded[], nowMs: number): Family[] {
+  const each = (read: (lane: Forwarded) => number) =>
+    forwarded.map((lane) => ({ labels: { signal: lane.signal }, value: read(lane) }));
+  return [
+    {
+      name: "dspy_forward_items_total",
+      type: "counter",
+      help: "Spans and data points that the receiver of what is forwarded has taken.",
+      values: each((lane) => lane.forwarded),
+    },
+    {
+      name: "dspy_forward_dropped_total",
+      type: "counter",
+      help: "Spans and data points that will never be forwarded, by reason.",
+      values: forwarded.flatMap(({ signal, dropped }) =>
+        [...dropped].map(([reason, value]) => ({ labels: { signal, reason }, value })),
+      ),
+    },
+    {
+      name: "dspy_forward_waiting_items",
+      type: "gauge",
+      help: "Spans and data points that wait on disk to be forwarded.",
+      values: each((lane) => lane.waiting),
+    },
+    {
+      name: "dspy_forward_waiting_bytes",
+      type: "gauge",
+      help: "What waits on disk to be forwarded.",
+      values: each((lane) => lane.waitingBytes),
+    },
+    {
+      name: "dspy_forward_lag_seconds",
+      type: "gauge",
+      help: "How long the oldest that waits has been waiting to be forwarded; 0 when nothing does.",
+      values: each((lane) => lagSeconds(lane.oldestMs, nowMs)),
     },
   ];
 }

@@ -86,7 +86,8 @@ export function createApp(
   serving: { readonly port: number; readonly stopping: boolean },
 ): Hono<{ Bindings: HttpBindings }> {
   const refusals: Refusals = new Map();
-  const metrics = createMetricsPage(monitor, refusals, surroundings.sources);
+  const { sources, forwarding } = surroundings;
+  const metrics = createMetricsPage(monitor, refusals, sources, forwarding);
   const app = new Hono<{ Bindings: HttpBindings }>();
   app.use(guard(() => serving.port));
 
@@ -117,15 +118,17 @@ export function createApp(
   }
 
   app.get("/api/overview", (context) =>
-    withRange(context, monitor, (range) => context.json(overview(monitor, surroundings, range))),
+    withRange(context, monitor, async (asked) =>
+      context.json(await overview(monitor, surroundings, asked)),
+    ),
   );
   app.get("/api/agents/:endpoint", (context) =>
-    withRange(context, monitor, (range) => {
+    withRange(context, monitor, async (asked) => {
       const endpoint = context.req.param("endpoint");
-      const agent = monitor.state.agents.get(endpoint);
-      const filter = releaseFilterOf(context.req.query());
-      return agent
-        ? context.json(agentView(monitor, surroundings, agent, range, filter))
+      const releaseFilter = releaseFilterOf(context.req.query());
+      const view = await agentView(monitor, surroundings, { endpoint, releaseFilter, ...asked });
+      return view
+        ? context.json(view)
         : context.json({ error: { message: `no agent is called ${endpoint}` } }, 404);
     }),
   );
@@ -164,14 +167,14 @@ export function createApp(
   return app;
 }
 
-function withRange(
+async function withRange(
   context: Context,
   monitor: Monitor,
-  answer: (range: Range) => Response,
-): Response {
+  answer: (asked: { readonly name: string; readonly range: Range }) => Promise<Response>,
+): Promise<Response> {
   const name = context.req.query("range") ?? "5m";
   const range = rangeOf(name, monitor.now());
-  if (range) return answer(range);
+  if (range) return answer({ name, range });
   const known = Object.keys(ranges).join(", ");
   return context.json({ error: { message: `the range is not one of ${known}` } }, 400);
 }

@@ -9,6 +9,18 @@ export const EXACT_SAMPLES_MAX = 1_000;
 
 export type Percentiles = { readonly p50: number; readonly p95: number; readonly p99: number };
 
+/** All that is known of latencies that are not kept one by one. */
+export type BucketCounts = {
+  readonly count: number;
+  readonly sum: number;
+  readonly min: number;
+  readonly max: number;
+  /** Ascending: the first 18 bits of the doubles in it, after the sign. */
+  readonly buckets: Uint32Array<ArrayBuffer>;
+  /** For each bucket. */
+  readonly counts: Uint32Array<ArrayBuffer>;
+};
+
 export class Distribution {
   count = 0;
   sum = 0;
@@ -48,9 +60,30 @@ export class Distribution {
     }
     this.#useBuckets();
     for (const sample of other.#samples ?? []) this.#buckets?.add(bucketOf(sample), 1);
-    other.#buckets?.forEach((bucket, count) => {
-      this.#buckets?.add(bucket, count);
-    });
+    if (other.#buckets) this.#buckets?.merge(other.#buckets);
+  }
+
+  /** What `ofBuckets` makes it of again, its percentiles then being within 0.8 %. */
+  buckets(): BucketCounts {
+    const { count, sum } = this;
+    let counted = this.#buckets;
+    if (counted === null) {
+      counted = new SortedCounts();
+      for (const sample of this.#samples ?? []) counted.add(bucketOf(sample), 1);
+    }
+    return { count, sum, min: this.#min, max: this.#max, ...counted.arrays() };
+  }
+
+  static ofBuckets({ count, sum, min, max, buckets, counts }: BucketCounts): Distribution {
+    const made = new Distribution({ exactSamplesMax: 0 });
+    if (count === 0) return made;
+    made.count = count;
+    made.sum = sum;
+    made.#min = min;
+    made.#max = max;
+    made.#samples = null;
+    made.#buckets = SortedCounts.of(buckets, counts);
+    return made;
   }
 
   /**
@@ -119,14 +152,70 @@ export function nearestRank(fraction: number, count: number): number {
 
 /** Counts by bucket, ascending, in two flat arrays: there are very many of these. */
 class SortedCounts {
-  #buckets = new Uint32Array(16);
-  #counts = new Uint32Array(16);
-  #size = 0;
+  #buckets: Uint32Array<ArrayBuffer>;
+  #counts: Uint32Array<ArrayBuffer>;
+  #size: number;
+
+  constructor(buckets = new Uint32Array(16), counts = new Uint32Array(16), size = 0) {
+    this.#buckets = buckets;
+    this.#counts = counts;
+    this.#size = size;
+  }
+
+  /** The arrays become its own. */
+  static of(buckets: Uint32Array<ArrayBuffer>, counts: Uint32Array<ArrayBuffer>): SortedCounts {
+    const made = new SortedCounts();
+    made.#buckets = buckets;
+    made.#counts = counts;
+    made.#size = buckets.length;
+    return made;
+  }
+
+  arrays() {
+    return {
+      buckets: this.#buckets.slice(0, this.#size),
+      counts: this.#counts.slice(0, this.#size),
+    };
+  }
 
   add(bucket: number, count: number): void {
     const index = this.#indexOf(bucket);
     if (index === this.#size || this.#buckets[index] !== bucket) this.#insert(index, bucket);
     this.#counts[index] = (this.#counts[index] ?? 0) + count;
+  }
+
+  /** In one pass from the end, in place: days are merged from very many of these. */
+  merge(other: SortedCounts): void {
+    const size = this.#size + other.#missingIn(this);
+    if (size > this.#buckets.length) {
+      this.#buckets = grown(this.#buckets, 2 * size);
+      this.#counts = grown(this.#counts, 2 * size);
+    }
+    const [buckets, counts] = [this.#buckets, this.#counts];
+    let mine = this.#size - 1;
+    let its = other.#size - 1;
+    for (let to = size - 1; its >= 0; to--) {
+      const own = mine >= 0 ? (buckets[mine] ?? 0) : -1;
+      const added = other.#buckets[its] ?? 0;
+      const count = counts[mine] ?? 0;
+      buckets[to] = Math.max(own, added);
+      counts[to] = (own >= added ? count : 0) + (added >= own ? (other.#counts[its] ?? 0) : 0);
+      if (own >= added) mine--;
+      if (added >= own) its--;
+    }
+    this.#size = size;
+  }
+
+  /** How many of its buckets another one lacks. */
+  #missingIn(other: SortedCounts): number {
+    let missing = 0;
+    let at = 0;
+    for (let index = 0; index < this.#size; index++) {
+      const bucket = this.#buckets[index] ?? 0;
+      while (at < other.#size && (other.#buckets[at] ?? 0) < bucket) at++;
+      if (at === other.#size || other.#buckets[at] !== bucket) missing++;
+    }
+    return missing;
   }
 
   forEach(visit: (bucket: number, count: number) => void): void {
@@ -149,8 +238,8 @@ class SortedCounts {
 
   #insert(index: number, bucket: number): void {
     if (this.#size === this.#buckets.length) {
-      this.#buckets = grown(this.#buckets);
-      this.#counts = grown(this.#counts);
+      this.#buckets = grown(this.#buckets, 2 * this.#size);
+      this.#counts = grown(this.#counts, 2 * this.#size);
     }
     this.#buckets.copyWithin(index + 1, index, this.#size);
     this.#counts.copyWithin(index + 1, index, this.#size);
@@ -160,8 +249,8 @@ class SortedCounts {
   }
 }
 
-function grown(array: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
-  const larger = new Uint32Array(array.length * 2);
+function grown(array: Uint32Array<ArrayBuffer>, size: number): Uint32Array<ArrayBuffer> {
+  const larger = new Uint32Array(size);
   larger.set(array);
   return larger;
 }
@@ -169,12 +258,13 @@ function grown(array: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
 // A double's exponent and the first 6 bits of its mantissa: 64 buckets an octave.
 const double = new DataView(new ArrayBuffer(8));
 
-function bucketOf(value: number): number {
+/** The one definition of a bucket, which SQL elsewhere repeats. */
+export function bucketOf(value: number): number {
   double.setFloat64(0, value);
   return double.getUint32(0) >>> 14;
 }
 
-function middleOf(bucket: number): number {
+export function middleOf(bucket: number): number {
   double.setUint32(0, bucket << 14);
   double.setUint32(4, 0);
   const low = double.getFloat64(0);

@@ -25,6 +25,8 @@ export type Progress<Name extends string> = {
   succeeded(asOfMs: number, message: string): void;
   /** `withHint`: the message ends in what to do about it. */
   failed(error: unknown, options?: { readonly withHint?: boolean }): void;
+  /** Nothing can be read before somebody does what the error says. That is no failure. */
+  waits(error: MonitorError): void;
   /** A problem that does not stop the rest. */
   noticed(error: unknown): void;
   asOfMs(): number | null;
@@ -56,6 +58,12 @@ export function createProgress<Name extends string>(
       const code = error instanceof MonitorError ? error.code : message;
       if (code !== toldCode) onProblem({ source: name, error });
       toldCode = code;
+    },
+    waits(error) {
+      state = "waiting";
+      message = `Not read: ${foreignLine(error.message, { maxChars: MESSAGE_MAX_CHARS }).replace(/\.?$/, ".")} ${error.hint}`;
+      if (toldCode !== error.code) onProblem({ source: name, error });
+      toldCode = error.code;
     },
     noticed: (error) => onProblem({ source: name, error }),
     asOfMs: () => asOfMs,

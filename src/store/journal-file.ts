@@ -37,7 +37,8 @@ export type ToWorker =
   | { readonly kind: "commit"; readonly entries: readonly StoredEntry[] }
   | { readonly kind: "read" | "read_more" | "close" }
   | { readonly kind: "read_after"; readonly seq: number }
-  | { readonly kind: "prune"; readonly nowMs: number; readonly upTo: number };
+  | { readonly kind: "prune"; readonly nowMs: number; readonly upTo: number }
+  | { readonly kind: "remove"; readonly from: number; readonly to: number };
 
 export type OpenFailure = {
   readonly reason: "locked" | "unwritable" | "newer";
@@ -49,7 +50,8 @@ export type OpenFailure = {
 export type FromWorker =
   | { readonly kind: "opened"; readonly quarantinedAs: string | null }
   | ({ readonly kind: "open_failed" } & OpenFailure)
-  | { readonly kind: "committed" }
+  /** `lastSeq`: the place of the last entry; those before it have the numbers before it. */
+  | { readonly kind: "committed"; readonly lastSeq: number }
   | { readonly kind: "commit_failed"; readonly problem: string }
   | ({ readonly kind: "following" } & Following)
   | {
@@ -63,6 +65,8 @@ export type FromWorker =
 
 /** What is read back at a time, in characters or bytes; at least one row. */
 const READ_LENGTH = 8 * 1024 * 1024;
+/** Pages given back to the disk with each removal, so that none takes long. */
+const PAGES_FREED_MAX = 256;
 /** The layout of the table and of the entries in it. Version 1 held text only. */
 const FORMAT_VERSION = 2;
 
@@ -78,6 +82,8 @@ class NewerFormatError extends Error {}
 
 export type JournalSettings = {
   readonly directory: string;
+  /** Of the file, which is called `<name>.db`. */
+  readonly name: string;
   readonly retentionMs: number;
   readonly sizeMaxBytes: number;
 };
@@ -91,7 +97,7 @@ export function openJournalFile(settings: JournalSettings): {
   readonly opened: FromWorker;
 } {
   try {
-    const { database, quarantinedAs } = open(settings.directory);
+    const { database, quarantinedAs } = open(settings);
     return {
       file: new OpenJournalFile(database, settings),
       opened: { kind: "opened", quarantinedAs },
@@ -101,16 +107,18 @@ export function openJournalFile(settings: JournalSettings): {
   }
 }
 
-function open(directory: string): { database: DatabaseSync; quarantinedAs: string | null } {
-  makeDirectory(directory);
-  accessSync(directory, constants.W_OK);
-  const path = join(directory, "journal.db");
+function open(settings: JournalSettings): {
+  database: DatabaseSync;
+  quarantinedAs: string | null;
+} {
+  makeDirectory(settings.directory);
+  accessSync(settings.directory, constants.W_OK);
   try {
-    return { database: openDatabase(path, directory), quarantinedAs: null };
+    return { database: openDatabase(settings), quarantinedAs: null };
   } catch (error) {
     if (!isDamage(error)) throw error;
-    const quarantinedAs = setAside(directory);
-    return { database: openDatabase(path, directory), quarantinedAs };
+    const quarantinedAs = setAside(settings);
+    return { database: openDatabase(settings), quarantinedAs };
   }
 }
 
@@ -122,17 +130,17 @@ function makeDirectory(path: string): void {
 }
 
 /** Renames the journal and what SQLite keeps beside it. Returns the new name. */
-function setAside(directory: string): string {
-  const name = `journal.db.corrupt.${Date.now()}`;
+function setAside({ directory, name }: JournalSettings): string {
+  const aside = `${name}.db.corrupt.${Date.now()}`;
   for (const suffix of ["", "-wal", "-shm"]) {
-    const from = join(directory, `journal.db${suffix}`);
-    if (existsSync(from)) renameSync(from, join(directory, `${name}${suffix}`));
+    const from = join(directory, `${name}.db${suffix}`);
+    if (existsSync(from)) renameSync(from, join(directory, `${aside}${suffix}`));
   }
-  return name;
+  return aside;
 }
 
-function openDatabase(path: string, directory: string): DatabaseSync {
-  const database = new DatabaseSync(path);
+function openDatabase({ directory, name }: JournalSettings): DatabaseSync {
+  const database = new DatabaseSync(join(directory, `${name}.db`));
   try {
     database.exec(`
       PRAGMA busy_timeout = 0;
@@ -151,7 +159,10 @@ function openDatabase(path: string, directory: string): DatabaseSync {
       PRAGMA user_version = ${FORMAT_VERSION};
       COMMIT;
     `);
-    writeFileSync(join(directory, "monitor.pid"), `${process.pid}\n`, { mode: 0o600 });
+    // Who holds the journal holds the directory.
+    if (name === "journal") {
+      writeFileSync(join(directory, "monitor.pid"), `${process.pid}\n`, { mode: 0o600 });
+    }
     return database;
   } catch (error) {
     database.close();
@@ -184,6 +195,9 @@ class OpenJournalFile implements JournalFile {
       case "prune":
         this.#prune(message.nowMs, message.upTo);
         return null;
+      case "remove":
+        this.#remove(message.from, message.to);
+        return null;
       case "close":
         this.#database.close();
         return null;
@@ -193,9 +207,9 @@ class OpenJournalFile implements JournalFile {
   #commit(entries: readonly StoredEntry[]): FromWorker {
     try {
       this.#database.exec("BEGIN IMMEDIATE");
-      insertAll(this.#database, entries);
+      const lastSeq = insertAll(this.#database, entries);
       this.#database.exec("COMMIT");
-      return { kind: "committed" };
+      return { kind: "committed", lastSeq };
     } catch (error) {
       try {
         this.#database.exec("ROLLBACK");
@@ -254,10 +268,9 @@ class OpenJournalFile implements JournalFile {
   /** Sets the damaged file aside and copies what was read of it into a new one. */
   #startAnew(): string {
     closeQuietly(this.#database);
-    const { directory } = this.#settings;
-    const quarantinedAs = setAside(directory);
-    this.#database = openDatabase(join(directory, "journal.db"), directory);
-    const old = new DatabaseSync(join(directory, quarantinedAs), { readOnly: true });
+    const quarantinedAs = setAside(this.#settings);
+    this.#database = openDatabase(this.#settings);
+    const old = new DatabaseSync(join(this.#settings.directory, quarantinedAs), { readOnly: true });
     try {
       for (const row of rowsAfter(old, 0)) {
         if (row.seq > this.#readUntil) break;
@@ -281,6 +294,15 @@ class OpenJournalFile implements JournalFile {
       this.#database.exec("PRAGMA incremental_vacuum");
     } catch {
       // A full disk can refuse even this; the next round tries again.
+    }
+  }
+
+  #remove(from: number, to: number): void {
+    try {
+      this.#database.prepare("DELETE FROM entries WHERE seq BETWEEN ? AND ?").run(from, to);
+      this.#database.exec(`PRAGMA incremental_vacuum(${PAGES_FREED_MAX})`);
+    } catch {
+      // A full disk can refuse even this: they are found once more after the next start.
     }
   }
 
@@ -324,9 +346,14 @@ function entryOf({ seq, time_ms: timeMs, checksum, body }: Row): PlacedEntry | n
   return crc32(body) === checksum ? { seq, timeMs, body } : null;
 }
 
-function insertAll(database: DatabaseSync, entries: readonly StoredEntry[]): void {
+/** Returns the place of the last one. */
+function insertAll(database: DatabaseSync, entries: readonly StoredEntry[]): number {
   const insert = database.prepare("INSERT INTO entries (time_ms, checksum, body) VALUES (?, ?, ?)");
-  for (const { timeMs, body } of entries) insert.run(timeMs, crc32(body), body);
+  let lastSeq = 0;
+  for (const { timeMs, body } of entries) {
+    lastSeq = Number(insert.run(timeMs, crc32(body), body).lastInsertRowid);
+  }
+  return lastSeq;
 }
 
 /** Keeps the numbers that the entries have. */

@@ -198,3 +198,31 @@ test("an entry that can never be written is refused for good", async () => {
   await assert.rejects(journal.append(entry(body)), { code: "TELEMETRY_TOO_LARGE" });
   await journal.close();
 });
+
+test("an entry is told its place, and is removed by it", async () => {
+  const { journal } = await openJournal(directory);
+  const places = await Promise.all(["a", "b", "c", "d"].map((body) => journal.append(entry(body))));
+  journal.remove({ from: places[1] ?? 0, to: places[2] ?? 0 });
+  const { entries } = await journal.entriesAfter(0);
+  assert.deepEqual(
+    entries.map(({ seq, body }) => [seq, body]),
+    [
+      [places[0], "a"],
+      [places[3], "d"],
+    ],
+  );
+  journal.remove({ from: 0, to: Number.MAX_SAFE_INTEGER });
+  const next = await journal.append(entry("e"));
+  assert.ok(next > (places[3] ?? 0), "no place is given twice");
+  await journal.close();
+});
+
+test("journals of several names stand beside each other", async () => {
+  const { journal: one } = await openJournal(directory);
+  const { journal: other } = await openJournal(directory, { name: "other" });
+  await Promise.all([one.append(entry("one")), other.append(entry("other"))]);
+  assert.deepEqual([await bodies(one), await bodies(other)], [["one"], ["other"]]);
+  await assert.rejects(openJournal(directory, { name: "other" }), { code: "DATA_DIR_LOCKED" });
+  await one.close();
+  await other.close();
+});

@@ -3,6 +3,7 @@
  * that it was taken. One SQLite table, one row per entry with a checksum, written
  * by a worker thread that commits whatever waits as one group.
  */
+import type { EventEmitter } from "node:events";
 import { Worker } from "node:worker_threads";
 import { MonitorError } from "../monitor-error.ts";
 import type {
@@ -40,7 +41,7 @@ export type Replayed = {
 
 type Waiting = {
   readonly entry: StoredEntry;
-  readonly resolve: () => void;
+  readonly resolve: (seq: number) => void;
   readonly reject: (error: MonitorError) => void;
 };
 
@@ -53,9 +54,13 @@ type Waiting = {
  */
 export function openJournal(
   directory: string,
-  { sizeMaxBytes = SIZE_MAX_BYTES, startWriter = startThread }: JournalOptions = {},
+  {
+    name = "journal",
+    sizeMaxBytes = SIZE_MAX_BYTES,
+    startWriter = startThread,
+  }: JournalOptions = {},
 ): Promise<JournalOpened> {
-  const worker = startWriter({ directory, retentionMs: RETENTION_MS, sizeMaxBytes });
+  const worker = startWriter({ directory, name, retentionMs: RETENTION_MS, sizeMaxBytes });
   return new Promise((resolve, reject) => {
     const stopped = () => reject(new Error("the journal's writer stopped before it was ready"));
     worker.once("error", reject);
@@ -73,6 +78,8 @@ export function openJournal(
 }
 
 export type JournalOptions = {
+  /** Of its file, where a directory has several: each is a journal of its own. */
+  readonly name?: string;
   readonly sizeMaxBytes?: number;
   /** Starts who writes the file; a thread of its own by default. */
   readonly startWriter?: StartJournalWriter;
@@ -83,7 +90,7 @@ export type StartJournalWriter = (settings: JournalSettings) => JournalWriter;
 /** Its first message is `opened` or `open_failed`. */
 export type JournalWriter = {
   postMessage(message: ToWorker): void;
-} & Pick<Worker, "on" | "once" | "off">;
+} & Pick<EventEmitter, "on" | "once" | "off">;
 
 function startThread(settings: JournalSettings): JournalWriter {
   const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
@@ -118,13 +125,13 @@ export class Journal {
   }
 
   /**
-   * Resolves once the entry is on disk. Calls resolve in the order they were made.
+   * Resolves with its place once the entry is on disk. Calls resolve in the order they were made.
    *
    * @throws MonitorError `STORE_FULL` when the disk is full or behind. The entry
    * was not written; the same call may be made again. `TELEMETRY_TOO_LARGE` when
    * it can never be written.
    */
-  append(entry: StoredEntry): Promise<void> {
+  append(entry: StoredEntry): Promise<number> {
     if (this.#failure) return Promise.reject(this.#failure);
     if (entry.body.length > PENDING_LENGTH_MAX) {
       return Promise.reject(
@@ -194,6 +201,11 @@ export class Journal {
     this.#send({ kind: "prune", nowMs, upTo });
   }
 
+  /** Removes the entries of these places, both included. */
+  remove({ from, to }: { readonly from: number; readonly to: number }): void {
+    this.#send({ kind: "remove", from, to });
+  }
+
   /** Commits what waits, then closes the file. */
   close(): Promise<void> {
     return new Promise((resolve) => {
@@ -220,9 +232,9 @@ export class Journal {
       case "commit_failed": {
         const group = this.#committing;
         this.#committing = [];
-        for (const { entry, resolve, reject } of group) {
+        for (const [index, { entry, resolve, reject }] of group.entries()) {
           this.#pendingLength -= entry.body.length;
-          if (message.kind === "committed") resolve();
+          if (message.kind === "committed") resolve(message.lastSeq - (group.length - 1 - index));
           else reject(storeError(message.problem));
         }
         this.#commitNext();

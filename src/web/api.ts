@@ -1,6 +1,6 @@
 /**
  * What the page reads: the answers of `GET /api/overview` and
- * `GET /api/agents/{endpoint}`, both with `?range=5m|15m|1h|6h|24h`, the latter also with
+ * `GET /api/agents/{endpoint}`, both with `?range=5m|15m|1h|6h|24h|7d|30d`, the latter also with
  * `&release=NAME` or `&modelVersion=3` for its modules and models. The server
  * is compiled against these types in `src/server/api.ts`.
  *
@@ -38,6 +38,18 @@ export type Source = {
   host: string | null;
   /** `recorded`: telemetry that real DSPy programs made, sent again with present times. */
   telemetry: "recorded" | "live";
+};
+
+/**
+ * Where the figures of the range come from: live ones are of this moment and go back a day,
+ * summaries of the history are written once a minute. What is told of alerts, health and
+ * state is of this moment in both.
+ */
+export type FiguresFrom = {
+  from: "live" | "summaries";
+  asOfMs: number;
+  /** Since when anything is known at all, of this agent or another. */
+  sinceMs: number;
 };
 
 /** Requests that DSPy's cache answered wholly, or not. */
@@ -210,11 +222,30 @@ export type DataRow = {
   message: string;
 };
 
+/** What goes on to another OTLP receiver, one for each signal. */
+export type ForwardingRow = {
+  signal: "traces" | "metrics";
+  /** Without path and headers. */
+  origin: string;
+  /** Spans or data points that the receiver has taken since the start. */
+  forwarded: number;
+  lastForwardedMs: number | null;
+  waiting: number;
+  waitingBytes: number;
+  /** How long the oldest that waits has been waiting; 0 when nothing does. */
+  lagSeconds: number;
+  /** Spans or data points since the start, by reason. */
+  dropped: { reason: string; count: number }[];
+  /** Why the receiver has not got what waits; `null` while it takes it. */
+  problem: string | null;
+};
+
 export type Overview = {
   asOfMs: number;
   startedMs: number;
   rangeSeconds: number;
   sliceSeconds: number;
+  figures: FiguresFrom;
   source: Source;
   sentence: Sentence;
   agents: AgentRow[];
@@ -224,6 +255,8 @@ export type Overview = {
   errorGroups: ErrorGroupRow[];
   health: ComponentRow[];
   data: DataRow[];
+  /** Empty where nothing is forwarded. */
+  forwarding: ForwardingRow[];
   /** As `dspy_telemetry_dropped_total`, but ever: since the history that is kept began. */
   dropped: { reason: string; count: number }[];
   /** Of all agents together. */
@@ -347,10 +380,28 @@ export type ReleaseFilter = {
   modelVersion: string | null;
 };
 
+/**
+ * What Databricks' system tables say of an endpoint, today (UTC) included. It is apart from the
+ * figures of telemetry, and its cost, at list prices, is that of serving and not of the model calls.
+ */
+export type AccountView = {
+  days: number;
+  counted: {
+    requester: "user" | "service_principal" | "unknown";
+    requests: number;
+    failed: number;
+    inputTokens: number | null;
+    outputTokens: number | null;
+  }[];
+  billed: { unit: string; quantity: number }[];
+  costs: { currency: string; amount: number }[];
+};
+
 export type AgentView = {
   asOfMs: number;
   rangeSeconds: number;
   sliceSeconds: number;
+  figures: FiguresFrom;
   source: Source;
   sentence: Sentence;
   agent: AgentRow;
@@ -392,4 +443,6 @@ export type AgentView = {
   health: ComponentRow[];
   /** What Databricks' endpoint metrics say of the last minute; `null` where they are not read. */
   platform: { name: string; value: number; unit: string; timeMs: number }[] | null;
+  /** What Databricks counts and bills; `null` where its system tables say nothing of the agent. */
+  account: AccountView | null;
 };

@@ -80,9 +80,19 @@ export function formatClockSeconds(timeMs: number): string {
 
 /** `14:02` today, `27 Jun 14:02` on another day. */
 export function formatMoment(timeMs: number, nowMs: number): string {
+  const isToday = new Date(timeMs).toDateString() === new Date(nowMs).toDateString();
+  return isToday ? formatClock(timeMs) : formatDated(timeMs);
+}
+
+/** `27 Jun 14:02`, where several days are shown beside one another. */
+export function formatDated(timeMs: number): string {
+  return `${formatDay(timeMs)} ${formatClock(timeMs)}`;
+}
+
+/** `27 Jun`. */
+export function formatDay(timeMs: number): string {
   const time = new Date(timeMs);
-  if (time.toDateString() === new Date(nowMs).toDateString()) return formatClock(timeMs);
-  return `${time.getDate()} ${MONTHS[time.getMonth()]} ${formatClock(timeMs)}`;
+  return `${time.getDate()} ${MONTHS[time.getMonth()]}`;
 }
 
 /** `14:02:09` today, `27 Jun 14:02` on another day, where seconds are no longer asked for. */

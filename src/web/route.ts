@@ -5,7 +5,7 @@
  */
 import type { ReleaseFilter } from "./api.ts";
 
-export const RANGES = ["5m", "15m", "1h", "6h", "24h"] as const;
+export const RANGES = ["5m", "15m", "1h", "6h", "24h", "7d", "30d"] as const;
 export type Range = (typeof RANGES)[number];
 
 export const CHARTS = ["latency", "traffic", "errors", "tokens", "cost"] as const;
@@ -35,6 +35,8 @@ const RANGE_WORDS: Record<Range, string> = {
   "1h": "hour",
   "6h": "6 hours",
   "24h": "24 hours",
+  "7d": "7 days",
+  "30d": "30 days",
 };
 
 export function parseRoute(hash: string): Route {

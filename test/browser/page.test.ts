@@ -226,6 +226,16 @@ test("the alert resolves by itself", async () => {
   await picture("overview-resolved-light", laptop, "light");
 });
 
+test("a month is told by the history, and says as of when", async () => {
+  await page.goto(`${url}/#/agents/support-rag?range=30d`);
+  await page.getByTestId("figures-note").filter({ hasText: "as of" }).waitFor({ timeout: 75_000 });
+  assert.ok(Number(await page.getByTestId("requests").first().getAttribute("value")) > 0);
+  assert.ok((await page.getByTestId("module-row").count()) > 3);
+  await page.goto(`${url}/#/?range=7d`);
+  await page.getByTestId("figures-note").filter({ hasText: "They go back to" }).waitFor();
+  assert.ok((await page.getByTestId("agent-row").count()) >= 3);
+});
+
 test("names and messages that are markup, endless or turned around stay text within the page", async () => {
   const plain = ["<img src=x onerror=alert(1)>", "x".repeat(200)];
   await postFailures([...plain, "\u202Eevil\u202C وكيل"]);

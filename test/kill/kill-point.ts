@@ -7,8 +7,11 @@
  */
 import { Worker } from "node:worker_threads";
 
-/** `commit`: handed to the disk; `committed`: on disk, and nobody told yet; `replay`: reading back. */
-const moments = ["commit", "committed", "close", "close-committed", "replay"] as const;
+/**
+ * `commit`: handed to the disk; `committed`: on disk, and nobody told yet; `replay`: reading back;
+ * `remove`: delivered elsewhere, and still on disk.
+ */
+const moments = ["commit", "committed", "close", "close-committed", "replay", "remove"] as const;
 export type KillPoint = (typeof moments)[number];
 
 type Message = {
@@ -26,6 +29,7 @@ let closing = false;
 const { postMessage, emit } = Worker.prototype;
 
 Worker.prototype.postMessage = function (this: Worker, message: Message, ...rest) {
+  if (message.kind === "remove" && moment === "remove") pass();
   postMessage.call(this, message, ...rest);
   if (message.kind !== "commit") return;
   closing = message.entries?.some(({ body }) => isClose(body)) ?? false;

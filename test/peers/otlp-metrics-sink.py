@@ -12,6 +12,10 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
     ExportMetricsServiceResponse,
 )
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
 
 
 class Sink(BaseHTTPRequestHandler):
@@ -19,7 +23,8 @@ class Sink(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["content-length"]))
         if self.headers.get("content-encoding") == "gzip":
             body = gzip.decompress(body)
-        request = ExportMetricsServiceRequest()
+        is_traces = self.path.endswith("/traces")
+        request = ExportTraceServiceRequest() if is_traces else ExportMetricsServiceRequest()
         request.ParseFromString(body)
         told = {
             "path": self.path,
@@ -28,8 +33,11 @@ class Sink(BaseHTTPRequestHandler):
             "request": MessageToDict(request),
         }
         print(json.dumps(told), flush=True)
-        answer = ExportMetricsServiceResponse()
-        if self.headers.get("x-reject"):
+        answer = ExportTraceServiceResponse() if is_traces else ExportMetricsServiceResponse()
+        if is_traces and self.headers.get("x-reject"):
+            answer.partial_success.rejected_spans = 1
+            answer.partial_success.error_message = "one too many"
+        elif self.headers.get("x-reject"):
             answer.partial_success.rejected_data_points = 300
             answer.partial_success.error_message = "too many"
         payload = answer.SerializeToString()

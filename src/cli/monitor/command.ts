@@ -16,6 +16,8 @@ Examples:
   $ dspy-databricks monitor --mlflow databricks --experiment /Shared/support-agent
   $ dspy-databricks monitor --warehouse 1a2b3c4d5e6f7a8b
   $ dspy-databricks monitor --warehouse 1a2b3c4d5e6f7a8b --span-table main.agents.rag_otel_spans
+  $ dspy-databricks monitor --forward https://otel.example:4318 \\
+      --forward-headers env:OTEL_EXPORTER_OTLP_HEADERS
   $ dspy-databricks monitor --slack-webhook env:SLACK_WEBHOOK_URL
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 refused or unreachable, 130 interrupted.`;
@@ -45,7 +47,10 @@ export function monitorCommand(): Command {
       "whose traces to read; may be given several times",
       (name: string, before: readonly string[] = []) => [...before, name],
     )
-    .option("--warehouse <id>", "read inference tables over this SQL warehouse: docs/sources.md")
+    .option(
+      "--warehouse <id>",
+      "read tables of the workspace over this SQL warehouse: docs/sources.md",
+    )
     .option(
       "--span-table <table>",
       "read spans of a table of Unity Catalog over it; may be given several times",
@@ -53,6 +58,10 @@ export function monitorCommand(): Command {
     )
     .option("--slack-webhook <reference>", "tell Slack: env:NAME or file:PATH that holds the URL")
     .option("--price-book <file>", "prices of models, in place of the built-in ones: docs/cost.md")
+    .option("--forward <url>", "send what arrives on to this OTLP receiver: docs/forward.md")
+    .option("--forward-headers <reference>", "with the headers that env:NAME or file:PATH holds")
+    .option("--forward-signals <list>", "of traces, metrics only these")
+    .option("--forward-content", "with prompts and answers, which stay here otherwise")
     .option("--no-history", "keep no Delta tables beyond the last 24 hours: docs/history.md")
     .option("--for <duration>", "stop by itself after this long, such as 90s, and report")
     .option("--output <format>", "format of the final report: text or json", defaults.output)

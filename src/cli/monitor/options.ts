@@ -24,6 +24,10 @@ export type RawOptions = {
   readonly experiment?: readonly string[];
   readonly warehouse?: string;
   readonly spanTable?: readonly string[];
+  readonly forward?: string;
+  readonly forwardHeaders?: string;
+  readonly forwardSignals?: string;
+  readonly forwardContent?: boolean;
 };
 
 export type MlflowOptions = {
@@ -31,6 +35,15 @@ export type MlflowOptions = {
   readonly server: string;
   /** Names or ids, at least one. */
   readonly experiments: readonly string[];
+};
+
+export type ForwardCommandOptions = {
+  readonly url: string;
+  /** `env:NAME` or `file:PATH`. */
+  readonly headers: string | undefined;
+  readonly signals: readonly ("traces" | "metrics")[];
+  /** Whether prompts and answers go, too. */
+  readonly content: boolean;
 };
 
 export type MonitorCommandOptions = {
@@ -49,6 +62,8 @@ export type MonitorCommandOptions = {
   readonly warehouseId: string | null;
   /** Tables of spans that it reads. */
   readonly spanTables: readonly TablePath[];
+  /** Where telemetry goes on to; `null`: nowhere. */
+  readonly forward: ForwardCommandOptions | null;
   /** Whether Delta tables are written. */
   readonly history: boolean;
   /** A file; without one only the built-in prices. */
@@ -85,6 +100,7 @@ export function checkOptions(raw: RawOptions): MonitorCommandOptions {
     mlflow: parseMlflow(raw),
     warehouseId: parseWarehouse(raw.warehouse),
     spanTables: parseSpanTables(raw),
+    forward: parseForward(raw),
     history: raw.history,
     priceBook: raw.priceBook,
   };
@@ -124,6 +140,33 @@ function parseSpanTables({ spanTable = [], warehouse }: RawOptions): TablePath[]
     throw new MonitorError("USAGE_INVALID", "--span-table is not the name of a table", {
       hint: "give catalog, schema and name, such as main.agents.support_otel_spans",
     });
+  });
+}
+
+function parseForward(raw: RawOptions): ForwardCommandOptions | null {
+  const { forward: url, forwardHeaders: headers, forwardSignals, forwardContent = false } = raw;
+  if (url === undefined) {
+    const alone = [
+      [headers, "--forward-headers"],
+      [forwardSignals, "--forward-signals"],
+      [forwardContent || undefined, "--forward-content"],
+    ].find(([given]) => given !== undefined)?.[1];
+    if (alone === undefined) return null;
+    throw new MonitorError("USAGE_INVALID", `${alone} needs --forward`, {
+      hint: "say where telemetry goes on to: --forward http://HOST:4318",
+    });
+  }
+  return { url, headers, signals: parseSignals(forwardSignals), content: forwardContent };
+}
+
+function parseSignals(text = "traces,metrics"): ForwardCommandOptions["signals"] {
+  const known = ["traces", "metrics"] as const;
+  const names = text.split(",").map((name) => name.trim());
+  if (names.every((name) => known.some((signal) => signal === name))) {
+    return known.filter((signal) => names.includes(signal));
+  }
+  throw new MonitorError("USAGE_INVALID", "--forward-signals names a signal that is not known", {
+    hint: "give traces, metrics or traces,metrics",
   });
 }
 

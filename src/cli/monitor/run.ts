@@ -11,6 +11,7 @@ import { createDatabricksClient, type DatabricksClient } from "../../databricks/
 import { type Credentials, resolveCredentials } from "../../databricks/credentials.ts";
 import { listServingEndpoints } from "../../databricks/serving-endpoints.ts";
 import { getWarehouse } from "../../databricks/warehouses.ts";
+import type { Forward } from "../../export/otlp/forward.ts";
 import { isDuckDbInstalled } from "../../history/duckdb.ts";
 import { History } from "../../history/history.ts";
 import { Monitor } from "../../monitor.ts";
@@ -28,8 +29,11 @@ import { type MonitorServer, startServer } from "../../server/server.ts";
 import { type EndpointSource, startEndpointSource } from "../../sources/endpoint-source.ts";
 import { type MlflowSource, startMlflowSource } from "../../sources/mlflow-source.ts";
 import type { SourceStatus } from "../../sources/progress.ts";
+import { Summaries } from "../../summaries/summaries.ts";
+import { SUMMARIES_FILE } from "../../summaries/summary-store.ts";
 import { untilStopped } from "../until-stopped.ts";
 import { historyDirectory } from "./data-directory.ts";
+import { forwardOf, refuseOwnAddress } from "./forward.ts";
 import { findMlflow, type Mlflow, readFromMs } from "./mlflow.ts";
 import type { MonitorCommandOptions } from "./options.ts";
 import { problemText } from "./problem-text.ts";
@@ -101,10 +105,26 @@ export async function run(options: MonitorCommandOptions): Promise<Run> {
         onNotice: say,
       }),
     );
+    const forward =
+      options.forward &&
+      keep(
+        await forwardOf(options.forward, {
+          dataDirectory,
+          clock,
+          random: Math.random,
+          fetch,
+          onNotice: say,
+        }),
+      );
+    const withHistory = keepsHistory(options);
+    const summaries = withHistory
+      ? keep(new Summaries(join(historyDirectory(dataDirectory), SUMMARIES_FILE)))
+      : undefined;
     const monitor = keep(
       await Monitor.start({
         dataDirectory,
-        startHistory: keepsHistory(options)
+        forward: forward ?? undefined,
+        startHistory: withHistory
           ? (journal) =>
               new History({
                 directory: historyDirectory(dataDirectory),
@@ -137,11 +157,13 @@ export async function run(options: MonitorCommandOptions): Promise<Run> {
         monitor,
         port: options.port,
         surroundings: {
+          summaries,
           source: {
             kind: watched.kind,
             host: watched.kind === "workspace" ? watched.client.host : null,
             telemetry: watched.kind === "local" ? "recorded" : "live",
           },
+          forwarding: forward ? () => forward.status() : undefined,
           sources: () => [
             ...(source?.status().map(endpointRow) ?? []),
             ...(traces?.status().map(dataRow) ?? []),
@@ -154,6 +176,7 @@ export async function run(options: MonitorCommandOptions): Promise<Run> {
     page = server.url;
     const { startedMs } = monitor;
     keep({ close: await announceMonitor(dataDirectory, { url: page, startedMs }) });
+    if (options.forward) refuseOwnAddress(options.forward.url, page);
     const client =
       watched.kind === "local"
         ? await startLocal({ server, clock, dataDirectory }, keep)
@@ -193,6 +216,7 @@ export async function run(options: MonitorCommandOptions): Promise<Run> {
         }),
       );
     }
+    if (forward) sayForwarding(forward.status());
     sayStarted(watched, mlflow, page, options.forMs);
     const interrupted = await untilStopped(options.forMs, clock);
     if (interrupted) say("Stopping. Once more to stop at once.");
@@ -353,6 +377,13 @@ function sayStarted(
   say(`  Metrics  ${page}/metrics`);
   const ends = forMs === null ? "" : `It stops by itself after ${forMs / 1000} s. `;
   say(`${ends}Press Ctrl+C to stop.`);
+}
+
+function sayForwarding(lanes: ReturnType<Forward["status"]>): void {
+  const [first] = lanes;
+  if (!first) return;
+  const signals = lanes.map(({ signal }) => signal).join(" and ");
+  say(`Forwarding ${signals} to ${first.origin}.`);
 }
 
 const sourceNames = {

@@ -8,6 +8,7 @@ import type { Monitor } from "../../monitor.ts";
 import { startInferenceTableSource } from "../../sources/inference-table-source.ts";
 import type { OnProblem, SourceStatus } from "../../sources/progress.ts";
 import { startSpanTableSource } from "../../sources/span-table-source.ts";
+import { startSystemTableSource } from "../../sources/system-table-source.ts";
 import { WIDE_LOOK_MS } from "../../sources/table-source.ts";
 import { createWarehouse } from "../../sources/warehouse.ts";
 import type { TablePath } from "./options.ts";
@@ -62,6 +63,7 @@ export function startWarehouseSources({
       onRequests: ({ requests, dropped }) => monitor.takeLogged(requests, dropped),
     }),
   ];
+  sources.push(startSystemTableSource({ ...asked, onDays: (days) => monitor.takeAccount(days) }));
   if (spanTables.length > 0) {
     sources.push(
       startSpanTableSource({

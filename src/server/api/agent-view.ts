@@ -1,17 +1,23 @@
 /** The answer of `GET /api/agents/{endpoint}`. */
 import type { Agent } from "../../live/agents.ts";
-import type { ReleaseName } from "../../live/by-release.ts";
-import type { Model } from "../../live/models.ts";
-import type { Place } from "../../live/places.ts";
 import type { RecentRequest } from "../../live/requests.ts";
 import type { Tally } from "../../live/tally.ts";
 import type { Monitor } from "../../monitor.ts";
 import { diagnoseAgent } from "../../rules/diagnose.ts";
 import type { RuleKind } from "../../rules/rule.ts";
 import { rulesOf } from "../../rules/rules-in-force.ts";
-import type { AgentView, ModelRow, ModuleRow, ReleaseFilter, RequestRow } from "../../web/api.ts";
+import type {
+  AgentView,
+  FiguresFrom,
+  ModelRow,
+  ModuleRow,
+  ReleaseFilter,
+  RequestRow,
+} from "../../web/api.ts";
+import { type AgentDetails, liveDetails, summedDetails } from "./figures.ts";
+import { fromLive, fromSummaries, readOrNull } from "./figures-from.ts";
 import type { Surroundings } from "./overview.ts";
-import type { Range } from "./range.ts";
+import { type Range, summarisedRangeOf } from "./range.ts";
 import { everyRelease, isIn } from "./release-filter.ts";
 import { releaseRows } from "./releases.ts";
 import {
@@ -29,34 +35,51 @@ import { ruleRows } from "./rules.ts";
 /** Slowest and failing requests that are listed. */
 const REQUESTS_MAX = 10;
 
-export function agentView(
+/**
+ * @param name of the range.
+ * @param range as the live figures tell it.
+ * @returns `null` when nothing is known of such an agent.
+ */
+export async function agentView(
   monitor: Monitor,
-  { source }: Surroundings,
-  agent: Agent,
-  range: Range,
-  releaseFilter: ReleaseFilter = everyRelease,
-): AgentView {
+  { source, summaries }: Pick<Surroundings, "source" | "summaries">,
+  {
+    endpoint,
+    name,
+    range,
+    releaseFilter = everyRelease,
+  }: {
+    readonly endpoint: string;
+    readonly name: string;
+    readonly range: Range;
+    readonly releaseFilter?: ReleaseFilter;
+  },
+): Promise<AgentView | null> {
   const { state } = monitor;
-  const { endpoint } = agent;
-  const asked = { ...range, isWanted: isIn(releaseFilter) };
+  const live = state.agents.get(endpoint);
+  const known = await detailsOf(monitor, summaries, { endpoint, name, range, releaseFilter });
+  if (!known) return null;
+  const { details, figures } = known;
+  const { agent, before, steps } = details;
   return {
     asOfMs: range.nowMs,
     rangeSeconds: range.seconds,
-    sliceSeconds: range.stepMs / 1000,
+    sliceSeconds: known.range.stepMs / 1000,
+    figures,
     source,
     sentence: diagnoseAgent(monitor.readingOf(agent), monitor.diagnoseOptions),
-    agent: agentRow(monitor, agent, range),
-    before: before(agent, range),
-    series: series(agent, range),
+    agent: agentRow(monitor, details, { ...known.range, sinceMs: figures.sinceMs }),
+    before: before && beforeFigures(before),
+    series: series(steps, known.range),
     thresholds: {
       latencyP99Ms: threshold(monitor, endpoint, "latency_p99"),
       errorRatePercent: threshold(monitor, endpoint, "error_rate"),
     },
     releaseFilter,
-    modules: moduleRows(agent, asked),
-    models: modelRows(agent, asked),
-    releases: releaseRows(agent),
-    errorGroups: errorGroupRows([agent], range),
+    modules: moduleRows(details.places),
+    models: modelRows(details.models),
+    releases: live ? releaseRows(live) : [],
+    errorGroups: errorGroupRows([details], known.range.steps),
     slowest: requestRows(
       agent,
       range,
@@ -75,12 +98,42 @@ export function agentView(
     notifications: notificationRows(state.notifications.values(), endpoint),
     health: componentRows(state.components.values(), endpoint),
     platform: platform(monitor, endpoint),
+    account: account(monitor, endpoint),
   };
 }
 
-function before(agent: Agent, { seconds, fromMs, nowMs }: Range): AgentView["before"] {
-  const tally = agent.slices.over(fromMs - seconds * 1000, fromMs, nowMs);
-  if (tally.calls === 0) return null;
+type Known = {
+  readonly details: AgentDetails;
+  readonly range: Range;
+  readonly figures: FiguresFrom;
+};
+
+async function detailsOf(
+  monitor: Monitor,
+  summaries: Surroundings["summaries"],
+  {
+    endpoint,
+    name,
+    range,
+    releaseFilter,
+  }: { endpoint: string; name: string; range: Range; releaseFilter: ReleaseFilter },
+): Promise<Known | null> {
+  const isWanted = isIn(releaseFilter);
+  const live = monitor.state.agents.get(endpoint);
+  const long = summarisedRangeOf(name, range.nowMs, "detail");
+  const read = long && (await readOrNull(summaries, endpoint, long));
+  const [summed] = read?.agents ?? [];
+  if (long && read && summed) {
+    const beforeFromMs = 2 * long.fromMs - long.nowMs;
+    const beforeIsWhole = (read.sinceMs ?? long.nowMs) <= beforeFromMs;
+    const details = summedDetails(summed, live, { isWanted, beforeIsWhole });
+    return { details, range: long, figures: fromSummaries(read, monitor) };
+  }
+  if (!live) return null;
+  return { details: liveDetails(live, range, isWanted), range, figures: fromLive(monitor) };
+}
+
+function beforeFigures(tally: Tally): NonNullable<AgentView["before"]> {
   return {
     requests: tally.calls,
     errorRatePercent: errorRatePercent(tally),
@@ -89,8 +142,10 @@ function before(agent: Agent, { seconds, fromMs, nowMs }: Range): AgentView["bef
   };
 }
 
-function series(agent: Agent, { chartFromMs, stepMs, steps, nowMs }: Range): AgentView["series"] {
-  const slices = agent.slices.series(chartFromMs, stepMs, steps, nowMs);
+function series(
+  slices: AgentDetails["steps"],
+  { chartFromMs, stepMs }: Range,
+): AgentView["series"] {
   const percentiles = slices.map((slice) => slice?.latencyMs.percentiles() ?? null);
   const classes = new Set(slices.flatMap((slice) => [...(slice?.failedByClass.keys() ?? [])]));
   const each = <T>(read: (tally: Tally) => T, empty: T) =>
@@ -119,21 +174,14 @@ function threshold(monitor: Monitor, endpoint: string, kind: RuleKind): number |
   return rules.find((rule) => rule.kind === kind)?.threshold ?? null;
 }
 
-/** The calls that are asked for: of a stretch of time, and of some releases. */
-type Asked = Range & { readonly isWanted: (name: ReleaseName) => boolean };
-
-function tallyOf({ slices }: Place | Model, { fromMs, toMs, nowMs, isWanted }: Asked): Tally {
-  return slices.over(fromMs, toMs, nowMs).sum(isWanted);
-}
-
 function figures({ calls, failed: errors, latencyMs, tokens, cost, cacheHits }: Tally) {
   const use = { tokens, ...costFigures(cost), cacheHits };
   return { calls, errors, latencyMs: latencyMs.percentiles(), ...use };
 }
 
-function moduleRows({ places }: Agent, asked: Asked): ModuleRow[] {
-  const rows = places.inOrder
-    .map((place) => ({ place, tally: tallyOf(place, asked) }))
+function moduleRows(places: AgentDetails["places"]): ModuleRow[] {
+  const rows = places
+    .map(({ place, calls: tally }) => ({ place, tally }))
     .filter(({ tally }) => tally.calls > 0);
   const allMs = rows.reduce((sum, { tally }) => sum + tally.selfMs.sum, 0);
   return rows.map(({ place: { program, path, pathSource, kind, depth }, tally }) => ({
@@ -151,9 +199,9 @@ function moduleRows({ places }: Agent, asked: Asked): ModuleRow[] {
   }));
 }
 
-function modelRows({ models }: Agent, asked: Asked): ModelRow[] {
-  return [...models.values()]
-    .map((model) => ({ model: model.model, ...figures(tallyOf(model, asked)) }))
+function modelRows(models: AgentDetails["models"]): ModelRow[] {
+  return models
+    .map(({ model, calls }) => ({ model, ...figures(calls) }))
     .filter(({ calls }) => calls > 0)
     .map((row) => ({ ...row, unpriced: row.unpricedCalls > 0 && row.costUsd === null }))
     .sort((a, b) => b.calls - a.calls);
@@ -183,6 +231,16 @@ function requestRows(
     }))
     .sort(order)
     .slice(0, REQUESTS_MAX);
+}
+
+/** Days that are summed up, today included. */
+const ACCOUNT_VIEW_DAYS = 30;
+
+function account(monitor: Monitor, endpoint: string): AgentView["account"] {
+  const sums = monitor.state.account.sumsOf(endpoint, ACCOUNT_VIEW_DAYS, monitor.now());
+  if (!sums) return null;
+  const { counted, billed, costs } = sums;
+  return { days: ACCOUNT_VIEW_DAYS, counted: [...counted], billed: [...billed], costs: [...costs] };
 }
 
 function platform(monitor: Monitor, endpoint: string): AgentView["platform"] {

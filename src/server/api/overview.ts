@@ -1,8 +1,12 @@
 /** The answer of `GET /api/overview`. */
 import type { Monitor } from "../../monitor.ts";
 import { diagnose } from "../../rules/diagnose.ts";
-import type { DataRow, Overview, Source } from "../../web/api.ts";
-import type { Range } from "./range.ts";
+import type { Summaries } from "../../summaries/summaries.ts";
+import type { DataRow, FiguresFrom, Overview, Source } from "../../web/api.ts";
+import { type AgentFigures, liveFigures, summedFigures } from "./figures.ts";
+import { fromLive, fromSummaries, readOrNull } from "./figures-from.ts";
+import { type Forwarded, forwardingDataRow, forwardingRows } from "./forwarding.ts";
+import { type Range, summarisedRangeOf } from "./range.ts";
 import {
   agentRow,
   alertRows,
@@ -18,35 +22,84 @@ export type Surroundings = {
   readonly source: Source;
   /** What each polled source says of itself. */
   readonly sources: () => readonly DataRow[];
+  /** Of the history; left out where none is kept. */
+  readonly summaries?: Summaries | undefined;
+  /** What goes on to another receiver. Left out, nothing does. */
+  readonly forwarding?: (() => readonly Forwarded[]) | undefined;
 };
 
-export function overview(monitor: Monitor, surroundings: Surroundings, range: Range): Overview {
+/** @param name of the range. @param range as the live figures tell it. */
+export async function overview(
+  monitor: Monitor,
+  surroundings: Surroundings,
+  { name, range }: { readonly name: string; readonly range: Range },
+): Promise<Overview> {
   const { state } = monitor;
-  const agents = [...state.agents.all()].sort((a, b) => a.endpoint.localeCompare(b.endpoint));
-  const readings = agents.map((agent) => monitor.readingOf(agent));
+  const live = [...state.agents.all()];
+  const known = await figuresOf(monitor, surroundings, { name, range });
+  const agents = known.agents.toSorted((a, b) => a.agent.endpoint.localeCompare(b.agent.endpoint));
+  const readings = live
+    .toSorted((a, b) => a.endpoint.localeCompare(b.endpoint))
+    .map((agent) => monitor.readingOf(agent));
+  const forwarded = surroundings.forwarding?.() ?? [];
   // A receiver may have a data directory from when a workspace was watched.
   const isWatched = surroundings.source.kind !== "receiver";
   return {
     asOfMs: range.nowMs,
     startedMs: monitor.startedMs,
     rangeSeconds: range.seconds,
-    sliceSeconds: range.stepMs / 1000,
+    sliceSeconds: known.range.stepMs / 1000,
+    figures: known.figures,
     source: surroundings.source,
     sentence: diagnose(
       readings,
       monitor.diagnoseOptions,
       isWatched ? monitor.workspaceCheck : null,
     ),
-    agents: agents.map((agent) => agentRow(monitor, agent, range)),
+    agents: agents.map((agent) =>
+      agentRow(monitor, agent, { ...known.range, sinceMs: known.figures.sinceMs }),
+    ),
     alerts: alertRows(monitor, null),
     changes: changeRows(state.changes, null),
     notifications: notificationRows(state.notifications.values(), null),
-    errorGroups: errorGroupRows(agents, range),
+    errorGroups: errorGroupRows(agents, known.range.steps),
     health: componentRows(state.components.values(), null),
-    data: [tracesRow(monitor), journalRow(monitor, range.nowMs), ...surroundings.sources()],
+    data: [
+      tracesRow(monitor),
+      journalRow(monitor, range.nowMs),
+      ...surroundings.sources(),
+      ...forwarded.map((lane) => forwardingDataRow(lane, range.nowMs)),
+    ],
+    forwarding: forwardingRows(forwarded, range.nowMs),
     dropped: [...state.dropped].map(([reason, count]) => ({ reason, count })),
-    ...lossFigures(agents, range),
+    ...lossFigures(agents),
   };
+}
+
+type Known = {
+  readonly agents: readonly AgentFigures[];
+  readonly range: Range;
+  readonly figures: FiguresFrom;
+};
+
+async function figuresOf(
+  monitor: Monitor,
+  { summaries }: Surroundings,
+  { name, range }: { readonly name: string; readonly range: Range },
+): Promise<Known> {
+  const { agents } = monitor.state;
+  const long = summarisedRangeOf(name, range.nowMs, "list");
+  const read = long && (await readOrNull(summaries, null, long));
+  if (!read) {
+    const live = agents.all().map((agent) => liveFigures(agent, range));
+    return { agents: live, range, figures: fromLive(monitor) };
+  }
+  const summed = read.agents.map((told) => summedFigures(told, agents.get(told.agent)));
+  const told = new Set(read.agents.map(({ agent }) => agent));
+  // Those that are watched, or were seen in the last minute, without a summary yet.
+  const others = agents.all().filter(({ endpoint }) => !told.has(endpoint));
+  const unsummed = others.map((agent) => liveFigures(agent, long));
+  return { agents: [...summed, ...unsummed], range: long, figures: fromSummaries(read, monitor) };
 }
 
 function tracesRow({ state }: Monitor): DataRow {

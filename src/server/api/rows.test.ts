@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { Agents } from "../../live/agents.ts";
 import type { ErrorEvent } from "../../signals/error-event.ts";
 import { fingerprint } from "../../signals/fingerprint.ts";
+import { liveFigures } from "./figures.ts";
 import { rangeOf } from "./range.ts";
 import { errorGroupRows } from "./rows.ts";
 
@@ -40,7 +41,8 @@ function rowsOf(failures: readonly string[]) {
   }
   const range = rangeOf("5m", nowMs);
   assert.ok(range);
-  return errorGroupRows(agents.all(), range);
+  const figures = agents.all().map((agent) => liveFigures(agent, range));
+  return errorGroupRows(figures, range.steps);
 }
 
 test("the same error of several agents is one row, with the agents that have it", () => {

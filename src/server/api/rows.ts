@@ -2,18 +2,16 @@
 
 import type { Change, Component, KeptNotification } from "../../journal-entry.ts";
 import type { Agent } from "../../live/agents.ts";
-import type { ErrorGroup } from "../../live/error-groups.ts";
 import type { Tally } from "../../live/tally.ts";
-import { TelemetryLoss } from "../../live/telemetry-loss.ts";
 import type { Monitor } from "../../monitor.ts";
 import { troubleOf } from "../../rules/diagnose.ts";
 import { unitOf } from "../../rules/evaluate.ts";
 import type { AlertState } from "../../rules/step-alerts.ts";
 import { type Cost, costSourceOf, costUsdOf } from "../../signals/cost.ts";
 import type { Distribution } from "../../signals/distribution.ts";
-import type { ErrorEvent } from "../../signals/error-event.ts";
 import { fingerprint } from "../../signals/fingerprint.ts";
 import { tellApart } from "../../signals/tell-apart.ts";
+import type { ErrorCause } from "../../summaries/summary.ts";
 import type {
   AgentRow,
   AlertRow,
@@ -25,23 +23,26 @@ import type {
   NotificationRow,
   Status,
 } from "../../web/api.ts";
+import { type AgentFigures, type GroupFigures, sumOfLoss } from "./figures.ts";
 import type { Range } from "./range.ts";
 
 /** Rows of one kind that an answer holds at most. */
 export const ROWS_MAX = 50;
+/** An agent that nobody called for so long is quiet, though a longer range has requests of it. */
+const SILENT_MS = 24 * 3_600_000;
 /** Agents that an error is said to be in, beside the one where it is most frequent. */
 const ALSO_IN_MAX = 5;
 
-export function agentRow(monitor: Monitor, agent: Agent, range: Range): AgentRow {
-  const { fromMs, toMs, nowMs, chartFromMs, stepMs, steps } = range;
-  const tally = agent.slices.over(fromMs, toMs, nowMs);
+/** @param sinceMs since when anything is known. */
+export function agentRow(
+  monitor: Monitor,
+  figures: AgentFigures,
+  { seconds, nowMs, sinceMs }: Pick<Range, "seconds" | "nowMs"> & { readonly sinceMs: number },
+): AgentRow {
+  const { agent, requests: tally, traffic, trafficFailed } = figures;
   const health = monitor.healthOf(agent.endpoint);
   const freshness = monitor.freshnessOf(agent);
-  const slices = agent.slices.series(chartFromMs, stepMs, steps, nowMs);
-  const observedSeconds = Math.max(
-    1,
-    Math.min(range.seconds, (nowMs - (monitor.state.sinceMs ?? nowMs)) / 1000),
-  );
+  const observedSeconds = Math.max(1, Math.min(seconds, (nowMs - sinceMs) / 1000));
   return {
     endpoint: agent.endpoint,
     ...stateOf(monitor, agent, tally),
@@ -57,18 +58,16 @@ export function agentRow(monitor: Monitor, agent: Agent, range: Range): AgentRow
     cacheHits: tally.cacheHits,
     byCache: byCache(tally),
     lastRequestMs: agent.lastRequestMs,
-    ...lossFigures([agent], range),
+    ...lossFigures([figures]),
     freshness: freshness.kind,
     health: health && { status: health.status, state: health.state, message: health.message },
-    traffic: slices.map((slice) => slice?.calls ?? 0),
-    trafficFailed: slices.map((slice) => slice?.failed ?? 0),
+    traffic: [...traffic],
+    trafficFailed: [...trafficFailed],
   };
 }
 
-export function lossFigures(agents: readonly Agent[], { fromMs, toMs, nowMs }: Range) {
-  const sum = new TelemetryLoss();
-  for (const { loss } of agents) sum.merge(loss.slices.over(fromMs, toMs, nowMs));
-  const { orphanSpanRatio, incompleteRequests } = sum;
+export function lossFigures(agents: readonly AgentFigures[]) {
+  const { orphanSpanRatio, incompleteRequests } = sumOfLoss(agents);
   return { orphanSpanRatio, incompleteRequests };
 }
 
@@ -111,7 +110,8 @@ function stateOf(monitor: Monitor, agent: Agent, tally: Tally): { status: Status
     return { status: "warning", word: "telemetry lost" };
   }
   if (health?.state === "cold") return { status: "healthy", word: "cold" };
-  if (tally.calls === 0) {
+  const silentMs = monitor.now() - (agent.lastRequestMs ?? Number.NEGATIVE_INFINITY);
+  if (tally.calls === 0 || silentMs > SILENT_MS) {
     return { status: health?.status === "healthy" ? "healthy" : "unknown", word: "quiet" };
   }
   return { status: "healthy", word: "healthy" };
@@ -167,17 +167,11 @@ export function notificationRows(
 }
 
 /** The same error of several agents is one row: what is wrong is said once. */
-export function errorGroupRows(agents: readonly Agent[], range: Range): ErrorGroupRow[] {
-  const groups = agents
-    .flatMap((agent) => [...agent.groups.values()])
-    .map((group): CountedGroup => {
-      const { count, handled } = group.slices.over(range.fromMs, range.toMs, range.nowMs);
-      return { group, count, handled };
-    })
-    .filter(({ count }) => count > 0);
-  const byCause = Map.groupBy(groups, ({ group }) => causeOf(group.last));
+export function errorGroupRows(agents: readonly AgentFigures[], steps: number): ErrorGroupRow[] {
+  const groups = agents.flatMap(({ groups }) => groups);
+  const byCause = Map.groupBy(groups, ({ last }) => causeOf(last));
   const rows = [...byCause.values()]
-    .map((same) => errorGroupRow(same, range))
+    .map((same) => errorGroupRow(same, steps))
     .sort((a, b) => b.count - b.handled - (a.count - a.handled) || b.count - a.count)
     .slice(0, ROWS_MAX);
   const lines = tellApart(rows.map(({ message }) => message));
@@ -185,32 +179,20 @@ export function errorGroupRows(agents: readonly Agent[], range: Range): ErrorGro
 }
 
 /** The group of an error if all agents were one. */
-function causeOf(error: ErrorEvent): string {
+function causeOf(error: ErrorCause): string {
   return fingerprint({ ...error, endpoint: "" });
 }
 
-type CountedGroup = {
-  readonly group: ErrorGroup;
-  readonly count: number;
-  readonly handled: number;
-};
-
-function errorGroupRow(
-  same: readonly CountedGroup[],
-  { chartFromMs, stepMs, steps, nowMs }: Range,
-): Omit<ErrorGroupRow, "line"> {
+function errorGroupRow(same: readonly GroupFigures[], steps: number): Omit<ErrorGroupRow, "line"> {
   const sorted = same.toSorted((a, b) => b.count - a.count);
   const [most] = sorted;
   if (!most) throw new Error("a row is made of one group at least");
-  const { endpoint, errorClass, type, path, message } = most.group.last;
-  const trends = sorted.map(({ group }) =>
-    group.slices.series(chartFromMs, stepMs, steps, nowMs).map((slice) => slice?.count ?? 0),
-  );
+  const { endpoint, errorClass, type, path, message } = most.last;
   const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0);
   return {
-    group: most.group.group,
+    group: most.group,
     endpoint,
-    alsoIn: sorted.slice(1, 1 + ALSO_IN_MAX).map(({ group }) => group.last.endpoint),
+    alsoIn: sorted.slice(1, 1 + ALSO_IN_MAX).map(({ last }) => last.endpoint),
     agents: sorted.length,
     errorClass,
     type,
@@ -218,9 +200,11 @@ function errorGroupRow(
     message,
     count: sum(sorted.map(({ count }) => count)),
     handled: sum(sorted.map(({ handled }) => handled)),
-    firstMs: Math.min(...sorted.map(({ group }) => group.firstMs)),
-    lastMs: Math.max(...sorted.map(({ group }) => group.lastMs)),
-    trend: Array.from({ length: steps }, (_, step) => sum(trends.map((trend) => trend[step] ?? 0))),
+    firstMs: Math.min(...sorted.map(({ firstMs }) => firstMs)),
+    lastMs: Math.max(...sorted.map(({ lastMs }) => lastMs)),
+    trend: Array.from({ length: steps }, (_, step) =>
+      sum(sorted.map(({ trend }) => trend[step] ?? 0)),
+    ),
   };
 }
 

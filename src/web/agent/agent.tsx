@@ -7,6 +7,7 @@ import { chartsOf } from "../charts/chart-spec.ts";
 import { cacheWords } from "../cost-words.ts";
 import { Fold } from "../elements/fold.tsx";
 import { AwaitedRows, Panel } from "../elements/panel.tsx";
+import { figuresNote } from "../figures-note.ts";
 import { lossWords } from "../loss-words.ts";
 import { type AgentRoute, CHARTS, overviewHref, type Range, routeHref } from "../route.ts";
 import { Alerts } from "../sections/alerts.tsx";
@@ -15,6 +16,7 @@ import { ComponentList } from "../sections/components.tsx";
 import { ErrorGroupList } from "../sections/error-groups.tsx";
 import { NotificationList } from "../sections/notifications.tsx";
 import { SentenceBlock } from "../sections/sentence.tsx";
+import { AccountFigures } from "./account.tsx";
 import { Models } from "./models.tsx";
 import { Modules } from "./modules.tsx";
 import { Numbers } from "./numbers.tsx";
@@ -36,6 +38,7 @@ export function AgentPage({ view, route }: Props) {
   const words = releaseWords(of);
   const ofRelease = words && ` of ${words}`;
   const untold = view ? untoldWords(view.agent.conventions) : [];
+  const note = view && figuresNote(view);
   const lost = view && lossWords(view.agent);
   const caches = view ? cacheWords(view.agent) : [];
   return (
@@ -56,6 +59,11 @@ export function AgentPage({ view, route }: Props) {
         range={range}
       />
       <Numbers view={view} range={range} />
+      {note && (
+        <p class="figures-note" data-testid="figures-note">
+          {note}
+        </p>
+      )}
       <section class="charts" aria-labelledby="charts-title">
         <h2 id="charts-title" class="visually-hidden">
           Charts
@@ -131,6 +139,8 @@ export function AgentPage({ view, route }: Props) {
 
 function Details({ view, range }: { view: AgentView; range: Range }) {
   const nowMs = view.asOfMs;
+  // Single requests are kept for a while only, whatever the range.
+  const ofRecent = view.figures.from === "summaries" && "of the latest 1 000";
   return (
     <div class="columns">
       <Panel id="errors" title="Errors" count={view.errorGroups.length} steady>
@@ -145,7 +155,13 @@ function Details({ view, range }: { view: AgentView; range: Range }) {
           <ChangeList changes={view.changes} nowMs={nowMs} range={range} />
         </Fold>
       </Panel>
-      <Panel id="failing" title="Failing requests" count={view.failing.length} steady>
+      <Panel
+        id="failing"
+        title="Failing requests"
+        count={view.failing.length}
+        aside={ofRecent}
+        steady
+      >
         {view.failing.length === 0 && <p class="none">No request failed in this range.</p>}
         {view.failing.length > 0 && (
           <Fold rows={view.failing.length}>
@@ -153,7 +169,13 @@ function Details({ view, range }: { view: AgentView; range: Range }) {
           </Fold>
         )}
       </Panel>
-      <Panel id="slowest" title="Slowest requests" count={view.slowest.length} steady>
+      <Panel
+        id="slowest"
+        title="Slowest requests"
+        count={view.slowest.length}
+        aside={ofRecent}
+        steady
+      >
         {view.slowest.length === 0 && <p class="none">No request in this range.</p>}
         {view.slowest.length > 0 && (
           <Fold rows={view.slowest.length}>
@@ -184,6 +206,15 @@ function Details({ view, range }: { view: AgentView; range: Range }) {
             aside={<PlatformAge platform={view.platform} nowMs={nowMs} />}
           >
             <PlatformMetrics platform={view.platform} />
+          </Panel>
+        )}
+        {view.account && (
+          <Panel
+            id="account"
+            title="Counted and billed by Databricks"
+            aside={`last ${view.account.days} days, UTC`}
+          >
+            <AccountFigures account={view.account} />
           </Panel>
         )}
       </div>

@@ -2,7 +2,7 @@
  * Where an axis ends and which steps it takes. The upright axis begins at zero; a
  * limit belongs into the picture unless it would press the data flat.
  */
-import { formatClock, formatMoment } from "../format.ts";
+import { formatClock, formatDay } from "../format.ts";
 
 /** A limit higher than this many times the data is told in words instead. */
 const LIMIT_ABOVE_DATA_MAX = 3;
@@ -31,11 +31,13 @@ export function axisSteps({ wholeSteps }: { wholeSteps: boolean }): number[] {
   return steps;
 }
 
-/** Whole minutes and hours; the shortest range has five minutes. */
-export const TIME_STEPS_MS: number[] = [1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440].map(
-  (minutes) => minutes * MINUTE_MS,
-);
+/** Whole minutes, hours and days; the shortest range has five minutes, the longest a month. */
+export const TIME_STEPS_MS: number[] = [
+  ...[1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720].map((minutes) => minutes * MINUTE_MS),
+  ...[1, 2, 5, 10].map((days) => days * DAY_MS),
+];
 
-export function formatTick(timeMs: number, stepMs: number, nowMs: number): string {
-  return stepMs < DAY_MS ? formatClock(timeMs) : formatMoment(timeMs, nowMs);
+/** Steps of days begin at midnight. */
+export function formatTick(timeMs: number, stepMs: number): string {
+  return stepMs < DAY_MS ? formatClock(timeMs) : formatDay(timeMs);
 }

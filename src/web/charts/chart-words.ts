@@ -2,7 +2,7 @@
  * A chart in words and as a table, for those who can't see it and those who want
  * the figures. Pure, from the same spec that is drawn.
  */
-import { formatClock, formatClockSeconds } from "../format.ts";
+import { formatClock, formatClockSeconds, formatDated } from "../format.ts";
 import { type ChartSpec, hasValues, lastValue } from "./chart-spec.ts";
 
 export function chartWords(spec: ChartSpec): string {
@@ -11,12 +11,23 @@ export function chartWords(spec: ChartSpec): string {
     const highest = highestOf(line.values);
     const last = lastValue(line.values);
     if (highest === null || last === null) return `${line.label}: no values`;
-    const at = formatClock(spec.timesMs[highest.index] ?? 0);
+    const at = minuteOf(spec, spec.timesMs[highest.index] ?? 0);
     return `${line.label}: last ${spec.format(last)}, highest ${spec.format(highest.value)} at ${at}`;
   });
   const title = spec.per ? `${spec.title} ${spec.per}` : spec.title;
   const limit = spec.limit ? [limitWords(spec)] : [];
   return `${title}. ${[...lines, ...limit, ...spec.firing.map(firingWords)].join(". ")}.`;
+}
+
+const DAY_MS = 86_400_000;
+
+/** When a slice begins, as exactly as the chart tells slices apart. */
+export function sliceTime(spec: ChartSpec, timeMs: number): string {
+  return spec.sliceMs < 60_000 ? formatClockSeconds(timeMs) : minuteOf(spec, timeMs);
+}
+
+function minuteOf({ sliceMs, timesMs }: ChartSpec, timeMs: number): string {
+  return timesMs.length * sliceMs > DAY_MS ? formatDated(timeMs) : formatClock(timeMs);
 }
 
 export type TableRow = {
@@ -27,11 +38,10 @@ export type TableRow = {
 
 /** Newest first, since that is what one looks for. */
 export function chartTable(spec: ChartSpec): TableRow[] {
-  const clock = spec.sliceMs < 60_000 ? formatClockSeconds : formatClock;
   return spec.timesMs
     .map((timeMs, slice) => ({
       timeMs,
-      time: clock(timeMs),
+      time: sliceTime(spec, timeMs),
       values: spec.lines.map((line) => {
         const value = line.values[slice] ?? null;
         return value === null ? null : spec.format(value);

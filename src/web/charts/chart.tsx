@@ -7,11 +7,10 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import { formatClock, formatClockSeconds } from "../format.ts";
 import { onColoursChange, readColour } from "../theme.ts";
 import { axisSteps, axisTop, formatTick, isLimitShown, TIME_STEPS_MS } from "./axis.ts";
 import { type ChartSpec, hasValues, lastValue, stackLines } from "./chart-spec.ts";
-import { chartWords } from "./chart-words.ts";
+import { chartWords, sliceTime } from "./chart-words.ts";
 import { placeLabels } from "./label-places.ts";
 
 const HEIGHT_PX = 184;
@@ -60,7 +59,6 @@ export function Chart({ spec, largeHref }: { spec: ChartSpec; largeHref: string 
 /** Names and values: at the cursor while it is over any chart, else the last ones. */
 export function Readout({ spec, cursor }: { spec: ChartSpec; cursor: number | null }) {
   const timeMs = cursor === null ? undefined : spec.timesMs[cursor];
-  const clock = spec.sliceMs < 60_000 ? formatClockSeconds : formatClock;
   return (
     <span
       class="readout"
@@ -68,7 +66,7 @@ export function Readout({ spec, cursor }: { spec: ChartSpec; cursor: number | nu
       data-at={cursor === null ? "end" : "cursor"}
       aria-hidden="true"
     >
-      {timeMs !== undefined && <span class="quiet">{clock(timeMs)}</span>}
+      {timeMs !== undefined && <span class="quiet">{sliceTime(spec, timeMs)}</span>}
       {spec.lines.map((line) => {
         const value = timeMs === undefined ? lastValue(line.values) : line.values[cursor ?? 0];
         return (
@@ -186,10 +184,7 @@ function plotOptions(
         gap: 4,
         space: 48,
         incrs: TIME_STEPS_MS,
-        values: (_, splits, __, ___, stepMs) => {
-          const nowMs = current.current.timesMs.at(-1) ?? 0;
-          return splits.map((timeMs) => formatTick(timeMs, stepMs, nowMs));
-        },
+        values: (_, splits, __, ___, stepMs) => splits.map((timeMs) => formatTick(timeMs, stepMs)),
       },
       {
         stroke: quiet,

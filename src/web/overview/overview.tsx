@@ -2,6 +2,7 @@
 import type { Overview } from "../api.ts";
 import { Fold } from "../elements/fold.tsx";
 import { AwaitedRows, Panel } from "../elements/panel.tsx";
+import { figuresNote } from "../figures-note.ts";
 import type { Range } from "../route.ts";
 import { Alerts } from "../sections/alerts.tsx";
 import { ChangeList } from "../sections/changes.tsx";
@@ -14,6 +15,7 @@ import { DataSources } from "./data.tsx";
 
 export function OverviewView({ overview, range }: { overview: Overview | null; range: Range }) {
   const nowMs = overview?.asOfMs ?? 0;
+  const note = overview && figuresNote(overview);
   return (
     <>
       <h1 class="visually-hidden">Overview</h1>
@@ -25,6 +27,11 @@ export function OverviewView({ overview, range }: { overview: Overview | null; r
         range={range}
         showAgent
       />
+      {note && (
+        <p class="figures-note" data-testid="figures-note">
+          {note}
+        </p>
+      )}
       <Agents
         agents={overview?.agents ?? null}
         alerts={overview?.alerts ?? []}

@@ -1,0 +1,98 @@
+/** What has to be true at the end, whatever happened: the promises of the product. */
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { defaultTablePlace, fullTableName } from "../../src/history/databricks-tables.ts";
+import { readSnapshot } from "../../src/history/delta-log.ts";
+import { type DuckDBConnection, quoteText } from "../../src/history/duckdb.ts";
+import { diskFiles } from "../../src/history/files.ts";
+import { tableDirectory } from "../../src/history/seal.ts";
+import { type TableName, tableNames } from "../../src/history/tables.ts";
+import type { EventKey, Load } from "./load.ts";
+import type { Machine } from "./machine.ts";
+import type { WorkspaceModel } from "./workspace-model.ts";
+
+/** Wrong rows of one kind that are named. */
+const NAMED_MAX = 3;
+
+export type Checked = {
+  readonly machine: Machine;
+  readonly model: WorkspaceModel;
+  readonly load: Load;
+  readonly connection: DuckDBConnection;
+};
+
+/** One sentence for each promise that was broken. */
+export async function brokenPromises(checked: Checked): Promise<string[]> {
+  const { machine, load, model } = checked;
+  const local = await localRows(checked);
+  const remote = remoteRows(model);
+  return [
+    ...machine.bugs,
+    ...(load.waiting > 0 ? [`${load.waiting} batches were never acknowledged`] : []),
+    ...doubled("the history", local),
+    ...doubled("Databricks", remote),
+    ...missing("acknowledged, and not in the history", load.acknowledged, local),
+    ...missing("acknowledged, and not in Databricks", load.acknowledged, remote),
+    ...missing("in the history, and not in Databricks", local.keys(), remote),
+    ...leftovers(machine),
+  ];
+}
+
+type Counted = ReadonlyMap<EventKey, number>;
+
+async function localRows({ machine, connection }: Checked): Promise<Counted> {
+  const counts = new Map<EventKey, number>();
+  for (const table of tableNames) {
+    const home = tableDirectory(machine.historyDirectory, table);
+    const { files } = await readSnapshot(home, { files: diskFiles, connection });
+    if (files.size === 0) continue;
+    const paths = [...files.keys()].map((path) => quoteText(join(home, path)));
+    const read = await connection.runAndReadAll(
+      `SELECT event_id FROM read_parquet([${paths.join(", ")}])`,
+    );
+    for (const [eventId] of read.getRowsJson()) count(counts, table, String(eventId));
+  }
+  return counts;
+}
+
+function remoteRows(model: WorkspaceModel): Counted {
+  const counts = new Map<EventKey, number>();
+  for (const table of tableNames) {
+    const rows = model.tables.get(fullTableName(defaultTablePlace, table))?.rows ?? [];
+    for (const { event_id: eventId } of rows) count(counts, table, String(eventId));
+  }
+  return counts;
+}
+
+function count(counts: Map<EventKey, number>, table: TableName, eventId: string): void {
+  const key: EventKey = `${table} ${eventId}`;
+  counts.set(key, (counts.get(key) ?? 0) + 1);
+}
+
+function doubled(where: string, rows: Counted): string[] {
+  return told(
+    `more than once in ${where}`,
+    [...rows].filter(([, times]) => times > 1).map(([key]) => key),
+  );
+}
+
+function missing(what: string, expected: Iterable<EventKey>, rows: Counted): string[] {
+  return told(
+    what,
+    [...expected].filter((key) => !rows.has(key)),
+  );
+}
+
+function told(what: string, keys: readonly EventKey[]): string[] {
+  if (keys.length === 0) return [];
+  const more = keys.length > NAMED_MAX ? ", …" : "";
+  return [`${keys.length} rows ${what}: ${keys.slice(0, NAMED_MAX).join(", ")}${more}`];
+}
+
+/** Files that nobody will ever remove. */
+function leftovers({ historyDirectory }: Machine): string[] {
+  const left = readdirSync(historyDirectory, { recursive: true, encoding: "utf8" }).filter((name) =>
+    name.endsWith(".unfinished"),
+  );
+  return left.length > 0 ? [`left behind: ${left.slice(0, NAMED_MAX).join(", ")}`] : [];
+}

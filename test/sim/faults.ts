@@ -1,0 +1,118 @@
+/** Everything that goes wrong: what it is, how it is brought about, and how it passes. */
+
+import type { Machine } from "./machine.ts";
+import { type SimNetwork, troubles } from "./network.ts";
+import type { Privilege, WorkspaceModel } from "./workspace-model.ts";
+import type { World } from "./world.ts";
+
+export type Setting = {
+  readonly world: World;
+  readonly machine: Machine;
+  readonly network: SimNetwork;
+  readonly model: WorkspaceModel;
+};
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+
+/** By name; how often each comes stands beside it. */
+export const faults: Readonly<
+  Record<string, { readonly weight: number; readonly inject: (setting: Setting) => void }>
+> = {
+  "kill the monitor": {
+    weight: 4,
+    inject: ({ world, machine }) => machine.monitorProcess?.dieBefore(world.random.between(0, 30)),
+  },
+  "kill the history": {
+    weight: 4,
+    inject: ({ world, machine }) => machine.historyProcess?.dieBefore(world.random.between(0, 120)),
+  },
+  "kill an export": {
+    weight: 4,
+    inject: ({ world, machine }) => {
+      void machine.startExport();
+      for (const process of machine.exporters) process.dieBefore(world.random.between(0, 80));
+    },
+  },
+  "power cut": {
+    weight: 4,
+    inject: ({ world, machine }) => {
+      machine.killAll("power cut");
+      machine.disk.cutPower();
+      world.note("disk", "what was not synced may be gone");
+    },
+  },
+  "disk full": {
+    weight: 3,
+    inject: ({ world, machine }) => {
+      machine.disk.fullCode = "ENOSPC";
+      world.after(world.random.between(1_000, 5 * MINUTE_MS), () => {
+        machine.disk.fullCode = null;
+        world.note("disk", "has room again");
+      });
+    },
+  },
+  "an operation of the disk fails": {
+    weight: 4,
+    inject: ({ world, machine }) => machine.disk.failIn(world.random.between(1, 60)),
+  },
+  "trouble on the network": {
+    weight: 6,
+    inject: ({ world, network }) => {
+      const kind = world.random.pick(troubles);
+      network.trouble = { kind, share: world.random.pick([0.1, 0.5, 1]) };
+      world.note("network", `begins: ${kind}`);
+      world.after(world.random.between(1_000, 4 * MINUTE_MS), () => {
+        network.trouble = null;
+      });
+    },
+  },
+  "the answer to a load is lost": {
+    weight: 4,
+    inject: ({ world, network }) => {
+      network.nextLoad = world.random.pick(["reset before", "reset after"] as const);
+    },
+  },
+  "the token expires": { weight: 2, inject: ({ model }) => model.expireTokens() },
+  "a permission is revoked": {
+    weight: 3,
+    inject: ({ world, model }) => {
+      const privilege = world.random.pick<Privilege>([
+        "WRITE VOLUME",
+        "MODIFY",
+        "USE SCHEMA",
+        "CAN USE",
+      ]);
+      model.revoked.add(privilege);
+      world.note("workspace", `revoked: ${privilege}`);
+      const forMs = world.random.pick([5 * MINUTE_MS, 20 * MINUTE_MS, 24 * HOUR_MS]);
+      world.after(forMs, () => {
+        model.revoked.delete(privilege);
+        world.note("workspace", `granted: ${privilege}`);
+      });
+    },
+  },
+  "two exports at once": {
+    weight: 4,
+    inject: ({ machine }) => {
+      void machine.startExport();
+      void machine.startExport();
+    },
+  },
+  "the clock jumps": {
+    weight: 3,
+    inject: ({ world, machine }) => {
+      const byMs = world.random.pick([-HOUR_MS, HOUR_MS, -30 * 24 * HOUR_MS, 30 * 24 * HOUR_MS]);
+      machine.skewMs += byMs;
+      world.note("clock", `jumps by ${byMs / HOUR_MS} h`);
+      if (world.random.next() < 0.7) {
+        world.after(world.random.between(1_000, 10 * MINUTE_MS), () => {
+          machine.skewMs -= byMs;
+          world.note("clock", "is set right");
+        });
+      }
+    },
+  },
+};
+
+export const faultNames = Object.keys(faults);

@@ -1,0 +1,361 @@
+/**
+ * The machine that a monitor runs on: its disk, its clock, and the programs that are started on
+ * it again and again – the monitor with its journal and its history, and exports by cron. The
+ * programs are the product's own; what they touch is the world's.
+ */
+import { EventEmitter } from "node:events";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { createDatabricksClient } from "../../src/databricks/client.ts";
+import { Secret } from "../../src/databricks/secret.ts";
+import { exportHistory } from "../../src/export/delta/export-history.ts";
+import { defaultTablePlace } from "../../src/history/databricks-tables.ts";
+import type { DuckDBConnection, DuckDb } from "../../src/history/duckdb.ts";
+import { type Disk, type Files, filesOn } from "../../src/history/files.ts";
+import { History, type StartWriter } from "../../src/history/history.ts";
+import { createHistoryWriter } from "../../src/history/history-writer.ts";
+import { Monitor } from "../../src/monitor.ts";
+import { MonitorError } from "../../src/monitor-error.ts";
+import { builtInPriceBook } from "../../src/signals/prices.ts";
+import type { StartJournalWriter } from "../../src/store/journal.ts";
+import { openJournalFile, type ToWorker } from "../../src/store/journal-file.ts";
+import { createSimDisk, type SimDisk } from "./disk.ts";
+import { WORKSPACE_ID } from "./load.ts";
+import { memoryDirectory } from "./memory-directory.ts";
+import type { SimNetwork } from "./network.ts";
+import type { Plant } from "./plants.ts";
+import { Process, type World } from "./world.ts";
+
+export const ORIGIN = "https://sim.cloud.databricks.com";
+/** By which the wall clock begins. */
+const EPOCH_MS = Date.UTC(2026, 0, 1);
+/** So small that merging and checkpoints happen within an hour. */
+const UPKEEP = { mergeFiles: 4, checkpointCommits: 8, intervalMs: 5 * 60_000 };
+
+export type Machine = {
+  readonly disk: SimDisk;
+  readonly dataDirectory: string;
+  readonly historyDirectory: string;
+  /** How far its clock is wrong. */
+  skewMs: number;
+  wallClockMs(): number;
+  /** The monitor that takes telemetry now. */
+  monitorNow(): Monitor | null;
+  readonly monitorProcess: Process | null;
+  readonly historyProcess: Process | null;
+  readonly exporters: readonly Process[];
+  /** Whether what stopped is started again. */
+  isSupervised: boolean;
+  startMonitor(): void;
+  startExport(): Promise<ExportOutcome>;
+  killAll(why: string): void;
+  /** What was told to people. */
+  readonly notices: string[];
+  /** What exports failed with. */
+  readonly exportProblems: MonitorError[];
+  /** What is no failure that people can meet, and so a bug. */
+  readonly bugs: string[];
+  close(): void;
+};
+
+export type ExportOutcome =
+  | { readonly kind: "done"; readonly rows: number }
+  | { readonly kind: "failed"; readonly error: MonitorError | null }
+  | { readonly kind: "killed" };
+
+export type Parts = {
+  readonly world: World;
+  readonly duckDb: DuckDb;
+  /** One connection a process. */
+  readonly connectDuckDb: () => Promise<DuckDBConnection>;
+  readonly network: SimNetwork;
+  readonly plant: Plant;
+};
+
+export function createMachine({ world, duckDb, connectDuckDb, network, plant }: Parts): Machine {
+  const { random } = world;
+  const dataDirectory = mkdtempSync(join(memoryDirectory(), "sim-"));
+  const historyDirectory = join(dataDirectory, "history");
+  mkdirSync(historyDirectory);
+  const disk = createSimDisk(historyDirectory, world);
+  const processes = new Set<Process>();
+  let runs = 0;
+  let ids = 0;
+  let current: { readonly process: Process; monitor: Monitor | null } | null = null;
+  let writer: Process | null = null;
+
+  const machine: Machine = {
+    disk,
+    dataDirectory,
+    historyDirectory,
+    skewMs: 0,
+    wallClockMs: () => EPOCH_MS + world.nowMs() + machine.skewMs,
+    monitorNow: () => (current?.process.isAlive ? current.monitor : null),
+    get monitorProcess() {
+      return current?.process ?? null;
+    },
+    get historyProcess() {
+      return writer;
+    },
+    get exporters() {
+      return [...processes].filter(({ name }) => name.startsWith("export"));
+    },
+    isSupervised: true,
+    startMonitor,
+    startExport,
+    killAll(why) {
+      for (const process of [...processes]) process.kill(why);
+    },
+    notices: [],
+    exportProblems: [],
+    bugs: [],
+    close: () => rmSync(dataDirectory, { recursive: true, force: true }),
+  };
+
+  function spawn(name: string): Process {
+    const process = new Process(`${name} ${++runs}`, world, () => EPOCH_MS + machine.skewMs);
+    processes.add(process);
+    process.onDeath(() => processes.delete(process));
+    return process;
+  }
+
+  function filesFor(process: Process): Files {
+    const real: Disk = disk.of(process);
+    const files = filesOn(plant.disk?.(real) ?? real);
+    return plant.files?.(files) ?? files;
+  }
+
+  // ─── The monitor ──────────────────────────────────────────────────────────
+
+  function startMonitor(): void {
+    const process = spawn("monitor");
+    const run: { readonly process: Process; monitor: Monitor | null } = { process, monitor: null };
+    current = run;
+    process.onDeath(() => {
+      if (machine.isSupervised) world.after(random.between(500, 20_000), startMonitor);
+    });
+    void begin();
+
+    async function begin(): Promise<void> {
+      try {
+        run.monitor = await Monitor.start({
+          dataDirectory,
+          journal: { startWriter: journalWriterFor(process) },
+          startHistory: (journal) =>
+            new History({
+              directory: historyDirectory,
+              entriesAfter: (seq) => journal.entriesAfter(seq),
+              clock: process.clock,
+              workspaceId: WORKSPACE_ID,
+              priceBook: builtInPriceBook,
+              startWriter: historyWriterFor(process),
+              onNotice: notice,
+            }),
+          clock: process.clock,
+          random: random.next,
+          rules: [],
+          channel: null,
+          pageUrl: () => null,
+          formatTime: String,
+          onNotice: notice,
+        });
+        world.note(process.name, "takes telemetry");
+      } catch (error) {
+        if (!process.isAlive) return;
+        tellFailure(process, error);
+        process.kill("ended: it could not start");
+      }
+    }
+  }
+
+  function notice(text: string): void {
+    machine.notices.push(text);
+    world.note("notice", text.split("\n")[0] ?? "");
+    if (text.includes("this is a bug of it")) machine.bugs.push(text);
+  }
+
+  function tellFailure(process: Process, error: unknown): MonitorError | null {
+    if (error instanceof MonitorError) {
+      world.note(process.name, `${error.code}: ${error.message}`);
+      if (error.hint === "") machine.bugs.push(`${error.code} has no hint`);
+      return error;
+    }
+    const text = error instanceof Error ? error.message : String(error);
+    world.note(process.name, text);
+    // A disk may fail anywhere; what the system says of it is no bug.
+    if (!/^(ENOSPC|EIO)/.test(text)) {
+      machine.bugs.push(`${process.name}: ${error instanceof Error ? error.stack : text}`);
+    }
+    return null;
+  }
+
+  /** The journal's thread: SQLite commits or it does not, and what it committed stays. */
+  function journalWriterFor(process: Process): StartJournalWriter {
+    return (settings) => {
+      const { file, opened } = openJournalFile(settings);
+      const port = new EventEmitter();
+      let isOpen = file !== null;
+      const close = () => {
+        if (isOpen) file?.handle({ kind: "close" });
+        isOpen = false;
+      };
+      process.onDeath(close);
+      const tell = (message: unknown) =>
+        process.clock.after(random.between(0, 2), () => port.emit("message", message));
+      tell(opened);
+      const honest = (message: ToWorker) => file?.handle(message) ?? null;
+      const handle = plant.journal?.(honest) ?? honest;
+      return Object.assign(port, {
+        postMessage(message: ToWorker) {
+          process.clock.after(random.between(0, 2), () => {
+            process.step(`the journal takes ${message.kind}`);
+            if (message.kind === "close") {
+              close();
+              port.emit("exit", 0);
+              return;
+            }
+            if (message.kind === "commit" && !hasRoom()) {
+              tell({ kind: "commit_failed", problem: "database or disk is full" });
+              return;
+            }
+            const answer = handle(message);
+            process.step(`the journal tells ${message.kind}`);
+            if (answer) tell(answer);
+          });
+        },
+      });
+    };
+  }
+
+  function hasRoom(): boolean {
+    try {
+      disk.take("the journal");
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  function historyWriterFor(parent: Process): StartWriter {
+    return (onEnd) => {
+      const process = spawn("history");
+      writer = process;
+      let reject: (error: Error) => void = () => {};
+      parent.onDeath(() => process.end());
+      process.onDeath(() => {
+        parent.clock.after(1, () => {
+          reject(new Error("its process ended (SIGKILL)"));
+          onEnd();
+        });
+      });
+      const write = createHistoryWriter({
+        files: filesFor(process),
+        openDuckDb: async () => ({ duckDb, connection: await duckDbFor(process) }),
+        nowMs: process.clock.now,
+        newId: () => `table-of-the-history-${ids++}`,
+        upkeep: UPKEEP,
+        ...plant.writer,
+      });
+      return {
+        processId: null,
+        ask: (order) =>
+          new Promise((resolve, rejectThis) => {
+            reject = rejectThis;
+            process.clock.after(1, async () => {
+              const answer = await write(order);
+              if (process.isAlive) parent.clock.after(1, () => resolve(answer));
+            });
+          }),
+        end: () =>
+          new Promise((resolve) => {
+            process.end();
+            parent.clock.after(2, () => resolve());
+          }),
+      };
+    };
+  }
+
+  // ─── DuckDB ───────────────────────────────────────────────────────────────
+
+  /** DuckDB as it is; but a process may die during each call, and a full disk takes no file. */
+  async function duckDbFor(process: Process): Promise<DuckDBConnection> {
+    const connection = await world.real(connectDuckDb());
+    process.onDeath(() => connection.closeSync());
+    const tracked =
+      (call: (sql: string) => Promise<unknown>) =>
+      (sql: string): Promise<unknown> =>
+        process.later(`DuckDB: ${sql.slice(0, 40)}`, () => {
+          if (/^COPY/.test(sql)) disk.take("DuckDB writes a file");
+          return world.real(call(sql));
+        });
+    return new Proxy(connection, {
+      get(target, name) {
+        if (name === "run") return tracked((sql) => target.run(sql));
+        if (name === "runAndReadAll") return tracked((sql) => target.runAndReadAll(sql));
+        if (name === "stream") {
+          return async (sql: string) => {
+            const rows = await world.real(target.runAndReadAll(sql));
+            return {
+              async *yieldRowsJson() {
+                yield rows.getRowsJson();
+              },
+            };
+          };
+        }
+        if (name === "createAppender") {
+          return (table: string) => world.real(target.createAppender(table));
+        }
+        if (name === "closeSync") return () => {};
+        const value = Reflect.get(target, name);
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+  }
+
+  // ─── Exports ──────────────────────────────────────────────────────────────
+
+  async function startExport(): Promise<ExportOutcome> {
+    const process = spawn("export");
+    const killed = new Promise<ExportOutcome>((resolve) =>
+      process.onDeath(() => resolve({ kind: "killed" })),
+    );
+    const client = createDatabricksClient({
+      credentials: {
+        host: ORIGIN,
+        source: "the simulator",
+        signIn: {
+          kind: "client-credentials",
+          clientId: "exporter",
+          clientSecret: new Secret("a secret of nobody"),
+        },
+      },
+      fetch: network.fetchFor(process),
+      clock: process.clock,
+      random: random.next,
+    });
+    const run = async (): Promise<ExportOutcome> => {
+      try {
+        const { rows } = await (plant.exportHistory ?? exportHistory)(
+          historyDirectory,
+          { client: plant.client?.(client) ?? client, place: defaultTablePlace, warehouseId: "w" },
+          {
+            files: filesFor(process),
+            clock: process.clock,
+            openDuckDb: () => duckDbFor(process),
+          },
+        );
+        process.end();
+        return { kind: "done", rows };
+      } catch (error) {
+        if (!process.isAlive) return { kind: "killed" };
+        const told = tellFailure(process, error);
+        if (told) machine.exportProblems.push(told);
+        process.end();
+        return { kind: "failed", error: told };
+      }
+    };
+    return Promise.race([run(), killed]);
+  }
+
+  return machine;
+}

@@ -1,0 +1,152 @@
+/** The network between the exporter and the workspace, and everything that it does to a request. */
+import type { Fetch } from "../../src/databricks/transport.ts";
+import type { ModelAnswer, ModelRequest, WorkspaceModel } from "./workspace-model.ts";
+import type { Process, World } from "./world.ts";
+
+export type Trouble =
+  /** Answered by a gateway; the workspace sees nothing. */
+  | "429"
+  | "503"
+  /** The connection breaks before the workspace has the request, or after it has done it. */
+  | "reset before"
+  | "reset after"
+  /** Nothing comes: the request is lost, or arrives minutes later. */
+  | "hang"
+  | "late"
+  /** The answer breaks off. */
+  | "cut";
+
+export const troubles: readonly Trouble[] = [
+  "429",
+  "503",
+  "reset before",
+  "reset after",
+  "hang",
+  "late",
+  "cut",
+];
+
+export type SimNetwork = {
+  fetchFor(process: Process): Fetch;
+  /** Of each request, until it is lifted. */
+  trouble: { readonly kind: Trouble; readonly share: number } | null;
+  /** What happens to the next statement that loads rows. */
+  nextLoad: "reset before" | "reset after" | null;
+};
+
+export function createNetwork(world: World, model: WorkspaceModel): SimNetwork {
+  const { random } = world;
+  const network: SimNetwork = { trouble: null, nextLoad: null, fetchFor };
+
+  function troubleOf(request: ModelRequest): Trouble | null {
+    const isLoad =
+      request.path === "/api/2.0/sql/statements" &&
+      new TextDecoder().decode(request.body).includes("COPY INTO");
+    if (isLoad && network.nextLoad !== null) {
+      const kind = network.nextLoad;
+      network.nextLoad = null;
+      return kind;
+    }
+    const { trouble } = network;
+    return trouble && random.next() < trouble.share ? trouble.kind : null;
+  }
+
+  function fetchFor(process: Process): Fetch {
+    return (url, init) =>
+      new Promise<Response>((resolve, reject) => {
+        const request = requestOf(url, init);
+        const what = `${request.method} ${request.path}`;
+        try {
+          process.step(what);
+        } catch {
+          return;
+        }
+        const deliver = (settle: () => void) =>
+          process.clock.after(random.between(1, 40), () => {
+            try {
+              process.step(`the answer to ${what}`);
+            } catch {
+              return;
+            }
+            settle();
+          });
+        const kind = troubleOf(request);
+        if (kind !== null) world.note("network", `${kind}: ${what}`);
+        init.signal?.addEventListener("abort", () => reject(init.signal?.reason));
+        const arrive = (delayMs: number, settle: (answer: ModelAnswer) => void) =>
+          world.after(delayMs, async () => {
+            const answer = await model.answer(request);
+            deliver(() => settle(answer));
+          });
+        const broken = () => reject(networkError());
+        switch (kind) {
+          case "429":
+          case "503": {
+            const headers = random.next() < 0.5 ? { "retry-after": "2" } : {};
+            return deliver(() =>
+              resolve(responseOf({ status: Number(kind), json: { message: "busy" }, headers })),
+            );
+          }
+          case "reset before":
+            return deliver(broken);
+          case "reset after":
+            return arrive(random.between(1, 40), broken);
+          case "hang":
+            return;
+          case "late":
+            return arrive(random.between(30_000, 400_000), () => {});
+          case "cut":
+            return arrive(random.between(1, 40), (answer) => resolve(cutResponse(answer)));
+          case null:
+            return arrive(random.between(1, 40), (answer) => resolve(responseOf(answer)));
+        }
+      });
+  }
+
+  return network;
+}
+
+function requestOf(url: string, init: RequestInit): ModelRequest {
+  const { pathname, searchParams } = new URL(url);
+  const headers = new Headers(init.headers);
+  const authorization = headers.get("authorization") ?? "";
+  const { body } = init;
+  return {
+    method: init.method ?? "GET",
+    path: pathname,
+    query: searchParams,
+    token: /^Bearer (.+)$/.exec(authorization)?.[1] ?? null,
+    // Bytes are copied: what is sent does not change under way.
+    body: body instanceof Uint8Array ? body.slice() : new TextEncoder().encode(String(body ?? "")),
+  };
+}
+
+function networkError(): Error {
+  const cause = Object.assign(new Error("socket hang up"), { code: "ECONNRESET" });
+  return new TypeError("fetch failed", { cause });
+}
+
+function responseOf({ status, json, headers = {} }: ModelAnswer): Response {
+  const body = json === null ? null : JSON.stringify(json);
+  return new Response(body, {
+    status,
+    headers: { "content-type": "application/json", ...headers },
+  });
+}
+
+/** Half of the body, and then the connection breaks. */
+function cutResponse(answer: ModelAnswer): Response {
+  const { status, json, headers = {} } = answer;
+  if (json === null) return responseOf(answer);
+  const bytes = new TextEncoder().encode(JSON.stringify(json));
+  const half = bytes.slice(0, bytes.length >> 1);
+  let isSent = false;
+  const body = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      if (isSent) return controller.error(networkError());
+      isSent = true;
+      controller.enqueue(half);
+    },
+  });
+  return new Response(body, { status, headers });
+}

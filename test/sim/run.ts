@@ -1,0 +1,140 @@
+/**
+ * `npm run sim -- --seeds 300`: seeds, as many at a time as there are processors. What breaks a
+ * promise is told with what happened, and with the command that makes it happen again.
+ */
+import { type ChildProcess, fork } from "node:child_process";
+import { availableParallelism } from "node:os";
+import { parseArgs } from "node:util";
+import { faultNames } from "./faults.ts";
+import { plants } from "./plants.ts";
+import type { Simulation, SimulationOptions } from "./simulate.ts";
+
+/** Lines of a failed seed that are shown; with --seed all of them. */
+const SHOWN_LINES = 60;
+/** How often it is told how far it is. */
+const PROGRESS_MS = 5_000;
+
+const usage = `Usage: npm run sim -- [options]
+
+  --seeds <n>      seeds to try (default: 20)
+  --first <n>      the first of them (default: 1)
+  --seed <n>       only this one, with all that happened
+  --hours <n>      simulated hours of each (default: 1)
+  --faults <n>     faults in each hour (default: 20)
+  --plant <name>   with a bug that is planted: ${Object.keys(plants).join(", ")}
+  --output json    the result as JSON`;
+
+const { values } = readArguments();
+const only = values.seed === undefined ? null : numberOf("seed");
+const first = only ?? numberOf("first");
+const count = only === null ? numberOf("seeds") : 1;
+const seeds = Array.from({ length: count }, (_, at) => first + at);
+const options = {
+  hours: numberOf("hours"),
+  faults: numberOf("faults"),
+  ...(values.plant === undefined ? {} : { plant: values.plant }),
+};
+if (values.plant !== undefined && !(values.plant in plants)) wrong(`no bug "${values.plant}"`);
+
+const startMs = performance.now();
+const failed: Simulation[] = [];
+const injected: Record<string, number> = Object.fromEntries(faultNames.map((name) => [name, 0]));
+let done = 0;
+let rows = 0;
+
+const progress = setInterval(() => say(`${done} of ${count} seeds`), PROGRESS_MS);
+const waiting = seeds.values();
+const processes = Math.min(count, availableParallelism());
+await Promise.all(Array.from({ length: processes }, runSeeds));
+clearInterval(progress);
+
+const seconds = Math.round((performance.now() - startMs) / 1000);
+if (values.output === "json") {
+  const told = failed.map(({ seed, broken, lines }) => ({ seed, broken, lines }));
+  const result = { seeds: count, first, ...options, seconds, rows, injected, failed: told };
+  process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+} else {
+  const total = Object.values(injected).reduce((sum, times) => sum + times, 0);
+  process.stdout.write(
+    `${count} seeds of ${options.hours} simulated h: ${failed.length} broke a promise. ${total} faults, ${rows} acknowledged rows, ${seconds} s.\n`,
+  );
+  for (const [name, times] of Object.entries(injected))
+    process.stdout.write(`  ${times} × ${name}\n`);
+}
+process.exitCode = failed.length > 0 ? 1 : 0;
+
+/** One process, seed after seed. */
+async function runSeeds(): Promise<void> {
+  const child = fork(new URL("./seed-process.ts", import.meta.url), {
+    execArgv: ["--disable-warning=ExperimentalWarning"],
+  });
+  for (const seed of waiting) {
+    const simulation = await ask(child, { seed, ...options });
+    done++;
+    rows += simulation.rows;
+    for (const [name, times] of Object.entries(simulation.injected)) {
+      injected[name] = (injected[name] ?? 0) + times;
+    }
+    if (simulation.broken.length > 0) failed.push(simulation);
+    if (simulation.broken.length > 0 || only !== null) tell(simulation);
+  }
+  child.disconnect();
+}
+
+function ask(child: ChildProcess, asked: SimulationOptions): Promise<Simulation> {
+  return new Promise((resolve, reject) => {
+    const onExit = () => reject(new Error(`the process of seed ${asked.seed} ended`));
+    child.once("exit", onExit);
+    child.once("message", (simulation: Simulation) => {
+      child.off("exit", onExit);
+      resolve(simulation);
+    });
+    child.send(asked);
+  });
+}
+
+function tell({ seed, broken, lines }: Simulation): void {
+  say(broken.length > 0 ? `Seed ${seed} broke a promise:` : `Seed ${seed} kept every promise.`);
+  for (const sentence of broken) say(`  ${sentence}`);
+  say("What happened:");
+  for (const line of only === null ? lines.slice(-SHOWN_LINES) : lines) say(`  ${line}`);
+  if (broken.length > 0 && only === null) say(`Again: ${commandFor(seed)}`);
+}
+
+function commandFor(seed: number): string {
+  const plant = options.plant === undefined ? "" : ` --plant "${options.plant}"`;
+  return `npm run sim -- --seed ${seed} --hours ${options.hours} --faults ${options.faults}${plant}`;
+}
+
+function readArguments() {
+  const text = (fallback: string) => ({ type: "string", default: fallback }) as const;
+  try {
+    return parseArgs({
+      options: {
+        seeds: text("20"),
+        first: text("1"),
+        seed: { type: "string" },
+        hours: text("1"),
+        faults: text("20"),
+        plant: { type: "string" },
+        output: text("text"),
+      },
+    });
+  } catch (error) {
+    return wrong(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function numberOf(name: "seeds" | "first" | "seed" | "hours" | "faults"): number {
+  const number = Number(values[name]);
+  return Number.isFinite(number) && number >= 0 ? number : wrong(`--${name} is no number`);
+}
+
+function wrong(problem: string): never {
+  say(`${problem}\n\n${usage}`);
+  process.exit(2);
+}
+
+function say(text: string): void {
+  process.stderr.write(`${text}\n`);
+}

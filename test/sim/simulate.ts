@@ -1,0 +1,138 @@
+/**
+ * One seed: an hour or more of a monitor, its history and its exports, with everything that can
+ * go wrong. At the end all is well again, what waited is done, and the promises are checked.
+ */
+import { loadDuckDb } from "../../src/history/duckdb.ts";
+import { brokenPromises } from "./check.ts";
+import { faultNames, faults } from "./faults.ts";
+import { startLoad } from "./load.ts";
+import { createMachine, ORIGIN } from "./machine.ts";
+import { createNetwork } from "./network.ts";
+import { type Plant, plants } from "./plants.ts";
+import { connectDuckDb } from "./shared-duckdb.ts";
+import { createWorkspaceModel } from "./workspace-model.ts";
+import { createWorld } from "./world.ts";
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+/** Share of the minutes in which nobody sends: an hour is long, and sealing is work. */
+const QUIET_SHARE = 0.7;
+const SLOW_STATEMENTS_SHARE = 0.2;
+/** Time that is given for everything to come to rest. */
+const SETTLE_MS = 20 * MINUTE_MS;
+/** Exports that may be needed at the end. */
+const LAST_EXPORTS = 5;
+
+export type SimulationOptions = {
+  readonly seed: number;
+  readonly hours: number;
+  /** In each hour. */
+  readonly faults: number;
+  /** Name of a planted bug. */
+  readonly plant?: string | undefined;
+};
+
+export type Simulation = SimulationOptions & {
+  /** Promises that were broken. */
+  readonly broken: readonly string[];
+  /** What happened, in order. */
+  readonly lines: readonly string[];
+  readonly injected: Readonly<Record<string, number>>;
+  readonly rows: number;
+};
+
+export async function simulate(options: SimulationOptions): Promise<Simulation> {
+  const { seed, hours, plant } = options;
+  const world = createWorld(seed);
+  const { random } = world;
+  const model = createWorkspaceModel(world, { origin: ORIGIN, slowShare: SLOW_STATEMENTS_SHARE });
+  const network = createNetwork(world, model);
+  const duckDb = await loadDuckDb();
+  const machine = createMachine({
+    world,
+    duckDb,
+    connectDuckDb,
+    network,
+    plant: plant === undefined ? {} : plantOf(plant),
+  });
+  try {
+    const injected: Record<string, number> = {};
+    const load = startLoad(world, {
+      monitorNow: machine.monitorNow,
+      wallClockMs: machine.wallClockMs,
+      quietShare: QUIET_SHARE,
+    });
+    machine.startMonitor();
+    const exportEveryMs = random.pick([2, 4, 7]) * MINUTE_MS;
+    const cron = () => {
+      if (!machine.isSupervised) return;
+      world.after(exportEveryMs, cron);
+      void machine.startExport();
+    };
+    world.after(exportEveryMs, cron);
+
+    const chances = faultNames.flatMap((name) =>
+      Array.from({ length: faults[name]?.weight ?? 0 }, () => name),
+    );
+    const endMs = hours * HOUR_MS;
+    for (let count = Math.ceil(options.faults * hours); count > 0; count--) {
+      const name = random.pick(chances);
+      world.after(random.between(MINUTE_MS, endMs), () => {
+        injected[name] = (injected[name] ?? 0) + 1;
+        world.note("fault", name);
+        faults[name]?.inject({ world, machine, network, model });
+      });
+    }
+    await world.run(endMs);
+
+    load.stop();
+    machine.disk.fullCode = null;
+    machine.disk.failIn(Number.POSITIVE_INFINITY);
+    network.trouble = null;
+    network.nextLoad = null;
+    model.revoked.clear();
+    world.note("world", "all is well from here on");
+    await world.run(endMs + SETTLE_MS);
+    machine.isSupervised = false;
+    await closeMonitor();
+    for (let left = LAST_EXPORTS; left > 0; left--) {
+      let isDone = false;
+      void machine.startExport().then((outcome) => {
+        isDone = outcome.kind === "done" && outcome.rows === 0;
+      });
+      await world.run(world.nowMs() + SETTLE_MS);
+      if (isDone) break;
+    }
+
+    const connection = await connectDuckDb();
+    const broken = await brokenPromises({ machine, model, load, connection });
+    connection.closeSync();
+    for (const error of world.escaped) {
+      broken.push(`nobody caught: ${error instanceof Error ? error.stack : error}`);
+    }
+    return {
+      ...options,
+      broken,
+      lines: world.lines.map((line) => line.replaceAll(machine.dataDirectory, "DATA")),
+      injected,
+      rows: load.acknowledged.size,
+    };
+  } finally {
+    machine.killAll("");
+    machine.close();
+  }
+
+  async function closeMonitor(): Promise<void> {
+    const monitor = machine.monitorNow();
+    const process = machine.monitorProcess;
+    if (!monitor) world.note("world", "no monitor is there to be stopped");
+    void monitor?.close().then(() => process?.end());
+    await world.run(world.nowMs() + SETTLE_MS);
+  }
+}
+
+function plantOf(name: string): Plant {
+  const plant = plants[name];
+  if (!plant) throw new Error(`no bug is called ${name}: ${Object.keys(plants).join(", ")}`);
+  return plant;
+}
