@@ -94,7 +94,10 @@ function runsCli(args: readonly string[]): void {
   const briefly =
     args.includes("--help") || needsWorkspace
       ? []
-      : ["--port", "0", "--for", "1s", "--data-dir", join(directory, "data")];
+      : [
+          ...["--port", "0", "--data-dir", join(directory, "data")],
+          ...(command === "doctor" ? [] : ["--for", "1s"]),
+        ];
   const { DATABRICKS_HOST: _host, DATABRICKS_CONFIG_PROFILE: _profile, ...env } = process.env;
   const { status, stderr } = spawnSync(
     process.execPath,

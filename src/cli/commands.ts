@@ -54,6 +54,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./export/command.ts")).exportCommand(),
   },
   {
+    term: "doctor [options] [agent.yaml]",
+    summary: "what is missing or misconfigured, and what mends it",
+    load: async () => (await import("./doctor/command.ts")).doctorCommand(),
+  },
+  {
     term: "local [options]",
     summary: "a Databricks workspace on this machine, for trying out and for tests",
     load: async () => (await import("./local/command.ts")).localCommand(),
