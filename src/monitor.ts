@@ -521,7 +521,11 @@ export class Monitor {
   }
 
   healthOf(endpoint: string): HealthResult | null {
-    return this.state.components.get(`endpoint/${endpoint}`) ?? null;
+    // An app of the same name is the same agent: what is worse counts.
+    const served = this.state.components.get(`endpoint/${endpoint}`);
+    const app = this.state.components.get(`app/${endpoint}`);
+    if (!served || !app) return served ?? app ?? null;
+    return severityOf(app) > severityOf(served) ? app : served;
   }
 
   /** Whether what is known of an agent is how it is now. */
@@ -591,6 +595,11 @@ export class Monitor {
 
 function receivedOf(body: Uint8Array, encoding: OtlpEncoding): Uint8Array | string {
   return encoding === "protobuf" ? body : new TextDecoder().decode(body);
+}
+
+/** What is gone says nothing; what is down says most. */
+function severityOf({ status, state }: HealthResult): number {
+  return state === "gone" ? -1 : ["unknown", "healthy", "degraded", "unhealthy"].indexOf(status);
 }
 
 /** The figures from before the trouble; `null` where nothing was watched then. */

@@ -7,6 +7,7 @@ import { test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { report } from "../src/cli/monitor/report.ts";
 import { createTestClock } from "../src/databricks/test-clock.ts";
+import { type AppState, healthOfApp } from "../src/ingest/app-state/app-state.ts";
 import type { Monitor } from "../src/monitor.ts";
 import type { Message } from "../src/notify/message.ts";
 import { previewSlack } from "../src/notify/slack/render.ts";
@@ -125,6 +126,47 @@ test("a receiver says nothing of a workspace that it watched in former days", as
     await see(monitor, [result(null, denied)]);
     await clock.advance(60_000);
     assert.equal(monitor.state.alerts.size, 0);
+  } finally {
+    await close();
+  }
+});
+
+test("an app that is down is told like an endpoint that is down; one that was stopped is not", async () => {
+  const clock = createTestClock({ startMs });
+  const { monitor, close } = await startMonitor({ clock, formatTime, rules: defaultRules });
+  const app = { name: "agent-rag", computeState: "ACTIVE", activeDeployment: {} } as const;
+  const seen = (part: Partial<AppState>) =>
+    healthOfApp(
+      { ...app, appState: "RUNNING", message: null, pendingDeployment: null, ...part },
+      { timeMs: clock.now() },
+    );
+  const passUntil = async (state: string, health: HealthResult) => {
+    const isThere = () =>
+      [...monitor.state.alerts.values()].some(
+        ({ endpoint, kind }) => endpoint === app.name && kind === state,
+      );
+    for (let round = 0; round < 20 && !isThere(); round++) {
+      await see(monitor, [health, result(null, { component: `round/${state}/${round}` })]);
+      await clock.advance(10_000);
+    }
+    assert.ok(isThere(), `the alert never was ${state}`);
+  };
+  const row = async () =>
+    (await overviewOf(monitor)).agents.find(({ endpoint }) => endpoint === app.name);
+  try {
+    await see(monitor, [seen({})]);
+    assert.equal((await row())?.health?.state, "running");
+    await passUntil("firing", seen({ appState: "CRASHED", message: "exit code 1" }));
+    assert.deepEqual([(await row())?.status, (await row())?.word], ["critical", "down"]);
+    assert.match(
+      formatSentence(await sentenceOf(monitor)),
+      /^agent-rag is down: The program has crashed: "exit code 1"/,
+    );
+    await passUntil("resolved", seen({ computeState: "STOPPED", appState: "UNAVAILABLE" }));
+    assert.deepEqual([(await row())?.status, (await row())?.word], ["unknown", "stopped"]);
+    // An endpoint of the same name is the same agent: what is worse counts.
+    await see(monitor, [seen({}), result(app.name, { status: "unhealthy", state: "not_ready" })]);
+    assert.equal((await row())?.health?.state, "not_ready");
   } finally {
     await close();
   }

@@ -48,6 +48,13 @@ export type AgentReading = {
 const ALSO_MAX = 3;
 
 /** The worst first. */
+/** What is on its way, and no trouble yet, by the state of its health. */
+const wordOfDegraded: Readonly<Record<string, string>> = {
+  updating: "is being updated",
+  deploying: "is being deployed",
+  starting: "is being started",
+};
+
 const severities = [
   "down",
   "failing",
@@ -228,7 +235,7 @@ function findings(agent: AgentReading, options: DiagnoseOptions): Finding[] {
     found.push(finding("getting down", "warning", `${name} is not ready`, detail, options.nowMs));
   }
   if (health?.status === "degraded") {
-    const headline = health.state === "updating" ? "is being updated" : "is degraded";
+    const headline = wordOfDegraded[health.state] ?? "is degraded";
     const detail = plainMessage(health.message);
     found.push(finding("degraded", "warning", `${name} ${headline}`, detail, options.nowMs));
   }

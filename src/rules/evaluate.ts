@@ -90,8 +90,8 @@ function readiness({ health }: Reading): Evaluation {
     unit: "state",
     reason,
   });
-  // A deleted endpoint can't be not ready: its alert ends.
-  if (health?.state === "gone") return answer(false, "no_data");
+  // A deleted endpoint, or an app that somebody stopped, can't be not ready: its alert ends.
+  if (health?.state === "gone" || health?.state === "stopped") return answer(false, "no_data");
   switch (health?.status) {
     case undefined:
       return answer(false, "no_data");

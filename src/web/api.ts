@@ -58,7 +58,7 @@ export type CacheSide = { requests: number; latencyMs: Percentiles | null };
 export type AgentRow = CostFigures & {
   endpoint: string;
   status: Status;
-  /** The state in a word: `healthy`, `slow`, `failing`, `down`, `telemetry lost`, `cold`, `quiet`. */
+  /** The state in a word: `healthy`, `slow`, `failing`, `down`, `telemetry lost`, `cold`, `stopped`, `quiet`. */
   word: string;
   modelVersion: string | null;
   /** Who made the telemetry: `callback`, `openinference`, `mlflow`, `genai`, `none`. */

@@ -52,6 +52,11 @@ export function monitorCommand(): Command {
       "read tables of the workspace over this SQL warehouse: docs/sources.md",
     )
     .option(
+      "--app <name>",
+      "watch this app, or those like agent-*, instead of all; may be given several times",
+      (name: string, before: readonly string[] = []) => [...before, name],
+    )
+    .option(
       "--span-table <table>",
       "read spans of a table of Unity Catalog over it; may be given several times",
       (name: string, before: readonly string[] = []) => [...before, name],

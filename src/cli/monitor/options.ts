@@ -23,6 +23,7 @@ export type RawOptions = {
   readonly mlflow?: string;
   readonly experiment?: readonly string[];
   readonly warehouse?: string;
+  readonly app?: readonly string[];
   readonly spanTable?: readonly string[];
   readonly forward?: string;
   readonly forwardHeaders?: string;
@@ -58,6 +59,8 @@ export type MonitorCommandOptions = {
   /** `env:NAME` or `file:PATH`. */
   readonly slackWebhook: string | undefined;
   readonly mlflow: MlflowOptions | null;
+  /** Names of the apps that are watched, also as `agent-*`; none: all. */
+  readonly apps: readonly string[];
   /** The SQL warehouse that reads tables; `null`: none is read. */
   readonly warehouseId: string | null;
   /** Tables of spans that it reads. */
@@ -98,6 +101,7 @@ export function checkOptions(raw: RawOptions): MonitorCommandOptions {
     output: parseOutput(raw.output),
     slackWebhook: raw.slackWebhook,
     mlflow: parseMlflow(raw),
+    apps: parseApps(raw),
     warehouseId: parseWarehouse(raw.warehouse),
     spanTables: parseSpanTables(raw),
     forward: parseForward(raw),
@@ -118,6 +122,15 @@ function parseWarehouse(id: string | undefined): string | null {
   // Not quoted: what stands here by mistake may be a token.
   throw new MonitorError("USAGE_INVALID", "--warehouse is not the id of a SQL warehouse", {
     hint: "give its id, such as 1a2b3c4d5e6f7a8b, which stands beside its name in Databricks",
+  });
+}
+
+function parseApps({ app = [], local, workspace }: RawOptions): readonly string[] {
+  if (app.length > 0 && local) throw conflict("--local", "--app");
+  if (app.length > 0 && !workspace) throw conflict("--no-workspace", "--app");
+  if (app.every((name) => /^[a-z0-9-]{1,30}\*?$/.test(name))) return app;
+  throw new MonitorError("USAGE_INVALID", "--app is not the name of an app", {
+    hint: "give its name, such as agent-support, or how several begin, such as 'agent-*'",
   });
 }
 

@@ -26,6 +26,7 @@ import { monitorWarnings } from "../../publish/notification-destination.ts";
 import { readWebhook } from "../../publish/read-webhook.ts";
 import { defaultRules, exampleRules, receiverRules } from "../../rules/built-in-rules.ts";
 import { type MonitorServer, startServer } from "../../server/server.ts";
+import { type AppSource, startAppSource } from "../../sources/app-source.ts";
 import { type EndpointSource, startEndpointSource } from "../../sources/endpoint-source.ts";
 import { type MlflowSource, startMlflowSource } from "../../sources/mlflow-source.ts";
 import type { SourceStatus } from "../../sources/progress.ts";
@@ -150,6 +151,7 @@ export async function run(options: MonitorCommandOptions): Promise<Run> {
     );
     settings.follow((own) => monitor.setOwnAlerts(own));
     let source: EndpointSource | null = null;
+    let apps: AppSource | null = null;
     let traces: MlflowSource | null = null;
     let tables: WarehouseSources | null = null;
     const server = keep(
@@ -166,6 +168,7 @@ export async function run(options: MonitorCommandOptions): Promise<Run> {
           forwarding: forward ? () => forward.status() : undefined,
           sources: () => [
             ...(source?.status().map(endpointRow) ?? []),
+            ...(apps?.status().map(dataRow) ?? []),
             ...(traces?.status().map(dataRow) ?? []),
             ...(tables?.status().map(dataRow) ?? []),
             ...(watched.kind === "workspace" && options.warehouseId === null ? [notRead] : []),
@@ -189,6 +192,18 @@ export async function run(options: MonitorCommandOptions): Promise<Run> {
           ...polling[watched.kind === "local" ? "local" : "workspace"],
           onBatch: (batch) => monitor.observe(batch),
           onProblem: ({ source: name, error }) => say(problemText(sourceNames[name], error)),
+        }),
+      );
+    }
+    if (watched.kind === "workspace") {
+      apps = keep(
+        startAppSource({
+          client: watched.client,
+          clock,
+          intervalMs: polling.workspace.intervalMs,
+          apps: options.apps,
+          onBatch: (batch) => monitor.observe(batch),
+          onProblem: ({ source: name, error }) => say(problemText(name, error)),
         }),
       );
     }

@@ -109,6 +109,7 @@ function stateOf(monitor: Monitor, agent: Agent, tally: Tally): { status: Status
   if (monitor.freshnessOf(agent).kind === "telemetry_lost") {
     return { status: "warning", word: "telemetry lost" };
   }
+  if (health?.state === "stopped") return { status: "unknown", word: "stopped" };
   if (health?.state === "cold") return { status: "healthy", word: "cold" };
   const silentMs = monitor.now() - (agent.lastRequestMs ?? Number.NEGATIVE_INFINITY);
   if (tally.calls === 0 || silentMs > SILENT_MS) {
