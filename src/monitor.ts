@@ -39,7 +39,7 @@ import type { PriceBook } from "./signals/price-book.ts";
 import type { Sample } from "./signals/sample.ts";
 import { scrub } from "./signals/scrub.ts";
 import type { AgentSpan } from "./signals/span.ts";
-import { type Journal, type JournalOptions, openJournal } from "./store/journal.ts";
+import { type Following, type Journal, type JournalOptions, openJournal } from "./store/journal.ts";
 
 /** How often traces that are complete are looked for. */
 const CLOSE_INTERVAL_MS = 250;
@@ -303,6 +303,11 @@ export class Monitor {
       health: news,
       dropped: Object.fromEntries(dropped),
     });
+  }
+
+  /** What was journalled after a place, as much as is well read at a time: for a backup. */
+  journalledAfter(seq: number): Promise<Following> {
+    return this.#journal.entriesAfter(seq);
   }
 
   now(): number {

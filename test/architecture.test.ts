@@ -73,6 +73,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "signals",
     "dashboards",
   ],
+  backup: ["signals", "store", "monitor-client"],
   rules: ["signals"],
   notify: ["signals"],
   doctor: ["signals", "config", "databricks", "export", "history", "monitor-client"],
@@ -97,6 +98,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "live",
     "summaries",
     "rules",
+    "store/journal-part.ts",
     "journal-entry.ts",
     "monitor.ts",
     "monitor-state.ts",
@@ -105,6 +107,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   web: [],
   "local-workspace": [],
   cli: [
+    "backup",
     "signals",
     "config",
     "deployment.ts",

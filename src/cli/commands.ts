@@ -59,6 +59,16 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./doctor/command.ts")).doctorCommand(),
   },
   {
+    term: "backup [options]",
+    summary: "what a monitor knows, in one file",
+    load: async () => (await import("./backup/command.ts")).backupCommand(),
+  },
+  {
+    term: "restore [options] <file>",
+    summary: "a data directory out of a backup",
+    load: async () => (await import("./restore/command.ts")).restoreCommand(),
+  },
+  {
     term: "local [options]",
     summary: "a Databricks workspace on this machine, for trying out and for tests",
     load: async () => (await import("./local/command.ts")).localCommand(),

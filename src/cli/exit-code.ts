@@ -30,6 +30,8 @@ const byCode: Readonly<Record<ErrorCode, number>> = {
   DATA_DIR_UNWRITABLE: EXIT.failed,
   STORE_FULL: EXIT.failed,
   STORE_DAMAGED: EXIT.failed,
+  BACKUP_INVALID: EXIT.failed,
+  MONITOR_UNREACHABLE: EXIT.failed,
   HISTORY_FAILED: EXIT.failed,
   HISTORY_MISSING: EXIT.failed,
   QUERY_INVALID: EXIT.usage,

@@ -11,6 +11,7 @@ import { type Context, Hono } from "hono";
 import type { Monitor } from "../monitor.ts";
 import { MonitorError } from "../monitor-error.ts";
 import { scrub } from "../signals/scrub.ts";
+import { encodePart } from "../store/journal-part.ts";
 import { agentView } from "./api/agent-view.ts";
 import { overview, type Surroundings } from "./api/overview.ts";
 import { type Range, rangeOf, ranges } from "./api/range.ts";
@@ -116,6 +117,20 @@ export function createApp(
       return context.json({ error: { message } }, 405, { allow: "POST" });
     });
   }
+
+  app.get("/api/journal", async (context) => {
+    const after = context.req.query("after") ?? "0";
+    if (!/^\d{1,15}$/.test(after)) {
+      return context.json({ error: { message: "after is no place in the journal" } }, 400);
+    }
+    const { entries, upTo, last } = await monitor.journalledAfter(Number(after));
+    return context.body(encodePart(entries), 200, {
+      "content-type": "application/octet-stream",
+      "journal-up-to": String(upTo),
+      "journal-last": String(last),
+      "monitor-started-ms": String(monitor.startedMs),
+    });
+  });
 
   app.get("/api/overview", (context) =>
     withRange(context, monitor, async (asked) =>

@@ -139,7 +139,25 @@ function setAside({ directory, name }: JournalSettings): string {
   return aside;
 }
 
-function openDatabase({ directory, name }: JournalSettings): DatabaseSync {
+/** For a directory that no monitor uses yet: entries of another journal, with their places there. */
+export function restoreJournal(directory: string): {
+  add(entries: Iterable<PlacedEntry>): void;
+  close(): void;
+} {
+  const database = openDatabase({ directory, name: "journal" });
+  return {
+    add(entries) {
+      database.exec("BEGIN IMMEDIATE");
+      copyAll(database, entries);
+      database.exec("COMMIT");
+    },
+    close: () => database.close(),
+  };
+}
+
+type Place = Pick<JournalSettings, "directory" | "name">;
+
+function openDatabase({ directory, name }: Place): DatabaseSync {
   const database = new DatabaseSync(join(directory, `${name}.db`));
   try {
     database.exec(`

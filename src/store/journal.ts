@@ -108,10 +108,11 @@ export class Journal {
   #onEntries: ((message: FromWorker & { kind: "entries" }) => void) | null = null;
   #onClosed: (() => void) | null = null;
   #reading: { readonly reject: (error: MonitorError) => void } | null = null;
-  #following: {
+  /** Answered in their order. */
+  readonly #following: {
     readonly resolve: (following: Following) => void;
     readonly reject: (error: MonitorError) => void;
-  } | null = null;
+  }[] = [];
   #failure: MonitorError | null = null;
 
   constructor(worker: JournalWriter) {
@@ -182,12 +183,12 @@ export class Journal {
 
   /**
    * What was written after a place in the journal, the oldest first, as much as is well read at
-   * a time. One such call at a time.
+   * a time.
    */
   entriesAfter(seq: number): Promise<Following> {
     if (this.#failure) return Promise.reject(this.#failure);
     return new Promise((resolve, reject) => {
-      this.#following = { resolve, reject };
+      this.#following.push({ resolve, reject });
       this.#send({ kind: "read_after", seq });
     });
   }
@@ -244,8 +245,7 @@ export class Journal {
         this.#onEntries?.(message);
         return;
       case "following":
-        this.#following?.resolve(message);
-        this.#following = null;
+        this.#following.shift()?.resolve(message);
         return;
       case "opened":
       case "open_failed":
@@ -259,7 +259,7 @@ export class Journal {
     this.#committing = [];
     this.#waiting = [];
     this.#reading?.reject(error);
-    this.#following?.reject(error);
+    for (const { reject } of this.#following.splice(0)) reject(error);
     this.#onClosed?.();
   }
 

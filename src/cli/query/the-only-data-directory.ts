@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { MonitorError } from "../../monitor-error.ts";
 import { historyDirectory } from "../monitor/data-directory.ts";
 
-const HOME = ".dspy-databricks";
+/** Where monitors keep what they know, unless told otherwise. */
+export const HOME = ".dspy-databricks";
 
 /** @throws MonitorError where there is none, or more than one to choose from. */
 export function theOnlyDataDirectory(): string {

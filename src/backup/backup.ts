@@ -1,0 +1,352 @@
+/**
+ * Makes a backup of a data directory, also while a monitor runs on it: one tar file that holds
+ * the journal, the history and what people set. What stands in it belongs together: no table
+ * of the history knows more than the journal beside it, and of what no table knows yet the
+ * journal has every entry.
+ *
+ * The order does it. The journal is read first, then the history, then what was journalled
+ * meanwhile; files of the history never change once they are there, and a table's log is read
+ * before its rows.
+ */
+import { createHash, randomUUID } from "node:crypto";
+import { type FileHandle, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { basename, join, resolve } from "node:path";
+import { MonitorError } from "../monitor-error.ts";
+import { encodePart } from "../store/journal-part.ts";
+import { type JournalSource, openJournalSource } from "./journal-source.ts";
+import { BACKUP_FORMAT, MANIFEST_NAME, type Manifest } from "./manifest.ts";
+import { tarEnd, tarHeader, tarPadding } from "./tar.ts";
+
+export type BackupOptions = {
+  readonly dataDirectory: string;
+  readonly out: string;
+  /** Whether the addresses of webhooks go with it. */
+  readonly secrets: boolean;
+  /** Of the product. */
+  readonly version: string;
+  readonly nowMs: number;
+  readonly onProgress: (step: string) => void;
+};
+
+export type BackupResult = {
+  readonly file: string;
+  readonly sizeBytes: number;
+  readonly journalEntries: number;
+  readonly historyFiles: number;
+  readonly settings: number;
+  /** Agents whose webhook stays behind. */
+  readonly webhooksLeftOut: number;
+  readonly monitor: "running" | "stopped";
+};
+
+const ONLY_THIS_USER = 0o600;
+/** Read and written at a time, in bytes. */
+const CHUNK_BYTES = 1024 * 1024;
+/** So often a log is read anew that is being tidied up. */
+const LOG_ATTEMPTS_MAX = 5;
+/** Where the journal's parts stand in the backup. */
+export const JOURNAL_PREFIX = "journal/";
+const WEBHOOK = /\.webhook$/;
+/** Folders of a data directory whose files people, or programs for them, have put there. */
+export const settingsFolders = ["alerts", "prometheus", "dashboards"] as const;
+
+/**
+ * @throws MonitorError `DATA_DIR_LOCKED` when the directory is in use and its monitor does not
+ * answer; `USAGE_INVALID` when there is nothing to back up, or a file of that name.
+ */
+export async function makeBackup(options: BackupOptions): Promise<BackupResult> {
+  const { dataDirectory, out, onProgress } = options;
+  await checkPlaces(dataDirectory, out);
+  const source = await openJournalSource(dataDirectory);
+  const unfinished = `${out}.${randomUUID()}.unfinished`;
+  try {
+    const archive = await newArchive(unfinished, options.nowMs);
+    try {
+      onProgress("the journal");
+      const journal: CopiedJournal = { entries: 0, lastSeq: 0, parts: 0 };
+      await copyJournal(source, archive, journal);
+      const history = join(dataDirectory, "history");
+      const historyFiles = await copyHistory(history, archive, onProgress);
+      onProgress("what was journalled meanwhile");
+      await copyJournal(source, archive, journal);
+      const { kept, webhooksLeftOut } = await copySettings(options, archive);
+      const manifest: Manifest = {
+        format: BACKUP_FORMAT,
+        version: options.version,
+        createdMs: options.nowMs,
+        directory: basename(resolve(dataDirectory)).replace(/[^\w.-]/g, "_"),
+        journal: { entries: journal.entries, lastSeq: journal.lastSeq },
+        webhooksLeftOut,
+        files: archive.files,
+      };
+      const sizeBytes = await archive.finish(manifest);
+      await rename(unfinished, out);
+      return {
+        file: out,
+        sizeBytes,
+        journalEntries: journal.entries,
+        historyFiles,
+        settings: kept,
+        webhooksLeftOut: webhooksLeftOut.length,
+        monitor: source.isRunning ? "running" : "stopped",
+      };
+    } finally {
+      await archive.close();
+    }
+  } finally {
+    await rm(unfinished, { force: true });
+    await source.close();
+  }
+}
+
+async function checkPlaces(dataDirectory: string, out: string): Promise<void> {
+  if (await sizeOf(out)) {
+    throw new MonitorError("USAGE_INVALID", `there is a file ${out} already`, {
+      hint: "name another one with --out, or delete that one first",
+    });
+  }
+  if ((await sizeOf(join(dataDirectory, "journal.db"))) === null) {
+    throw new MonitorError("USAGE_INVALID", `${dataDirectory} is no data directory of a monitor`, {
+      hint: "name it with --data-dir; it holds a file journal.db",
+    });
+  }
+}
+
+/** `null` where there is none. */
+async function sizeOf(path: string): Promise<number | null> {
+  try {
+    return (await stat(path)).size;
+  } catch {
+    return null;
+  }
+}
+
+// ─── What goes into it ────────────────────────────────────────────────────────
+
+type CopiedJournal = { entries: number; lastSeq: number; parts: number };
+
+/** Goes on where it ended before. */
+async function copyJournal(
+  source: JournalSource,
+  archive: Archive,
+  journal: CopiedJournal,
+): Promise<void> {
+  const before = journal.lastSeq;
+  for (let isLast = false; !isLast; ) {
+    const { entries, upTo, last } = await source.entriesAfter(journal.lastSeq);
+    isLast = last;
+    const [first] = entries;
+    if (first && before > 0 && journal.lastSeq === before && first.seq > before + 1) {
+      throw new MonitorError(
+        "STORE_FULL",
+        `the journal lost its entries ${before + 1} to ${first.seq - 1} while it was read`,
+        { hint: "so much arrives that its limit is reached; make the backup at a quieter time" },
+      );
+    }
+    journal.lastSeq = Math.max(journal.lastSeq, upTo);
+    if (entries.length === 0) continue;
+    journal.entries += entries.length;
+    journal.parts++;
+    const name = `${JOURNAL_PREFIX}${String(journal.parts).padStart(6, "0")}`;
+    await archive.addBytes(name, encodePart(entries));
+  }
+}
+
+/** Returns the number of files. */
+async function copyHistory(
+  history: string,
+  archive: Archive,
+  onProgress: BackupOptions["onProgress"],
+): Promise<number> {
+  let files = 0;
+  for (const entry of await entriesIn(history)) {
+    const path = join(history, entry.name);
+    if (entry.isDirectory() && entry.name !== "temporary") {
+      onProgress(`the table ${entry.name}`);
+      files += await copyTable(path, `history/${entry.name}`, archive);
+    } else if (entry.isFile() && entry.name.endsWith(".json")) {
+      if (await archive.addFile(`history/${entry.name}`, path)) files++;
+    } else if (entry.isFile() && entry.name.endsWith(".sqlite") && !/lock/.test(entry.name)) {
+      onProgress("the summaries");
+      await copyDatabase(path, `history/${entry.name}`, archive);
+      files++;
+    }
+  }
+  return files;
+}
+
+/** The log as it is at one moment, then the files that it may name. */
+async function copyTable(directory: string, name: string, archive: Archive): Promise<number> {
+  const log = await readLog(join(directory, "_delta_log"));
+  if (log === null) return 0;
+  for (const [file, bytes] of log) await archive.addBytes(`${name}/_delta_log/${file}`, bytes);
+  let files = log.size;
+  for (const entry of await entriesIn(directory)) {
+    if (!entry.isFile() || !entry.name.endsWith(".parquet")) continue;
+    // One that is gone by now was of no row for an hour.
+    if (await archive.addFile(`${name}/${entry.name}`, join(directory, entry.name))) files++;
+  }
+  return files;
+}
+
+/** Commits leave the log when a checkpoint has what they say: then it is read anew. */
+async function readLog(directory: string): Promise<Map<string, Uint8Array> | null> {
+  for (let attempt = 1; ; attempt++) {
+    const names = (await entriesIn(directory))
+      .map(({ name }) => name)
+      .filter((name) => /^\d{20}\.(?:json|checkpoint\.parquet)$/.test(name))
+      .sort();
+    if (names.length === 0) return null;
+    try {
+      const log = new Map<string, Uint8Array>();
+      for (const name of names) log.set(name, await readFile(join(directory, name)));
+      return log;
+    } catch (error) {
+      if (!isMissing(error) || attempt === LOG_ATTEMPTS_MAX) throw error;
+    }
+  }
+}
+
+/** As it is at one moment, whoever writes it. */
+async function copyDatabase(path: string, name: string, archive: Archive): Promise<void> {
+  // Loaded where it is needed: older Nodes warn of it.
+  const { DatabaseSync } = process.getBuiltinModule("node:sqlite");
+  const copy = `${archive.path}.sqlite`;
+  try {
+    const database = new DatabaseSync(path);
+    try {
+      database.exec("PRAGMA busy_timeout = 10000");
+      database.prepare("VACUUM INTO ?").run(copy);
+    } finally {
+      database.close();
+    }
+    await archive.addFile(name, copy);
+  } finally {
+    await rm(copy, { force: true });
+  }
+}
+
+async function copySettings(
+  { dataDirectory, secrets, onProgress }: BackupOptions,
+  archive: Archive,
+): Promise<{ readonly kept: number; readonly webhooksLeftOut: string[] }> {
+  let kept = 0;
+  const webhooksLeftOut: string[] = [];
+  onProgress("what was set");
+  for (const folder of settingsFolders) {
+    for (const entry of await entriesIn(join(dataDirectory, folder))) {
+      if (!entry.isFile() || /\.(?:part|unfinished)$/.test(entry.name)) continue;
+      if (WEBHOOK.test(entry.name) && !secrets) {
+        webhooksLeftOut.push(agentOf(entry.name));
+        continue;
+      }
+      const name = `${folder}/${entry.name}`;
+      if (await archive.addFile(name, join(dataDirectory, name))) kept++;
+    }
+  }
+  return { kept, webhooksLeftOut };
+}
+
+/** As the files of settings are named. */
+function agentOf(fileName: string): string {
+  try {
+    return decodeURIComponent(fileName.replace(WEBHOOK, ""));
+  } catch {
+    return fileName;
+  }
+}
+
+async function entriesIn(directory: string) {
+  try {
+    return await readdir(directory, { withFileTypes: true });
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ENOENT";
+}
+
+// ─── The file ─────────────────────────────────────────────────────────────────
+
+type Archive = {
+  readonly path: string;
+  readonly files: Manifest["files"];
+  addBytes(name: string, bytes: Uint8Array): Promise<void>;
+  /** `false` where it is not there. */
+  addFile(name: string, path: string): Promise<boolean>;
+  /** Makes it durable. Returns its size. */
+  finish(manifest: Manifest): Promise<number>;
+  close(): Promise<void>;
+};
+
+async function newArchive(path: string, modifiedMs: number): Promise<Archive> {
+  const handle = await openOut(path);
+  const files: Manifest["files"] = [];
+  let sizeBytes = 0;
+  const write = async (bytes: Uint8Array) => {
+    await handle.writeFile(bytes);
+    sizeBytes += bytes.length;
+  };
+  const addBytes = async (name: string, bytes: Uint8Array) => {
+    await write(tarHeader(name, bytes.length, modifiedMs));
+    await write(bytes);
+    await write(tarPadding(bytes.length));
+    const sha256 = createHash("sha256").update(bytes).digest("hex");
+    files.push({ name, sizeBytes: bytes.length, sha256 });
+  };
+  return {
+    path,
+    files,
+    addBytes,
+    async addFile(name, from) {
+      let source: FileHandle;
+      try {
+        source = await open(from, "r");
+      } catch (error) {
+        if (isMissing(error)) return false;
+        throw error;
+      }
+      try {
+        const { size } = await source.stat();
+        const hash = createHash("sha256");
+        await write(tarHeader(name, size, modifiedMs));
+        for (let at = 0; at < size; ) {
+          const chunk = Buffer.alloc(Math.min(CHUNK_BYTES, size - at));
+          const { bytesRead } = await source.read(chunk, 0, chunk.length, at);
+          if (bytesRead === 0) throw new Error(`${name} became shorter while it was read`);
+          const bytes = chunk.subarray(0, bytesRead);
+          hash.update(bytes);
+          await write(bytes);
+          at += bytesRead;
+        }
+        await write(tarPadding(size));
+        files.push({ name, sizeBytes: size, sha256: hash.digest("hex") });
+        return true;
+      } finally {
+        await source.close();
+      }
+    },
+    async finish(manifest) {
+      await addBytes(MANIFEST_NAME, Buffer.from(`${JSON.stringify(manifest, null, 1)}\n`));
+      await write(tarEnd);
+      await handle.sync();
+      return sizeBytes;
+    },
+    close: () => handle.close(),
+  };
+}
+
+async function openOut(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, "wx", ONLY_THIS_USER);
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? ` (${String(cause.code)})` : "";
+    throw new MonitorError("USAGE_INVALID", `cannot write the backup beside ${path}${code}`, {
+      hint: "name a file with --out in a directory that is there and that this user may write to",
+      cause,
+    });
+  }
+}

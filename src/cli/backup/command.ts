@@ -1,0 +1,64 @@
+/** `dspy-databricks backup`: what a monitor knows, in one file, also while it runs. */
+import { Command } from "commander";
+import { type BackupResult, makeBackup } from "../../backup/backup.ts";
+import { parseOutput } from "../parse-output.ts";
+import { theOnlyDataDirectory } from "../query/the-only-data-directory.ts";
+import { version } from "../version.ts";
+
+const examples = `
+Examples:
+  $ dspy-databricks backup --out monitor.tar
+  $ dspy-databricks backup --out monitor.tar --data-dir .dspy-databricks/my-workspace --output json
+  $ dspy-databricks restore monitor.tar
+
+It holds the journal, the history and what was set: docs/backup.md. Addresses of webhooks stay
+behind, unless --with-secrets asks for them; what waits to be forwarded stays behind, too.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage.`;
+
+type RawOptions = {
+  readonly out: string;
+  readonly dataDir?: string;
+  readonly withSecrets?: boolean;
+  readonly output: string;
+};
+
+export function backupCommand(): Command {
+  return new Command("backup")
+    .summary("what a monitor knows, in one file")
+    .description(
+      "Write what a monitor knows into one file, with checksums. The monitor may be running:\n" +
+        "what the file holds belongs together.",
+    )
+    .requiredOption("--out <file>", "the file, which must not be there yet")
+    .option("--data-dir <directory>", "of the monitor (default: the one under .dspy-databricks/)")
+    .option("--with-secrets", "with the addresses of webhooks: keep the file as you keep those")
+    .option("--output <format>", "format of the result: text or json", "text")
+    .addHelpText("after", examples)
+    .action(async (raw: RawOptions) => {
+      const output = parseOutput(raw.output);
+      const result = await makeBackup({
+        dataDirectory: raw.dataDir ?? theOnlyDataDirectory(),
+        out: raw.out,
+        secrets: raw.withSecrets ?? false,
+        version,
+        nowMs: Date.now(),
+        onProgress: (step) => process.stderr.write(`Backing up ${step} …\n`),
+      });
+      process.stdout.write(
+        output === "json" ? `${JSON.stringify(result, null, 2)}\n` : backupText(result),
+      );
+    });
+}
+
+function backupText(result: BackupResult): string {
+  const { file, sizeBytes, journalEntries, historyFiles, settings, webhooksLeftOut } = result;
+  const lines = [
+    `${file}: ${(sizeBytes / 1024 / 1024).toFixed(1)} MiB`,
+    `  ${journalEntries} entries of the journal, ${historyFiles} files of the history, ${settings} of settings`,
+  ];
+  if (webhooksLeftOut > 0) {
+    lines.push(`  ${webhooksLeftOut} webhooks stay behind; --with-secrets takes them along`);
+  }
+  return `${lines.join("\n")}\n`;
+}
