@@ -9,7 +9,7 @@ import type { PlacedEntry } from "../store/journal.ts";
 import type { DuckDBConnection, DuckDb } from "./duckdb.ts";
 import type { Files } from "./files.ts";
 import { Follower, type Upkeep, type WrittenSummaries } from "./follower.ts";
-import { defaultRetention } from "./maintain.ts";
+import { defaultRetention, type Retention } from "./maintain.ts";
 
 /** What it touches. */
 export type WriterMachine = {
@@ -23,6 +23,8 @@ export type WriterMachine = {
   readonly nowMs: () => number;
   /** A UUID. */
   readonly newId: () => string;
+  /** 90 days and 10 GiB by default. */
+  readonly retention?: Retention;
   readonly upkeep?: Upkeep;
 };
 
@@ -76,14 +78,16 @@ export function createHistoryWriter(
 
 async function open(
   { directory, workspaceId, priceBook }: WriterOrder & { readonly kind: "open" },
-  { files, openDuckDb, openSummaries, nowMs, newId, upkeep }: WriterMachine,
+  machine: WriterMachine,
 ): Promise<Follower> {
+  const { files, openDuckDb, openSummaries, nowMs, newId, upkeep } = machine;
+  const { retention = defaultRetention } = machine;
   files.makeDirectory(directory);
   const opened = await openDuckDb({ temporaryDirectory: join(directory, "temporary") });
   const summaries = openSummaries?.(directory);
   return Follower.start(
     {
-      ...{ workspaceId, priceBook, retention: defaultRetention, nowMs, upkeep },
+      ...{ workspaceId, priceBook, retention, nowMs, upkeep },
       ...(summaries && { summaries }),
     },
     { ...opened, files, directory, newId },

@@ -24,7 +24,12 @@ export type Checked = {
 /** One sentence for each promise that was broken. */
 export async function brokenPromises(checked: Checked): Promise<string[]> {
   const { machine, load, model } = checked;
-  const local = await localRows(checked);
+  let local: Counted = new Map();
+  try {
+    local = await localRows(checked);
+  } catch (error) {
+    return [`the history can't be read: ${error instanceof Error ? error.message : error}`];
+  }
   const remote = remoteRows(model);
   return [
     ...machine.bugs,

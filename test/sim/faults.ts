@@ -35,11 +35,18 @@ export const faults: Readonly<
     },
   },
   "power cut": {
+    weight: 2,
+    inject: (setting) => cutPower(setting, "power cut"),
+  },
+  "power cut at a step": {
     weight: 4,
-    inject: ({ world, machine }) => {
-      machine.killAll("power cut");
-      machine.disk.cutPower();
-      world.note("disk", "what was not synced may be gone");
+    inject: (setting) => {
+      const { world, machine } = setting;
+      const running = [machine.historyProcess, machine.historyProcess, machine.monitorProcess];
+      const process = world.random.pick([...running, ...machine.exporters]);
+      process?.dieBefore(world.random.between(0, 80), (_, what) =>
+        cutPower(setting, `power cut before ${what}`),
+      );
     },
   },
   "disk full": {
@@ -114,5 +121,11 @@ export const faults: Readonly<
     },
   },
 };
+
+function cutPower({ machine, world }: Setting, why: string): void {
+  machine.killAll(why);
+  machine.disk.cutPower();
+  world.note("disk", "what was not synced may be gone");
+}
 
 export const faultNames = Object.keys(faults);

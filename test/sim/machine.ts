@@ -11,14 +11,14 @@ import { Secret } from "../../src/databricks/secret.ts";
 import { exportHistory } from "../../src/export/delta/export-history.ts";
 import { defaultTablePlace } from "../../src/history/databricks-tables.ts";
 import type { DuckDBConnection, DuckDb } from "../../src/history/duckdb.ts";
-import { type Disk, type Files, filesOn } from "../../src/history/files.ts";
+import { type Files, filesOn } from "../../src/history/files.ts";
 import { History, type StartWriter } from "../../src/history/history.ts";
 import { createHistoryWriter } from "../../src/history/history-writer.ts";
 import { Monitor } from "../../src/monitor.ts";
 import { MonitorError } from "../../src/monitor-error.ts";
 import { builtInPriceBook } from "../../src/signals/prices.ts";
 import type { StartJournalWriter } from "../../src/store/journal.ts";
-import { openJournalFile, type ToWorker } from "../../src/store/journal-file.ts";
+import { type FromWorker, openJournalFile, type ToWorker } from "../../src/store/journal-file.ts";
 import { createSimDisk, type SimDisk } from "./disk.ts";
 import { WORKSPACE_ID } from "./load.ts";
 import { memoryDirectory } from "./memory-directory.ts";
@@ -69,7 +69,8 @@ export type Parts = {
   /** One connection a process. */
   readonly connectDuckDb: () => Promise<DuckDBConnection>;
   readonly network: SimNetwork;
-  readonly plant: Plant;
+  /** A bug that is planted, if one is. */
+  readonly plant: Partial<Plant>;
 };
 
 export function createMachine({ world, duckDb, connectDuckDb, network, plant }: Parts): Machine {
@@ -120,9 +121,10 @@ export function createMachine({ world, duckDb, connectDuckDb, network, plant }: 
   }
 
   function filesFor(process: Process): Files {
-    const real: Disk = disk.of(process);
-    const files = filesOn(plant.disk?.(real) ?? real);
-    return plant.files?.(files) ?? files;
+    const real = disk.of(process);
+    const planted = plant.disk?.(real) ?? real;
+    const files = filesOn(planted);
+    return plant.files?.(files, planted) ?? files;
   }
 
   // ─── The monitor ──────────────────────────────────────────────────────────
@@ -192,7 +194,7 @@ export function createMachine({ world, duckDb, connectDuckDb, network, plant }: 
   /** The journal's thread: SQLite commits or it does not, and what it committed stays. */
   function journalWriterFor(process: Process): StartJournalWriter {
     return (settings) => {
-      const { file, opened } = openJournalFile(settings);
+      const { file, opened } = openJournalFile({ ...settings, nowMs: process.clock.now });
       const port = new EventEmitter();
       let isOpen = file !== null;
       const close = () => {
@@ -203,7 +205,10 @@ export function createMachine({ world, duckDb, connectDuckDb, network, plant }: 
       const tell = (message: unknown) =>
         process.clock.after(random.between(0, 2), () => port.emit("message", message));
       tell(opened);
-      const honest = (message: ToWorker) => file?.handle(message) ?? null;
+      const honest = (message: ToWorker): FromWorker | null =>
+        message.kind === "commit" && !hasRoom()
+          ? { kind: "commit_failed", problem: "database or disk is full" }
+          : (file?.handle(message) ?? null);
       const handle = plant.journal?.(honest) ?? honest;
       return Object.assign(port, {
         postMessage(message: ToWorker) {
@@ -212,10 +217,6 @@ export function createMachine({ world, duckDb, connectDuckDb, network, plant }: 
             if (message.kind === "close") {
               close();
               port.emit("exit", 0);
-              return;
-            }
-            if (message.kind === "commit" && !hasRoom()) {
-              tell({ kind: "commit_failed", problem: "database or disk is full" });
               return;
             }
             const answer = handle(message);
@@ -329,15 +330,15 @@ export function createMachine({ world, duckDb, connectDuckDb, network, plant }: 
           clientSecret: new Secret("a secret of nobody"),
         },
       },
-      fetch: network.fetchFor(process),
+      fetch: plant.fetch?.(network.fetchFor(process)) ?? network.fetchFor(process),
       clock: process.clock,
       random: random.next,
     });
     const run = async (): Promise<ExportOutcome> => {
       try {
-        const { rows } = await (plant.exportHistory ?? exportHistory)(
+        const { rows } = await exportHistory(
           historyDirectory,
-          { client: plant.client?.(client) ?? client, place: defaultTablePlace, warehouseId: "w" },
+          { client, place: defaultTablePlace, warehouseId: "w" },
           {
             files: filesFor(process),
             clock: process.clock,

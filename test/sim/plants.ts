@@ -2,21 +2,204 @@
  * Bugs that are planted on purpose, each by wrapping what is passed to the product: the simulator
  * has to find every one of them, or else it proves little.
  */
-import type { DatabricksClient } from "../../src/databricks/client.ts";
-import type { exportHistory } from "../../src/export/delta/export-history.ts";
+import { basename, dirname } from "node:path";
+import type { Fetch } from "../../src/databricks/transport.ts";
 import type { Disk, Files } from "../../src/history/files.ts";
 import type { WriterMachine } from "../../src/history/history-writer.ts";
 import type { FromWorker, ToWorker } from "../../src/store/journal-file.ts";
 
+type Journal = (message: ToWorker) => FromWorker | null;
+
 export type Plant = {
+  /** What it breaks, as the simulator says it. */
+  readonly breaks: RegExp;
   readonly disk?: (disk: Disk) => Disk;
-  readonly files?: (files: Files) => Files;
-  readonly journal?: (
-    honest: (message: ToWorker) => FromWorker | null,
-  ) => (message: ToWorker) => FromWorker | null;
+  readonly files?: (files: Files, disk: Disk) => Files;
+  readonly journal?: (honest: Journal) => Journal;
+  readonly fetch?: (fetch: Fetch) => Fetch;
   readonly writer?: Partial<WriterMachine>;
-  readonly client?: (client: DatabricksClient) => DatabricksClient;
-  readonly exportHistory?: typeof exportHistory;
 };
 
-export const plants: Readonly<Record<string, Plant>> = {};
+const isLost = /acknowledged, and not in the history|the history can't be read/;
+const isLostOnTheWay = /not in Databricks/;
+const isDoubled = /more than once in/;
+
+const MARKS_FILE = "exported.json";
+const LOG = "_delta_log";
+const committed = { kind: "committed", lastSeq: 0, usedBytes: 0 } as const;
+let uploads = 0;
+
+export const plants: Readonly<Record<string, Plant>> = {
+  "acknowledged before it is committed": {
+    breaks: isLost,
+    journal: (honest) => {
+      let waiting: ToWorker | null = null;
+      return (message) => {
+        if (waiting) honest(waiting);
+        waiting = null;
+        if (message.kind !== "commit") return honest(message);
+        waiting = message;
+        return committed;
+      };
+    },
+  },
+  "a commit of the journal that failed is told as done": {
+    breaks: isLost,
+    journal: (honest) => (message) => {
+      const answer = honest(message);
+      return answer?.kind === "commit_failed" ? committed : answer;
+    },
+  },
+  "the journal is shortened up to its end": {
+    breaks: isLost,
+    journal: (honest) => (message) =>
+      honest(
+        message.kind === "prune"
+          ? { ...message, nowMs: Number.MAX_SAFE_INTEGER, upTo: Number.MAX_SAFE_INTEGER }
+          : message,
+      ),
+  },
+  "files are not synced": {
+    breaks: isLost,
+    disk: (disk) => {
+      const directories = new Set<number>();
+      return {
+        ...disk,
+        open(path, mode) {
+          const handle = disk.open(path, mode);
+          if (mode === "r" && !/\.\w+$/.test(path)) directories.add(handle);
+          else directories.delete(handle);
+          return handle;
+        },
+        sync: (handle) => (directories.has(handle) ? disk.sync(handle) : undefined),
+      };
+    },
+  },
+  "directories are not synced after a rename": {
+    breaks: isLost,
+    disk: (disk) => {
+      const directories = new Set<number>();
+      return {
+        ...disk,
+        open(path, mode) {
+          const handle = disk.open(path, mode);
+          if (mode === "r" && !/\.\w+$/.test(path)) directories.add(handle);
+          else directories.delete(handle);
+          return handle;
+        },
+        sync: (handle) => (directories.has(handle) ? undefined : disk.sync(handle)),
+      };
+    },
+  },
+  "a torn commit of the log is taken for a whole one": {
+    breaks: isLost,
+    files: (files, disk) => ({
+      ...files,
+      create(path, bytes) {
+        if (files.list(dirname(path)).includes(basename(path))) return false;
+        const handle = disk.open(path, "w");
+        for (let at = 0; at < bytes.length; ) at += disk.write(handle, bytes, at);
+        disk.sync(handle);
+        disk.close(handle);
+        const directory = disk.open(dirname(path), "r");
+        disk.sync(directory);
+        disk.close(directory);
+        return true;
+      },
+      read: (path) => linesOf(path, files.read(path), isJson),
+    }),
+  },
+  "the watermark of the history is lost": {
+    breaks: isDoubled,
+    files: (files) => ({
+      ...files,
+      read: (path) => linesOf(path, files.read(path), (line) => !line.startsWith('{"txn"')),
+    }),
+  },
+  "retention removes what is not exported": {
+    breaks: isLostOnTheWay,
+    writer: { retention: { maxAgeMs: 60_000, maxBytes: Number.POSITIVE_INFINITY } },
+    files: (files) => ({
+      ...files,
+      list: (directory) => files.list(directory).filter((name) => name !== MARKS_FILE),
+    }),
+  },
+  "how far was exported is written before the rows are loaded": {
+    breaks: isLostOnTheWay,
+    fetch: (fetch) => (url, init) =>
+      isLoad(init) ? fetch(url, init).catch(() => answered(loadedNothing)) : fetch(url, init),
+  },
+  "an answer of 429 or 503 is taken for success": {
+    breaks: isLostOnTheWay,
+    fetch: (fetch) => async (url, init) => {
+      const response = await fetch(url, init);
+      return [429, 503].includes(response.status) && isLoad(init)
+        ? answered(loadedNothing)
+        : response;
+    },
+  },
+  "what failed is sent again under a new path": {
+    breaks: isDoubled,
+    fetch: (fetch) => {
+      const names = new Map<string, string>();
+      return (url, init) => {
+        const name = url.slice(url.lastIndexOf("/") + 1).replace(/\?.*/, "");
+        if (init.method === "PUT" && name.endsWith(".parquet")) {
+          const another = name.replace(".parquet", `${(uploads++).toString(16)}.parquet`);
+          names.set(name, another);
+          return fetch(url.replace(name, another), init);
+        }
+        if (!isLoad(init)) return fetch(url, init);
+        let body = String(init.body);
+        for (const [known, another] of names) body = body.replaceAll(known, another);
+        return fetch(url, { ...init, body });
+      };
+    },
+  },
+  "a load whose answer was lost is done again with force": {
+    breaks: isDoubled,
+    fetch: (fetch) => async (url, init) => {
+      try {
+        return await fetch(url, init);
+      } catch (error) {
+        if (!isLoad(init)) throw error;
+        const forced = String(init.body).replace(
+          /(FILES = \([^)]*\))/,
+          "$1\\nCOPY_OPTIONS ('force' = 'true')",
+        );
+        return fetch(url, { ...init, body: forced });
+      }
+    },
+  },
+};
+
+/** Of a commit of a log those lines that are kept; all else as it is. */
+function linesOf(path: string, bytes: Uint8Array, isKept: (line: string) => boolean): Uint8Array {
+  if (!path.includes(LOG) || !path.endsWith(".json")) return bytes;
+  const lines = new TextDecoder().decode(bytes).split("\n");
+  return new TextEncoder().encode(lines.filter(isKept).join("\n"));
+}
+
+function isJson(line: string): boolean {
+  try {
+    JSON.parse(line);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function isLoad({ body }: RequestInit): boolean {
+  return typeof body === "string" && body.includes("COPY INTO");
+}
+
+const loadedNothing = {
+  statement_id: "none",
+  status: { state: "SUCCEEDED" },
+  manifest: { schema: { columns: [{ name: "num_inserted_rows" }] } },
+  result: { data_array: [["0"]] },
+};
+
+function answered(json: unknown): Response {
+  return Response.json(json);
+}

@@ -2,12 +2,11 @@
  * `npm run sim -- --seeds 300`: seeds, as many at a time as there are processors. What breaks a
  * promise is told with what happened, and with the command that makes it happen again.
  */
-import { type ChildProcess, fork } from "node:child_process";
-import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { faultNames } from "./faults.ts";
 import { plants } from "./plants.ts";
-import type { Simulation, SimulationOptions } from "./simulate.ts";
+import { inProcesses } from "./seed-pool.ts";
+import type { Simulation } from "./simulate.ts";
 
 /** Lines of a failed seed that are shown; with --seed all of them. */
 const SHOWN_LINES = 60;
@@ -43,9 +42,16 @@ let done = 0;
 let rows = 0;
 
 const progress = setInterval(() => say(`${done} of ${count} seeds`), PROGRESS_MS);
-const waiting = seeds.values();
-const processes = Math.min(count, availableParallelism());
-await Promise.all(Array.from({ length: processes }, runSeeds));
+await inProcesses(seeds, async (seed, simulate) => {
+  const simulation = await simulate({ seed, ...options });
+  done++;
+  rows += simulation.rows;
+  for (const [name, times] of Object.entries(simulation.injected)) {
+    injected[name] = (injected[name] ?? 0) + times;
+  }
+  if (simulation.broken.length > 0) failed.push(simulation);
+  if (simulation.broken.length > 0 || only !== null) tell(simulation);
+});
 clearInterval(progress);
 
 const seconds = Math.round((performance.now() - startMs) / 1000);
@@ -62,36 +68,6 @@ if (values.output === "json") {
     process.stdout.write(`  ${times} × ${name}\n`);
 }
 process.exitCode = failed.length > 0 ? 1 : 0;
-
-/** One process, seed after seed. */
-async function runSeeds(): Promise<void> {
-  const child = fork(new URL("./seed-process.ts", import.meta.url), {
-    execArgv: ["--disable-warning=ExperimentalWarning"],
-  });
-  for (const seed of waiting) {
-    const simulation = await ask(child, { seed, ...options });
-    done++;
-    rows += simulation.rows;
-    for (const [name, times] of Object.entries(simulation.injected)) {
-      injected[name] = (injected[name] ?? 0) + times;
-    }
-    if (simulation.broken.length > 0) failed.push(simulation);
-    if (simulation.broken.length > 0 || only !== null) tell(simulation);
-  }
-  child.disconnect();
-}
-
-function ask(child: ChildProcess, asked: SimulationOptions): Promise<Simulation> {
-  return new Promise((resolve, reject) => {
-    const onExit = () => reject(new Error(`the process of seed ${asked.seed} ended`));
-    child.once("exit", onExit);
-    child.once("message", (simulation: Simulation) => {
-      child.off("exit", onExit);
-      resolve(simulation);
-    });
-    child.send(asked);
-  });
-}
 
 function tell({ seed, broken, lines }: Simulation): void {
   say(broken.length > 0 ? `Seed ${seed} broke a promise:` : `Seed ${seed} kept every promise.`);

@@ -280,13 +280,13 @@ export function createWorkspaceModel(
       return [];
     }
     const copy =
-      /^COPY INTO (\S+)\nFROM \(SELECT .* FROM '([^']+)'\)\nFILEFORMAT = PARQUET\nFILES = \((.*)\)$/s.exec(
+      /^COPY INTO (\S+)\nFROM \(SELECT .* FROM '([^']+)'\)\nFILEFORMAT = PARQUET\nFILES = \(([^)]*)\)(\nCOPY_OPTIONS \('force' = 'true'\))?$/s.exec(
         sql,
       );
     if (copy) {
       const names = Array.from((copy[3] ?? "").matchAll(/'([^']+)'/g), ([, name]) => name ?? "");
       const paths = names.map((name) => `${copy[2]}/${name}`);
-      return copyInto(unquoted(copy[1] ?? ""), paths);
+      return copyInto(unquoted(copy[1] ?? ""), paths, { force: copy[4] !== undefined });
     }
     const merge = /^MERGE INTO (\S+) AS t\n.*\nWHEN NOT MATCHED THEN INSERT /s.exec(sql);
     if (merge) return mergeInto(unquoted(merge[1] ?? ""), parameters);
@@ -325,10 +325,14 @@ export function createWorkspaceModel(
   }
 
   /** All of the files in one commit, or none. */
-  async function copyInto(fullName: string, paths: readonly string[]): Promise<readonly Row[]> {
+  async function copyInto(
+    fullName: string,
+    paths: readonly string[],
+    { force }: { readonly force: boolean },
+  ): Promise<readonly Row[]> {
     const table = writable(fullName);
     sqlRequire("WRITE VOLUME", paths[0] ?? "");
-    const news = paths.filter((path) => !table.loadedPaths.has(path));
+    const news = paths.filter((path) => force || !table.loadedPaths.has(path));
     const rows: Row[] = [];
     for (const path of news) {
       const bytes = model.files.get(path);

@@ -109,6 +109,7 @@ export class Process {
   readonly #onDeath: (() => void)[] = [];
   #isAlive = true;
   #stepsLeft = Number.POSITIVE_INFINITY;
+  #dieWith = (process: Process, what: string) => process.kill(`SIGKILL before ${what}`);
 
   /** @param skewMs how far the machine's clock is from the world's, now. */
   constructor(name: string, world: World, skewMs: () => number) {
@@ -142,13 +143,14 @@ export class Process {
   }
 
   /** Dies before its nth step from now: a step is whatever others can see or a disk can keep. */
-  dieBefore(steps: number): void {
+  dieBefore(steps: number, how = this.#dieWith): void {
     this.#stepsLeft = steps;
+    this.#dieWith = how;
   }
 
   /** @throws Killed when it is dead, or dies now. */
   step(what: string): void {
-    if (this.#isAlive && this.#stepsLeft-- <= 0) this.kill(`SIGKILL before ${what}`);
+    if (this.#isAlive && this.#stepsLeft-- <= 0) this.#dieWith(this, what);
     if (!this.#isAlive) throw new Killed();
   }
 
