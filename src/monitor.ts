@@ -49,6 +49,8 @@ const RULES_INTERVAL_MS = 1_000;
 const PRUNE_INTERVAL_MS = 60 * 60_000;
 /** When it does so first: a start has more urgent things to do. */
 const FIRST_PRUNE_AFTER_MS = 10_000;
+/** How often it is tried to shorten a journal that is full. */
+const PRUNE_FULL_INTERVAL_MS = 60_000;
 /** How much may be written before the journal sheds what is too much, in characters or bytes. */
 const PRUNE_AFTER_LENGTH = 32 * 1024 * 1024;
 /** A wait after which a person wants to know what is being waited for. */
@@ -351,8 +353,9 @@ export class Monitor {
     const timeMs = this.now();
     const body = bodyOf(entry);
     try {
-      await this.#journal.append({ timeMs, body });
-      this.#storeProblem = null;
+      if (isTelemetry(entry)) await this.#journal.append({ timeMs, body });
+      else await this.#journal.appendUpkeep({ timeMs, body });
+      this.#storeProblem = this.#journal.isFull ? this.#storeProblem : null;
     } catch (error) {
       this.#noteStoreProblem(error);
       throw error;
@@ -402,6 +405,7 @@ export class Monitor {
       clock.every(CLOSE_INTERVAL_MS, () => void this.#closeDue()),
       clock.every(RULES_INTERVAL_MS, () => void this.#stepAlerts()),
       clock.every(PRUNE_INTERVAL_MS, () => void this.#prune()),
+      clock.every(PRUNE_FULL_INTERVAL_MS, () => this.#journal.isFull && void this.#prune()),
       clock.after(FIRST_PRUNE_AFTER_MS, () => void this.#prune()),
     );
   }
@@ -605,6 +609,11 @@ function receivedOf(body: Uint8Array, encoding: OtlpEncoding): Uint8Array | stri
 /** What is gone says nothing; what is down says most. */
 function severityOf({ status, state }: HealthResult): number {
   return state === "gone" ? -1 : ["unknown", "healthy", "degraded", "unhealthy"].indexOf(status);
+}
+
+/** What comes from outside, and will be sent again. */
+function isTelemetry({ kind }: JournalEntry): boolean {
+  return kind === "spans" || kind === "metrics" || kind === "requests" || kind === "observed";
 }
 
 /** The figures from before the trouble; `null` where nothing was watched then. */

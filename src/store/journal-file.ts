@@ -8,6 +8,7 @@ import {
   constants,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   writeFileSync,
@@ -48,10 +49,15 @@ export type OpenFailure = {
 };
 
 export type FromWorker =
-  | { readonly kind: "opened"; readonly quarantinedAs: string | null }
+  | {
+      readonly kind: "opened";
+      readonly quarantinedAs: string | null;
+      readonly usedBytes: number;
+    }
   | ({ readonly kind: "open_failed" } & OpenFailure)
   /** `lastSeq`: the place of the last entry; those before it have the numbers before it. */
-  | { readonly kind: "committed"; readonly lastSeq: number }
+  | { readonly kind: "committed"; readonly lastSeq: number; readonly usedBytes: number }
+  | { readonly kind: "pruned"; readonly usedBytes: number }
   | { readonly kind: "commit_failed"; readonly problem: string }
   | ({ readonly kind: "following" } & Following)
   | {
@@ -78,6 +84,9 @@ const ENTRIES_TABLE = `
     body ANY NOT NULL
   ) STRICT;`;
 
+/** More than one journal ever gives. */
+const PLACES_PER_JOURNAL = 10_000_000_000;
+
 class NewerFormatError extends Error {}
 
 export type JournalSettings = {
@@ -86,6 +95,8 @@ export type JournalSettings = {
   readonly name: string;
   readonly retentionMs: number;
   readonly sizeMaxBytes: number;
+  /** The system's time by default. */
+  readonly nowMs?: () => number;
 };
 
 /** Answers what it is told; what needs no answer gives `null`. */
@@ -100,7 +111,7 @@ export function openJournalFile(settings: JournalSettings): {
     const { database, quarantinedAs } = open(settings);
     return {
       file: new OpenJournalFile(database, settings),
-      opened: { kind: "opened", quarantinedAs },
+      opened: { kind: "opened", quarantinedAs, usedBytes: usedBytesOf(database) },
     };
   } catch (error) {
     return { file: null, opened: { kind: "open_failed", ...openFailureOf(error, settings) } };
@@ -129,9 +140,15 @@ function makeDirectory(path: string): void {
   mkdirSync(path, { mode: 0o700 });
 }
 
-/** Renames the journal and what SQLite keeps beside it. Returns the new name. */
-function setAside({ directory, name }: JournalSettings): string {
-  const aside = `${name}.db.corrupt.${Date.now()}`;
+/**
+ * Renames the journal and what SQLite keeps beside it. Returns the new name, whose number is a
+ * place beyond all that it can have given, and where the next journal begins: whoever follows
+ * it would take lower ones for known.
+ */
+function setAside(settings: JournalSettings): string {
+  const { directory, name, nowMs = Date.now } = settings;
+  const number = Math.max(nowMs(), lastSetAside(settings) + PLACES_PER_JOURNAL);
+  const aside = `${name}.db.corrupt.${number}`;
   for (const suffix of ["", "-wal", "-shm"]) {
     const from = join(directory, `${name}.db${suffix}`);
     if (existsSync(from)) renameSync(from, join(directory, `${aside}${suffix}`));
@@ -157,7 +174,14 @@ export function restoreJournal(directory: string): {
 
 type Place = Pick<JournalSettings, "directory" | "name">;
 
-function openDatabase({ directory, name }: Place): DatabaseSync {
+/** The number of the journal that was set aside last; 0 when none was. */
+function lastSetAside({ directory, name }: Place): number {
+  const aside = readdirSync(directory).filter((file) => file.startsWith(`${name}.db.corrupt.`));
+  return Math.max(0, ...aside.map((file) => Number(/\.(\d+)$/.exec(file)?.[1] ?? 0)));
+}
+
+function openDatabase(settings: Place): DatabaseSync {
+  const { directory, name } = settings;
   const database = new DatabaseSync(join(directory, `${name}.db`));
   try {
     database.exec(`
@@ -175,6 +199,8 @@ function openDatabase({ directory, name }: Place): DatabaseSync {
       ${ENTRIES_TABLE}
       ${version === 1 ? "INSERT INTO entries SELECT * FROM entries_1; DROP TABLE entries_1;" : ""}
       PRAGMA user_version = ${FORMAT_VERSION};
+      INSERT INTO sqlite_sequence (name, seq) SELECT 'entries', ${lastSetAside(settings)}
+        WHERE NOT EXISTS (SELECT * FROM sqlite_sequence WHERE name = 'entries');
       COMMIT;
     `);
     // Who holds the journal holds the directory.
@@ -212,10 +238,10 @@ class OpenJournalFile implements JournalFile {
         return this.#readAfter(message.seq);
       case "prune":
         this.#prune(message.nowMs, message.upTo);
-        return null;
+        return { kind: "pruned", usedBytes: usedBytesOf(this.#database) };
       case "remove":
         this.#remove(message.from, message.to);
-        return null;
+        return { kind: "pruned", usedBytes: usedBytesOf(this.#database) };
       case "close":
         this.#database.close();
         return null;
@@ -227,7 +253,7 @@ class OpenJournalFile implements JournalFile {
       this.#database.exec("BEGIN IMMEDIATE");
       const lastSeq = insertAll(this.#database, entries);
       this.#database.exec("COMMIT");
-      return { kind: "committed", lastSeq };
+      return { kind: "committed", lastSeq, usedBytes: usedBytesOf(this.#database) };
     } catch (error) {
       try {
         this.#database.exec("ROLLBACK");
@@ -326,10 +352,7 @@ class OpenJournalFile implements JournalFile {
 
   /** Removes the oldest entries, as many as there are bytes too many. */
   #pruneBySize(upTo: number): void {
-    const pages = Number(pragma(this.#database, "page_count"));
-    const free = Number(pragma(this.#database, "freelist_count"));
-    const usedBytes = (pages - free) * Number(pragma(this.#database, "page_size"));
-    let excessBytes = usedBytes - this.#settings.sizeMaxBytes;
+    let excessBytes = usedBytesOf(this.#database) - this.#settings.sizeMaxBytes;
     if (excessBytes <= 0) return;
     let until = 0;
     const sizes = this.#database.prepare(
@@ -384,6 +407,13 @@ function copyAll(database: DatabaseSync, entries: Iterable<PlacedEntry>): void {
 
 function pragma(database: DatabaseSync, name: string): unknown {
   return Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0];
+}
+
+/** What the entries take, without what was freed and not given back yet. */
+function usedBytesOf(database: DatabaseSync): number {
+  const pages = Number(pragma(database, "page_count"));
+  const free = Number(pragma(database, "freelist_count"));
+  return (pages - free) * Number(pragma(database, "page_size"));
 }
 
 function closeQuietly(database: DatabaseSync): void {

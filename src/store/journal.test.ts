@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -190,6 +190,48 @@ test("a journal of a newer version is left as it is", async () => {
   database.exec("PRAGMA user_version = 99");
   database.close();
   await assert.rejects(openJournal(directory), { code: "STORE_DAMAGED" });
+});
+
+test("a journal that is full takes nothing until it is shortened, without a restart", async () => {
+  const { journal } = await openJournal(directory, { fullBytes: 256 * 1024 });
+  const body = "x".repeat(100 * 1024);
+  for (let size = 0; size < 3; size++) await journal.append(entry(body));
+  await assert.rejects(journal.append(entry(body)), {
+    code: "STORE_FULL",
+    message: /it holds \d+ MiB that the history could not take yet/,
+  });
+  assert.equal(journal.isFull, true);
+  await journal.appendUpkeep(entry("what has to be carried over"));
+  journal.prune(2 * RETENTION_MS);
+  // Answered after it.
+  await journal.entriesAfter(0);
+  assert.equal(journal.isFull, false);
+  await journal.append(entry(body));
+  await journal.close();
+});
+
+test("no place is given twice, although the journal was set aside", async () => {
+  const places: number[] = [];
+  for (let time = 0; time < 3; time++) {
+    const { journal } = await openJournal(directory);
+    for (const body of ["a", "b"]) places.push(await journal.append(entry(body)));
+    await journal.close();
+    writeFileSync(join(directory, "journal.db"), "no database");
+  }
+  assert.deepEqual(
+    places,
+    [...new Set(places)].sort((a, b) => a - b),
+  );
+});
+
+test("no place is given twice, although the process died after the journal was set aside", async () => {
+  const { journal } = await openJournal(directory);
+  await journal.append(entry("a"));
+  await journal.close();
+  renameSync(join(directory, "journal.db"), join(directory, "journal.db.corrupt.1800000000000"));
+  const { journal: next } = await openJournal(directory);
+  assert.equal(await next.append(entry("b")), 1_800_000_000_001);
+  await next.close();
 });
 
 test("an entry that can never be written is refused for good", async () => {

@@ -25,6 +25,14 @@ export const RETENTION_MS = 24 * 60 * 60 * 1000;
 /** Size of the journal beyond which the oldest entries leave it, in bytes. */
 export const SIZE_MAX_BYTES = 256 * 1024 * 1024;
 
+/**
+ * Size at which no telemetry is taken any more, in bytes. So large it becomes only while what has
+ * to leave it can't, since the history can't be written.
+ */
+export const FULL_BYTES = 1024 * 1024 * 1024;
+/** What `appendUpkeep` may take beyond, in bytes. */
+const UPKEEP_BYTES = 64 * 1024 * 1024;
+
 export type JournalOpened = {
   readonly journal: Journal;
   /** The journal of before could not be read and was set aside under this name. */
@@ -57,6 +65,7 @@ export function openJournal(
   {
     name = "journal",
     sizeMaxBytes = SIZE_MAX_BYTES,
+    fullBytes = FULL_BYTES,
     startWriter = startThread,
   }: JournalOptions = {},
 ): Promise<JournalOpened> {
@@ -69,7 +78,8 @@ export function openJournal(
       worker.off("error", reject);
       worker.off("exit", stopped);
       if (message.kind === "opened") {
-        resolve({ journal: new Journal(worker), quarantinedAs: message.quarantinedAs });
+        const { quarantinedAs, usedBytes } = message;
+        resolve({ journal: new Journal(worker, { usedBytes, fullBytes }), quarantinedAs });
       } else if (message.kind === "open_failed") {
         reject(openError(directory, message));
       }
@@ -81,6 +91,8 @@ export type JournalOptions = {
   /** Of its file, where a directory has several: each is a journal of its own. */
   readonly name?: string;
   readonly sizeMaxBytes?: number;
+  /** `FULL_BYTES` by default. */
+  readonly fullBytes?: number;
   /** Starts who writes the file; a thread of its own by default. */
   readonly startWriter?: StartJournalWriter;
 };
@@ -114,9 +126,16 @@ export class Journal {
     readonly reject: (error: MonitorError) => void;
   }[] = [];
   #failure: MonitorError | null = null;
+  readonly #fullBytes: number;
+  #usedBytes: number;
 
-  constructor(worker: JournalWriter) {
+  constructor(
+    worker: JournalWriter,
+    { usedBytes, fullBytes }: { readonly usedBytes: number; readonly fullBytes: number },
+  ) {
     this.#worker = worker;
+    this.#usedBytes = usedBytes;
+    this.#fullBytes = fullBytes;
     worker.on("message", (message: FromWorker) => this.#receive(message));
     worker.on("error", (cause) => this.#fail(storeError("the journal's writer stopped", cause)));
     worker.on("exit", () => {
@@ -133,6 +152,32 @@ export class Journal {
    * it can never be written.
    */
   append(entry: StoredEntry): Promise<number> {
+    if (this.isFull) {
+      return Promise.reject(
+        new MonitorError(
+          "STORE_FULL",
+          `cannot write to the journal: it holds ${mebibytes(this.#usedBytes)} MiB that the history could not take yet, and ${mebibytes(this.#fullBytes)} MiB is the most`,
+          {
+            hint: "Mend what the monitor says of its history, such as a full disk; the journal is shortened within a minute after. The sender may send the same batch again.",
+          },
+        ),
+      );
+    }
+    return this.#append(entry);
+  }
+
+  /** For what has to be written before the journal is shortened: it is taken even by a full one. */
+  appendUpkeep(entry: StoredEntry): Promise<number> {
+    if (this.#usedBytes < this.#fullBytes + UPKEEP_BYTES) return this.#append(entry);
+    return Promise.reject(storeError("no room is left even to shorten it"));
+  }
+
+  /** It takes no telemetry until it is shortened. */
+  get isFull(): boolean {
+    return this.#usedBytes >= this.#fullBytes;
+  }
+
+  #append(entry: StoredEntry): Promise<number> {
     if (this.#failure) return Promise.reject(this.#failure);
     if (entry.body.length > PENDING_LENGTH_MAX) {
       return Promise.reject(
@@ -231,6 +276,7 @@ export class Journal {
     switch (message.kind) {
       case "committed":
       case "commit_failed": {
+        if (message.kind === "committed") this.#usedBytes = message.usedBytes;
         const group = this.#committing;
         this.#committing = [];
         for (const [index, { entry, resolve, reject }] of group.entries()) {
@@ -241,6 +287,9 @@ export class Journal {
         this.#commitNext();
         return;
       }
+      case "pruned":
+        this.#usedBytes = message.usedBytes;
+        return;
       case "entries":
         this.#onEntries?.(message);
         return;
@@ -266,6 +315,10 @@ export class Journal {
   #send(message: ToWorker): void {
     this.#worker.postMessage(message);
   }
+}
+
+function mebibytes(bytes: number): number {
+  return Math.round(bytes / 1024 / 1024);
 }
 
 function storeError(problem: string, cause?: unknown): MonitorError {

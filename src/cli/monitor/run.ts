@@ -35,6 +35,7 @@ import { SUMMARIES_FILE } from "../../summaries/summary-store.ts";
 import { untilStopped } from "../until-stopped.ts";
 import { historyDirectory } from "./data-directory.ts";
 import { forwardOf, refuseOwnAddress } from "./forward.ts";
+import { keepsHistory } from "./keeps-history.ts";
 import { findMlflow, type Mlflow, readFromMs } from "./mlflow.ts";
 import type { MonitorCommandOptions } from "./options.ts";
 import { problemText } from "./problem-text.ts";
@@ -117,7 +118,7 @@ export async function run(options: MonitorCommandOptions): Promise<Run> {
           onNotice: say,
         }),
       );
-    const withHistory = keepsHistory(options);
+    const withHistory = keepsHistory(options, { isDuckDbInstalled, say });
     const summaries = withHistory
       ? keep(new Summaries(join(historyDirectory(dataDirectory), SUMMARIES_FILE)))
       : undefined;
@@ -315,15 +316,6 @@ function channelTo(webhookUrl: string): Channel {
     });
   }
   return createSlackChannel({ webhookUrl, fetch, timeoutMs: CHANNEL_TIMEOUT_MS });
-}
-
-/** Without DuckDB none is kept, and the journal goes after a day as it always did. */
-function keepsHistory({ history }: MonitorCommandOptions): boolean {
-  if (!history || isDuckDbInstalled()) return history;
-  say(
-    "No history is kept beyond 24 hours: DuckDB is not installed.\n  Hint: Run: npm install @duckdb/node-api. Or start the monitor with --no-history.",
-  );
-  return false;
 }
 
 /** The local workspace with its agents, and callers of them. */
