@@ -12,7 +12,7 @@ import { type DeploySetting, openDeploySetting } from "./deploy-setting.ts";
 
 let setting: DeploySetting;
 before(() => {
-  setting = openDeploySetting({ principals: ["deployer", "newcomer"] });
+  setting = openDeploySetting({ principals: ["deployer", "newcomer", "logger"] });
 });
 after(() => setting.close());
 
@@ -137,6 +137,32 @@ test("an inference table is there from the start, and for an endpoint that had n
     assert.equal(inferenceTable?.tableNamePrefix, name.replaceAll("-", "_"));
     assert.equal((await deploy({ name, deployment: table })).status, "unchanged");
   }
+});
+
+test("the schema of an inference table is made where there is none, and who may not is told before", async () => {
+  const config = setting.agent({
+    name: "logged-apart",
+    deployment: ["inference_table: { catalog: ml, schema: requests, prefix: apart }"],
+  });
+  const plan = () => setting.deployer({ as: "logger" }).deploy(config, { dryRun: true });
+  const lacks = async () =>
+    (await plan()).missingPermissions?.filter(({ purpose }) =>
+      /inference|ml\.requests/.test(purpose),
+    );
+  assert.deepEqual(
+    (await lacks())?.map(({ privilege, on }) => `${privilege} on ${on}`),
+    ["USE CATALOG on catalog ml", "CREATE SCHEMA on catalog ml"],
+  );
+  writes();
+  assert.deepEqual((await setting.deployer().deploy(config)).warnings, []);
+  const made = writes();
+  assert.ok(made.indexOf("POST /api/2.1/unity-catalog/schemas") >= 0);
+  assert.ok(
+    made.indexOf("POST /api/2.1/unity-catalog/schemas") <
+      made.indexOf("POST /api/2.0/serving-endpoints"),
+  );
+  const again = await setting.deployer().deploy(config, { dryRun: true });
+  assert.equal(outcomes(again)["inference table"], "unchanged");
 });
 
 test("a model that is registered already is served by version or alias", async () => {

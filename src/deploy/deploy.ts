@@ -14,7 +14,13 @@ import type { DeploymentResult, DeployOptions } from "./deployment-result.ts";
 import { type AppliedConfig, applyConfig } from "./endpoint/apply-config.ts";
 import { type ModelRef, readRecord, refOfEntity } from "./endpoint/deployment-record.ts";
 import { desiredConfig, mainEntity } from "./endpoint/desired-config.ts";
-import { gatewayWith, hasTable, tableNameOf, wantedTable } from "./endpoint/inference-table.ts";
+import {
+  ensureSchema,
+  gatewayWith,
+  hasTable,
+  tableNameOf,
+  wantedTable,
+} from "./endpoint/inference-table.ts";
 import { returnToBefore } from "./endpoint/return-to-before.ts";
 import { sendSmokeRequest } from "./endpoint/smoke-request.ts";
 import { isUpdating } from "./endpoint/update-state.ts";
@@ -137,6 +143,8 @@ async function serveModel(deployment: Deployment, model: ModelRef): Promise<Serv
   const { servingEndpoint: name } = config.deployment;
   const table = wantedTable(config);
   const change = await run("endpoint", async () => {
+    const isLogged = table !== null && seen.endpoint !== null && hasTable(seen.endpoint, table);
+    if (table && !isLogged) await ensureSchema(context.client, table);
     const applied = await applyConfig(context, {
       name,
       desired(current) {

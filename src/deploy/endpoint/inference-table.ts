@@ -1,6 +1,9 @@
 /** Where Databricks keeps the requests and answers of an endpoint, where that is asked for. */
 import type { AgentConfig } from "../../config/agent-config.ts";
+import type { DatabricksClient } from "../../databricks/client.ts";
+import { createSchema, getSchema } from "../../databricks/schemas.ts";
 import type { AiGatewayInput, ServingEndpoint } from "../../databricks/serving-endpoints.ts";
+import { orNull, unlessThere } from "../databricks-says.ts";
 
 export type WantedTable = {
   readonly catalog: string;
@@ -42,4 +45,13 @@ export function gatewayWith(
       table_name_prefix: prefix,
     },
   };
+}
+
+/** Databricks makes the table, and refuses a schema that is not there. */
+export async function ensureSchema(
+  client: DatabricksClient,
+  { catalog, schema }: WantedTable,
+): Promise<void> {
+  if (await orNull(getSchema(client, `${catalog}.${schema}`))) return;
+  await unlessThere(createSchema(client, { name: schema, catalog_name: catalog }));
 }

@@ -16,8 +16,8 @@ import { getVolume } from "../../databricks/volumes.ts";
 import { fullTableName, type TablePlace, volumeOf } from "../../history/databricks-tables.ts";
 import { tableNames } from "../../history/tables.ts";
 import { MonitorError } from "../../monitor-error.ts";
-
 import type { MissingPermission } from "../deployment-result.ts";
+import { hasTable, wantedTable } from "../endpoint/inference-table.ts";
 import type { Seen } from "../observe.ts";
 import type { DeployContext } from "../progress.ts";
 import { type NeededPrivilege, neededPrivileges } from "./needed-privileges.ts";
@@ -49,6 +49,8 @@ export async function missingPermissions(
     });
   }
   const monitoring = enableMonitoring && tables ? await monitoringObjects(client, tables) : null;
+  const table = wantedTable(config);
+  const isTableWanted = table !== null && !(endpoint && hasTable(endpoint, table));
   const needed = neededPrivileges(config, modelName, {
     monitoringTables: monitoring?.tables ?? [],
     monitoringVolume: monitoring?.volume ?? null,
@@ -58,6 +60,9 @@ export async function missingPermissions(
     isMonitoringSchemaThere: tables
       ? await isSchemaThere(client, `${tables.catalog}.${tables.schema}`)
       : true,
+    inferenceSchema: isTableWanted
+      ? { ...table, isThere: await isSchemaThere(client, `${table.catalog}.${table.schema}`) }
+      : null,
   });
   const mine = new Set(
     [...(monitoring?.tables ?? []), ...(monitoring?.volume ? [monitoring.volume] : [])]

@@ -21,7 +21,11 @@ export type WhatIsThere = {
   /** Those of the history that are there, and who owns them. */
   readonly monitoringTables: readonly OwnedObject[];
   readonly monitoringVolume: OwnedObject | null;
+  /** The schema of the inference table, where one is to be made. */
+  readonly inferenceSchema: (SchemaName & { readonly isThere: boolean }) | null;
 };
+
+type SchemaName = { readonly catalog: string; readonly schema: string };
 
 export type OwnedObject = { readonly fullName: string; readonly owner: string | null };
 
@@ -43,6 +47,7 @@ export function neededPrivileges(
         ? [need("CREATE_MODEL_VERSION", model, "register a version of the model")]
         : [need("CREATE_MODEL", schemaOf(catalog, schema), "register the model")]),
     ...(there.isModelThere ? [need("EXECUTE", model, "serve the model")] : []),
+    ...(there.inferenceSchema ? forInferenceTable(there.inferenceSchema) : []),
   ];
   const { tables } = config.monitoring;
   if (!there.enableMonitoring || !tables) return needed;
@@ -88,6 +93,23 @@ export function neededPrivileges(
 
 function need(privilege: string, on: Securable, purpose: string): NeededPrivilege {
   return { privilege, on, purpose };
+}
+
+function forInferenceTable({
+  catalog,
+  schema,
+  isThere,
+}: SchemaName & { readonly isThere: boolean }) {
+  const purpose = "keep requests in the inference table";
+  return [
+    need("USE_CATALOG", catalogOf(catalog), purpose),
+    ...(isThere
+      ? [
+          need("USE_SCHEMA", schemaOf(catalog, schema), purpose),
+          need("CREATE_TABLE", schemaOf(catalog, schema), purpose),
+        ]
+      : [need("CREATE_SCHEMA", catalogOf(catalog), `create schema ${catalog}.${schema}`)]),
+  ];
 }
 
 const catalogOf = (fullName: string): Securable => ({ type: "catalog", fullName });
