@@ -9,6 +9,7 @@ import { rowsOf } from "./history/rows.ts";
 import { tables } from "./history/tables.ts";
 import { spansOf } from "./ingest/otlp/test-spans.ts";
 import { bodyOf, entryOf, type JournalEntry } from "./journal-entry.ts";
+import { estimatedRequests, RECENT_MAX } from "./live/requests.ts";
 import { LOGGED_MAX } from "./live/source-of-record.ts";
 import { MonitorState } from "./monitor-state.ts";
 import type { LoggedRequest } from "./signals/logged-request.ts";
@@ -218,4 +219,22 @@ test("more requests than are remembered are not counted twice either", () => {
   const many = Array.from({ length: LOGGED_MAX + 1 }, (_, index) => logged(index / 1000));
   const { state } = fold([read(many), read(many)]);
   assert.equal(state.agents.get("qa")?.run.calls, many.length);
+});
+
+test("of a sample it is told how many there were, until telemetry tells all", () => {
+  const sample = [read([logged(1, { share: 0.1 }), logged(2, { share: 0.1 })])];
+  const estimated = (entries: readonly JournalEntry[]) => {
+    const agent = fold(entries).state.agents.get("qa");
+    return agent && [agent.run.calls, estimatedRequests(agent, agent.run.calls)];
+  };
+  assert.deepEqual(estimated(sample), [2, 20]);
+  assert.deepEqual(estimated([...sample, ...told(logged(3), 3)]), [3, null]);
+  assert.deepEqual(estimated([read([logged(1)])]), [1, null]);
+});
+
+test("the last requests of a log are kept one by one, and no more", () => {
+  const many = Array.from({ length: RECENT_MAX + 5 }, (_, index) => logged(index / 1000));
+  const agent = fold([read(many)]).state.agents.get("qa");
+  assert.equal(agent?.recentLogged.length, RECENT_MAX);
+  assert.equal(agent?.recentLogged.at(-1)?.requestId, many.at(-1)?.requestId);
 });

@@ -77,9 +77,12 @@ function requestLabels({ program, incomplete }: Request, { convention }: ClosedT
 
 /** As `requestRow` and `latencyRow`. */
 function loggedRows(request: LoggedRequest, workspaceId: string): HistoryRow[] {
-  const { requestId, endpoint, timeMs, latencyMs, tokens, servedEntity } = request;
+  const { requestId, endpoint, timeMs, latencyMs, tokens, servedEntity, share } = request;
   const eventId = eventIdOf("inference_table", workspaceId, endpoint, requestId);
-  const labels: Labels = servedEntity === null ? {} : { served_entity: servedEntity };
+  const labels: Labels = {
+    ...(servedEntity === null ? {} : { served_entity: servedEntity }),
+    ...(share === undefined ? {} : { sampling_fraction: String(share) }),
+  };
   const common = [timeMs, workspaceId, endpoint, null, "inference_table"];
   return [
     {

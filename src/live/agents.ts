@@ -38,6 +38,10 @@ export type Agent = CountedRequests & {
   readonly groups: ErrorGroups;
   /** Oldest first. */
   readonly recent: RecentRequest[];
+  /** Those that only the log of the endpoint tells, in the order in which they were read. */
+  readonly recentLogged: LoggedRequest[];
+  /** The share of its requests that the endpoint logs, where nothing else tells them; `null`: all. */
+  loggedShare: number | null;
   readonly releases: Releases;
   /** By when the traces closed. */
   readonly loss: { readonly slices: Sliced<TelemetryLoss>; run: TelemetryLoss };
@@ -153,6 +157,8 @@ export function newAgent(endpoint: string, room: AgentRoom = noRoom()): Agent {
     models: newModels(room.models),
     groups: newErrorGroups(room.groups),
     recent: [],
+    recentLogged: [],
+    loggedShare: null,
     releases: new Releases(room.releases),
     loss: { slices: new Sliced(newLoss, agentSlicing), run: newLoss() },
   };

@@ -19,6 +19,8 @@ export type RecentRequest = {
 type Requested = CountedRequests & {
   modelVersion: string | null;
   lastRequestMs: number | null;
+  loggedShare: number | null;
+  readonly recentLogged: LoggedRequest[];
   /** Oldest first. */
   readonly recent: RecentRequest[];
 };
@@ -30,6 +32,7 @@ export function addRequests(
 ): void {
   const cause = errors.find(({ handled }) => !handled);
   const slowest = slowestPath(moduleCalls);
+  if (requests.length > 0) agent.loggedShare = null;
   for (const request of requests) {
     addRequest(agent, request, nowMs);
     const failure = request.errorClass ? cause : undefined;
@@ -39,11 +42,22 @@ export function addRequests(
   }
 }
 
-/** Nothing is known of what went on inside it, so it is not kept one by one. */
+/** Nothing is known of what went on inside it. */
 export function addLoggedRequest(agent: Requested, request: LoggedRequest, nowMs: number): void {
   const { timeMs } = request;
+  agent.loggedShare = request.share ?? null;
+  agent.recentLogged.push(request);
+  if (agent.recentLogged.length > RECENT_MAX) agent.recentLogged.shift();
   agent.lastRequestMs = Math.max(agent.lastRequestMs ?? 0, Math.min(timeMs, nowMs));
   countRequest(agent, timeMs, nowMs, (tally) => tallyLoggedRequest(tally, request));
+}
+
+/** How many requests there were, where only a share of them is known; `null` where all are. */
+export function estimatedRequests(
+  { loggedShare }: Pick<Requested, "loggedShare">,
+  requests: number,
+): number | null {
+  return loggedShare === null ? null : Math.round(requests / loggedShare);
 }
 
 export function tallyLoggedRequest(

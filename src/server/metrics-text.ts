@@ -54,6 +54,12 @@ function agentFamilies(agents: readonly Agent[]): Family[] {
       values: perAgent(({ endpoint, run }) => [{ labels: { endpoint }, value: run.calls }]),
     },
     {
+      name: "dspy_logged_share",
+      type: "gauge",
+      help: "Share of its requests that the endpoint of an agent logs, where the counts are of these alone: divide by it.",
+      values: perAgent(({ endpoint, loggedShare }) => known({ endpoint }, loggedShare)),
+    },
+    {
       name: "dspy_request_failures_total",
       type: "counter",
       help: "Calls of an agent that failed, by error class.",

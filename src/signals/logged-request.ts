@@ -20,4 +20,6 @@ export type LoggedRequest = {
   readonly tokens: Tokens | null;
   /** Id of the served entity, or name of the destination, that answered. */
   readonly servedEntity: string | null;
+  /** The share of the requests that are logged, below 1; missing where all are. */
+  readonly share?: number;
 };

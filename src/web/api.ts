@@ -63,8 +63,12 @@ export type AgentRow = CostFigures & {
   modelVersion: string | null;
   /** Who made the telemetry: `callback`, `openinference`, `mlflow`, `genai`, `none`. */
   conventions: string[];
+  /** Those that are known. */
   requests: number;
+  /** How many there were, where the endpoint logs only a share of them; `null` where all are known. */
+  requestsEstimated: number | null;
   failed: number;
+  /** Of all, also where only a share is known. */
   requestsPerSecond: number;
   errorRatePercent: number | null;
   latencyMs: Percentiles | null;
@@ -303,9 +307,13 @@ export type ModelRow = CostFigures & {
 };
 
 export type RequestRow = CostFigures & {
-  traceId: string;
+  /** `null` where only the log of the endpoint tells the request, which then has an id of Databricks. */
+  traceId: string | null;
+  requestId: string | null;
+  /** As the endpoint answered its caller; `null` where telemetry tells the request. */
+  statusCode: number | null;
   timeMs: number;
-  program: string;
+  program: string | null;
   latencyMs: number;
   tokens: Tokens | null;
   cache: "hit" | "miss" | "unknown";

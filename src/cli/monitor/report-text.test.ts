@@ -38,6 +38,7 @@ const agent = (endpoint: string, modules: readonly ModuleReport[]): AgentReport 
   ...nothingTold,
   endpoint,
   requests: 12,
+  requestsEstimated: null,
   failed: 1,
   errorRatePercent: 100 / 12,
   unpricedModels: [],

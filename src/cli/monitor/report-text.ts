@@ -17,7 +17,7 @@ export function reportText(report: Report): string {
       ["AGENT", "REQUESTS", "FAILED", ...figureNames, "CACHE HITS"],
       report.agents.map((agent) => [
         agent.endpoint,
-        String(agent.requests),
+        agent.requestsEstimated === null ? String(agent.requests) : `≈${agent.requestsEstimated}`,
         String(agent.failed),
         ...figureCells(agent),
         agent.cacheHits === null ? "–" : String(agent.cacheHits),
@@ -118,7 +118,7 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   const widths = head.map((_, column) =>
     Math.max(...lines.map((line) => (line[column] ?? "").length)),
   );
-  const isNumber = head.map((_, column) => rows.every((row) => /^[–$\d]/.test(row[column] ?? "")));
+  const isNumber = head.map((_, column) => rows.every((row) => /^[–≈$\d]/.test(row[column] ?? "")));
   return lines
     .map((line) =>
       line

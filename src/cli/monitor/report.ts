@@ -1,6 +1,7 @@
 /** What `dspy-databricks monitor --for …` says at its end, over everything received during the run. */
 import type { Agent } from "../../live/agents.ts";
 import type { Place } from "../../live/places.ts";
+import { estimatedRequests } from "../../live/requests.ts";
 import type { Tally } from "../../live/tally.ts";
 import type { Monitor } from "../../monitor.ts";
 import { type AlertStateName, subjectName } from "../../signals/alert.ts";
@@ -58,7 +59,10 @@ export type AgentReport = Figures & {
   /** Models with tokens that neither telemetry nor the price book has a cost for. */
   readonly unpricedModels: readonly string[];
   readonly endpoint: string;
+  /** Those that are known. */
   readonly requests: number;
+  /** How many there were, where the endpoint logs only a share of them; `null` where all are known. */
+  readonly requestsEstimated: number | null;
   readonly failed: number;
   readonly errorRatePercent: number | null;
   readonly modules: readonly ModuleReport[];
@@ -116,10 +120,12 @@ export function report(
   };
 }
 
-function agentReport({ endpoint, run, places, models }: Agent): AgentReport {
+function agentReport(agent: Agent): AgentReport {
+  const { endpoint, run, places, models } = agent;
   return {
     endpoint,
     requests: run.calls,
+    requestsEstimated: estimatedRequests(agent, run.calls),
     failed: run.failed,
     errorRatePercent: run.calls === 0 ? null : (run.failed / run.calls) * 100,
     ...figures(run),

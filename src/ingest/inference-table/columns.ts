@@ -22,6 +22,8 @@ export type InferenceColumns = {
   readonly servedEntity: FoundColumn | null;
   readonly inputTokens: FoundColumn | null;
   readonly outputTokens: FoundColumn | null;
+  /** The share of the requests that the endpoint logs, 1 where it logs all. */
+  readonly share: FoundColumn | null;
 };
 
 const integers = ["bigint", "long", "int", "integer", "smallint", "tinyint"];
@@ -47,6 +49,7 @@ const known: Readonly<
     names: ["output_token_count", "output_tokens", "completion_tokens"],
     types: numbers,
   },
+  share: { names: ["sampling_fraction"], types: numbers },
 };
 
 /** What no request can be counted without, in the words of the newest tables. */
@@ -89,6 +92,7 @@ export function findColumns(
       servedEntity: find("servedEntity"),
       inputTokens: find("inputTokens"),
       outputTokens: find("outputTokens"),
+      share: find("share"),
     },
   };
 }

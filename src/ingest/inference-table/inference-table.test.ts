@@ -87,9 +87,9 @@ test("one statement asks every table, each by its own columns, from its day on",
   assert.equal(
     statement,
     `SELECT * FROM (
-SELECT 0 AS place, CAST(\`databricks_request_id\` AS STRING) AS request_id, CAST(\`client_request_id\` AS STRING) AS client_request_id, CAST(\`timestamp_ms\` AS BIGINT) AS start_ms, CAST(\`execution_time_ms\` AS DOUBLE) AS duration_ms, CAST(\`status_code\` AS INT) AS status_code, CAST(NULL AS STRING) AS served_entity, CAST(NULL AS BIGINT) AS input_tokens, CAST(NULL AS BIGINT) AS output_tokens FROM \`ml\`.\`a\`\`b\`.\`old_payload\` WHERE \`date\` >= DATE '2026-01-01' AND \`timestamp_ms\` >= 1767313800000
+SELECT 0 AS place, CAST(\`databricks_request_id\` AS STRING) AS request_id, CAST(\`client_request_id\` AS STRING) AS client_request_id, CAST(\`timestamp_ms\` AS BIGINT) AS start_ms, CAST(\`execution_time_ms\` AS DOUBLE) AS duration_ms, CAST(\`status_code\` AS INT) AS status_code, CAST(NULL AS STRING) AS served_entity, CAST(NULL AS BIGINT) AS input_tokens, CAST(NULL AS BIGINT) AS output_tokens, CAST(\`sampling_fraction\` AS DOUBLE) AS share FROM \`ml\`.\`a\`\`b\`.\`old_payload\` WHERE \`date\` >= DATE '2026-01-01' AND \`timestamp_ms\` >= 1767313800000
 UNION ALL
-SELECT 1 AS place, CAST(\`databricks_request_id\` AS STRING) AS request_id, CAST(\`client_request_id\` AS STRING) AS client_request_id, unix_millis(CAST(\`request_time\` AS TIMESTAMP)) AS start_ms, CAST(\`execution_duration_ms\` AS DOUBLE) AS duration_ms, CAST(\`status_code\` AS INT) AS status_code, CAST(\`served_entity_id\` AS STRING) AS served_entity, CAST(NULL AS BIGINT) AS input_tokens, CAST(NULL AS BIGINT) AS output_tokens FROM \`ml\`.\`a\`\`b\`.\`new_payload\` WHERE \`request_date\` >= DATE '2026-01-01' AND \`request_time\` >= timestamp_millis(1767313800000)
+SELECT 1 AS place, CAST(\`databricks_request_id\` AS STRING) AS request_id, CAST(\`client_request_id\` AS STRING) AS client_request_id, unix_millis(CAST(\`request_time\` AS TIMESTAMP)) AS start_ms, CAST(\`execution_duration_ms\` AS DOUBLE) AS duration_ms, CAST(\`status_code\` AS INT) AS status_code, CAST(\`served_entity_id\` AS STRING) AS served_entity, CAST(NULL AS BIGINT) AS input_tokens, CAST(NULL AS BIGINT) AS output_tokens, CAST(\`sampling_fraction\` AS DOUBLE) AS share FROM \`ml\`.\`a\`\`b\`.\`new_payload\` WHERE \`request_date\` >= DATE '2026-01-01' AND \`request_time\` >= timestamp_millis(1767313800000)
 ) ORDER BY start_ms LIMIT 100`,
   );
 });
@@ -117,6 +117,18 @@ test("a row becomes a request that ended when its duration had passed", () => {
     },
   ]);
   assert.deepEqual([left.length, lastStartMs], [0, 1000]);
+});
+
+test("of a sample it is known how large it is", () => {
+  const shareOf = (share: string | null) =>
+    readRows([row(null, null, null, share)], [{ endpoint: "qa" }]).requests[0]?.share;
+  assert.deepEqual(["0.25", "1.0", "0", "7", null].map(shareOf), [
+    0.25,
+    undefined,
+    undefined,
+    undefined,
+    undefined,
+  ]);
 });
 
 const classes = [

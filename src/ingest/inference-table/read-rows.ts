@@ -24,7 +24,7 @@ export function readRows(
   const incomplete: string[] = [];
   let lastStartMs: number | null = null;
   for (const row of rows) {
-    const [place, id, clientId, start, duration, status, servedEntity, input, output] = row;
+    const [place, id, clientId, start, duration, status, servedEntity, input, output, share] = row;
     const endpoint = tables[numberOf(place) ?? -1]?.endpoint;
     const startMs = numberOf(start);
     const latencyMs = numberOf(duration);
@@ -48,6 +48,7 @@ export function readRows(
       errorClass: classOfStatus(statusCode),
       tokens: tokensOf(numberOf(input), numberOf(output)),
       servedEntity: servedEntity?.slice(0, ID_MAX_CHARS) || null,
+      ...shareOf(numberOf(share)),
     });
   }
   return { requests, incomplete, lastStartMs };
@@ -55,6 +56,11 @@ export function readRows(
 
 function keyOf(row: readonly (string | null)[]): string {
   return row.slice(0, 6).join(" ").slice(0, ID_MAX_CHARS);
+}
+
+/** Of a sample; nothing where all requests are logged, or it is not told. */
+function shareOf(share: number | null): Pick<LoggedRequest, "share"> {
+  return share !== null && share > 0 && share < 1 ? { share } : {};
 }
 
 /** `null` where either is not told: one without the other would make a sum look whole. */

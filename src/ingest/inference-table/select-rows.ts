@@ -37,6 +37,7 @@ function selectOf({ path, columns }: LoggingTable, place: number, fromMs: number
     `${text(columns.servedEntity)} AS served_entity`,
     `${cast(columns.inputTokens, "BIGINT")} AS input_tokens`,
     `${cast(columns.outputTokens, "BIGINT")} AS output_tokens`,
+    `${cast(columns.share, "DOUBLE")} AS share`,
   ];
   const from = time.isTimestamp ? `timestamp_millis(${fromMs})` : fromMs;
   const conditions = [`${quoted(time.name)} >= ${from}`];

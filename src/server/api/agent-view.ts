@@ -6,6 +6,9 @@ import type { Monitor } from "../../monitor.ts";
 import { diagnoseAgent } from "../../rules/diagnose.ts";
 import type { RuleKind } from "../../rules/rule.ts";
 import { rulesOf } from "../../rules/rules-in-force.ts";
+import { unknownCost } from "../../signals/cost.ts";
+import type { ErrorClass } from "../../signals/error-class.ts";
+import type { LoggedRequest } from "../../signals/logged-request.ts";
 import type {
   AgentView,
   FiguresFrom,
@@ -89,7 +92,7 @@ export async function agentView(
     failing: requestRows(
       agent,
       range,
-      ({ request }) => request.errorClass !== null,
+      (errorClass) => errorClass !== null,
       (a, b) => b.timeMs - a.timeMs,
     ),
     alerts: alertRows(monitor, endpoint),
@@ -210,27 +213,52 @@ function modelRows(models: AgentDetails["models"]): ModelRow[] {
 function requestRows(
   agent: Agent,
   { fromMs, toMs }: Range,
-  isShown: (recent: RecentRequest) => boolean,
+  isShown: (errorClass: ErrorClass | null) => boolean,
   order: (a: RequestRow, b: RequestRow) => number,
 ): RequestRow[] {
-  return agent.recent
-    .filter(({ request: { timeMs } }) => timeMs >= fromMs && timeMs < toMs)
-    .filter(isShown)
-    .map(({ request, errorType, path }) => ({
-      traceId: request.traceId,
-      timeMs: request.timeMs,
-      program: request.program,
-      latencyMs: request.latencyMs,
-      tokens: request.tokens,
-      ...costFigures(request.cost),
-      cache: request.cache,
-      errorClass: request.errorClass,
-      errorType,
-      path,
-      incomplete: request.incomplete,
-    }))
-    .sort(order)
-    .slice(0, REQUESTS_MAX);
+  const isIn = ({ timeMs }: { readonly timeMs: number }) => timeMs >= fromMs && timeMs < toMs;
+  const told = agent.recent.filter(({ request }) => isIn(request) && isShown(request.errorClass));
+  const logged = agent.recentLogged.filter(
+    (request) => isIn(request) && isShown(request.errorClass),
+  );
+  return [...told.map(toldRow), ...logged.map(loggedRow)].sort(order).slice(0, REQUESTS_MAX);
+}
+
+function toldRow({ request, errorType, path }: RecentRequest): RequestRow {
+  return {
+    traceId: request.traceId,
+    requestId: null,
+    statusCode: null,
+    timeMs: request.timeMs,
+    program: request.program,
+    latencyMs: request.latencyMs,
+    tokens: request.tokens,
+    ...costFigures(request.cost),
+    cache: request.cache,
+    errorClass: request.errorClass,
+    errorType,
+    path,
+    incomplete: request.incomplete,
+  };
+}
+
+/** Only its endpoint tells it: what went on inside is not known. */
+function loggedRow(request: LoggedRequest): RequestRow {
+  return {
+    traceId: request.traceId,
+    requestId: request.requestId,
+    statusCode: request.statusCode,
+    timeMs: request.timeMs,
+    program: null,
+    latencyMs: request.latencyMs,
+    tokens: request.tokens,
+    ...costFigures(unknownCost),
+    cache: "unknown",
+    errorClass: request.errorClass,
+    errorType: null,
+    path: null,
+    incomplete: false,
+  };
 }
 
 /** Days that are summed up, today included. */

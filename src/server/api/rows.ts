@@ -2,6 +2,7 @@
 
 import type { Change, Component, KeptNotification } from "../../journal-entry.ts";
 import type { Agent } from "../../live/agents.ts";
+import { estimatedRequests } from "../../live/requests.ts";
 import type { Tally } from "../../live/tally.ts";
 import type { Monitor } from "../../monitor.ts";
 import { troubleOf } from "../../rules/diagnose.ts";
@@ -42,6 +43,7 @@ export function agentRow(
   const { agent, requests: tally, traffic, trafficFailed } = figures;
   const health = monitor.healthOf(agent.endpoint);
   const freshness = monitor.freshnessOf(agent);
+  const estimated = estimatedRequests(agent, tally.calls);
   const observedSeconds = Math.max(1, Math.min(seconds, (nowMs - sinceMs) / 1000));
   return {
     endpoint: agent.endpoint,
@@ -49,8 +51,9 @@ export function agentRow(
     modelVersion: agent.modelVersion,
     conventions: [...agent.conventions],
     requests: tally.calls,
+    requestsEstimated: estimated,
     failed: tally.failed,
-    requestsPerSecond: tally.calls / observedSeconds,
+    requestsPerSecond: (estimated ?? tally.calls) / observedSeconds,
     errorRatePercent: errorRatePercent(tally),
     latencyMs: tally.latencyMs.percentiles(),
     tokens: tally.tokens,

@@ -4,6 +4,7 @@ import type { AgentView, RuleKind } from "../api.ts";
 import { CostFigure, Figure } from "../elements/figure.tsx";
 import { State } from "../elements/state.tsx";
 import { formatCost, formatCount, formatDuration, formatPercent, formatRate } from "../format.ts";
+import { requestsText, requestsTitle } from "../requests-words.ts";
 import { type Range, rangeWords } from "../route.ts";
 import { pointsTrend, relativeTrend, type Trend } from "../trend.ts";
 
@@ -28,8 +29,8 @@ export function Numbers({ view, range }: { view: AgentView | null; range: Range 
         was={before && formatCount(before.requests)}
       >
         {agent && (
-          <data data-testid="requests" value={agent.requests}>
-            {formatCount(agent.requests)}
+          <data data-testid="requests" value={agent.requests} title={requestsTitle(agent)}>
+            {requestsText(agent)}
           </data>
         )}
       </Tile>

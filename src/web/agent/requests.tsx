@@ -17,10 +17,20 @@ export function Requests({ label, requests, nowMs }: Props) {
       columns={columnsOf(nowMs)}
       rows={requests}
       // A trace whose parents were lost is told as several requests.
-      keyOf={({ traceId, timeMs, program }) => `${traceId} ${timeMs} ${program}`}
-      rowAttributes={(request) => ({ "data-testid": "request-row", "data-trace": request.traceId })}
+      keyOf={({ traceId, requestId, timeMs, program }) =>
+        `${requestId ?? traceId} ${timeMs} ${program}`
+      }
+      rowAttributes={(request) => ({
+        "data-testid": "request-row",
+        "data-trace": request.traceId ?? "",
+      })}
     />
   );
+}
+
+function idTitle({ traceId, requestId }: RequestRow): string {
+  const ids = [traceId && `trace ${traceId}`, requestId && `Databricks request ${requestId}`];
+  return ids.filter(Boolean).join(", ");
 }
 
 function columnsOf(nowMs: number): Column<RequestRow>[] {
@@ -32,8 +42,8 @@ function columnsOf(nowMs: number): Column<RequestRow>[] {
       cell: (row) => (
         <>
           <time title={formatMoment(row.timeMs, nowMs)}>{formatClockSeconds(row.timeMs)}</time>
-          <code class="trace" title={`trace ${row.traceId}`}>
-            {row.traceId.slice(0, TRACE_ID_SHOWN)}
+          <code class="trace" title={idTitle(row)}>
+            {(row.traceId ?? row.requestId ?? "").slice(0, TRACE_ID_SHOWN)}
           </code>
         </>
       ),
@@ -45,13 +55,19 @@ function columnsOf(nowMs: number): Column<RequestRow>[] {
       text: true,
       cell: (row) => (
         <>
-          <code>{row.path ?? row.program}</code>
+          {row.statusCode === null ? (
+            <code>{row.path ?? row.program}</code>
+          ) : (
+            <span class="quiet" title="Only the inference table of its endpoint tells this request">
+              answered with {row.statusCode}
+            </span>
+          )}
           {row.incomplete && (
             <span class="tag" title="Its beginning never came: it may have taken longer, or failed">
               incomplete
             </span>
           )}
-          {row.errorType && (
+          {(row.errorType ?? (row.statusCode !== null && row.errorClass)) && (
             <span class="request-error">
               {row.errorType}
               {row.errorClass && <span class="quiet"> {row.errorClass.replaceAll("_", " ")}</span>}

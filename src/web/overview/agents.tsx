@@ -17,6 +17,7 @@ import {
   formatPlural,
   formatRate,
 } from "../format.ts";
+import { requestsText, requestsTitle } from "../requests-words.ts";
 import { agentHref, type Range, rangeWords } from "../route.ts";
 import { NoAgents } from "./no-agents.tsx";
 
@@ -136,7 +137,11 @@ function columnsOf({ alerts, nowMs, range }: Told): Column<AgentRow>[] {
       title: `Requests ${during}`,
       testId: "requests",
       sortBy: (agent) => agent.requests,
-      cell: (agent) => <data value={agent.requests}>{formatCount(agent.requests)}</data>,
+      cell: (agent) => (
+        <data value={agent.requests} title={requestsTitle(agent)}>
+          {requestsText(agent)}
+        </data>
+      ),
     },
     {
       id: "rate",
