@@ -43,6 +43,8 @@ import { type Following, type Journal, type JournalOptions, openJournal } from "
 
 /** How often traces that are complete are looked for. */
 const CLOSE_INTERVAL_MS = 250;
+/** Traces that close in one step: what arrives is taken between two of them. */
+const CLOSED_AT_ONCE_MAX = 256;
 /** How often alerts move on. */
 const RULES_INTERVAL_MS = 1_000;
 /** How often the journal sheds what is too old. */
@@ -396,7 +398,9 @@ export class Monitor {
   }
 
   async #closeTraces(traceIds: readonly string[]): Promise<void> {
-    if (traceIds.length > 0) await this.#record({ kind: "close", traceIds });
+    for (let at = 0; at < traceIds.length; at += CLOSED_AT_ONCE_MAX) {
+      await this.#record({ kind: "close", traceIds: traceIds.slice(at, at + CLOSED_AT_ONCE_MAX) });
+    }
   }
 
   #startTimers(): void {

@@ -59,6 +59,7 @@ export function decodeTracesProtobuf<T>(
     keys,
     attributes: newAttributes(keys),
     texts: newTextTable(),
+    ids: { starts: new Int32Array(ID_SLOTS).fill(-1), texts: [] },
     keyStart: 0,
     keyBytes: 0,
     valueStart: 0,
@@ -84,6 +85,8 @@ type Decoding = Cursor & {
   /** Of the span being read. */
   readonly attributes: AttributeRow;
   readonly texts: TextTable;
+  /** The last ids of spans, by some of their bits, and where they stand. */
+  readonly ids: { readonly starts: Int32Array; readonly texts: string[] };
   /** Where `findKeyAndValue` found them. */
   keyStart: number;
   keyBytes: number;
@@ -103,6 +106,8 @@ type AttributeRow = (AttributeValue | undefined)[];
 function newAttributes({ places }: AttributeKeys): AttributeRow {
   return new Array<AttributeValue | undefined>(places.size).fill(undefined);
 }
+
+const ID_SLOTS = 256;
 
 /** Longest value, in bytes, worth looking up before decoding. */
 const REPEATED_TEXT_BYTES = 64;
@@ -299,8 +304,8 @@ function readSpan(decoding: Decoding, sizeBytes: number, resource: AttributeRow)
   const isRoot = parentIdBytes === 0 || isZero(decoding.view, parentIdAt, 8);
   decoding.take({
     traceId: traceIdOf(decoding, traceIdAt),
-    spanId: hex8(decoding.view, spanIdAt),
-    parentSpanId: isRoot ? null : hex8(decoding.view, parentIdAt),
+    spanId: idOf(decoding, spanIdAt),
+    parentSpanId: isRoot ? null : idOf(decoding, parentIdAt),
     parentIsRemote: !isRoot && isParentRemote(flags),
     name,
     kind,
@@ -604,6 +609,21 @@ function traceIdOf(decoding: Decoding, at: number): string {
     decoding.traceId = hex8(view, at) + hex8(view, at + 8);
   }
   return decoding.traceId;
+}
+
+/** The id of a span stands in its children, too, and mostly near by: it becomes one string for all. */
+function idOf({ view, ids }: Decoding, at: number): string {
+  const slot = view.getUint32(at + 4) & (ID_SLOTS - 1);
+  const before = ids.starts[slot] ?? -1;
+  const isSame =
+    before >= 0 &&
+    view.getUint32(before) === view.getUint32(at) &&
+    view.getUint32(before + 4) === view.getUint32(at + 4);
+  if (isSame) return ids.texts[slot] ?? "";
+  const id = hex8(view, at);
+  ids.starts[slot] = at;
+  ids.texts[slot] = id;
+  return id;
 }
 
 /** Eight bytes as 16 lower-case hex digits: one flat string, which is quick to look up. */

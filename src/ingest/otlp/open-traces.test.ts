@@ -137,3 +137,22 @@ test("beyond the bound the longest quiet close early", () => {
   }
   assert.equal(traces.due(many).length, 2);
 });
+
+test("of a trace of very many spans, too, each is known again", () => {
+  const many = Array.from({ length: 2_000 }, (_, index) => {
+    const spanId = (index + 1).toString(16).padStart(16, "0");
+    return { ...root, spanId, parentSpanId: index === 0 ? null : root.spanId };
+  });
+  const other = { ...root, spanId: "ffffffffffffffff" };
+  const traces = new OpenTraces();
+  assert.deepEqual(traces.add(many, 0), new Map());
+  assert.deepEqual(traces.add(many, 1), new Map([["duplicate_span", 2_000]]));
+  traces.close([key]);
+  assert.deepEqual(
+    traces.add([...many, other], 2),
+    new Map([
+      ["duplicate_span", 2_000],
+      ["late_span", 1],
+    ]),
+  );
+});

@@ -8,6 +8,8 @@ import type { ClosedTrace } from "../../signals/closed-trace.ts";
 import { emptyPriceBook, type PriceBook } from "../../signals/price-book.ts";
 import type { AgentSpan } from "../../signals/span.ts";
 import { assembleTrace } from "./assemble-trace.ts";
+import { ClosedSpans, type ClosedTraceSpans, digest, reasonToDrop } from "./closed-spans.ts";
+import { NO_ROW, SpanRows } from "./span-rows.ts";
 
 /** Quiet time, in milliseconds, after which a trace with its root closes. */
 export const CLOSE_AFTER_MS = 2_000;
@@ -33,15 +35,22 @@ export const CLOSED_SPANS_MAX = 200_000;
  * with it, and yet both are called, each for itself.
  */
 type OpenTrace = {
+  readonly traceId: string;
   readonly endpoint: string;
-  spans: Map<string, AgentSpan>;
+  /** Rows of its spans, in the order in which they came. */
+  firstRow: number;
+  lastRow: number;
+  spans: number;
+  /** By span id: made when there are more than are well searched through. */
+  rowOf: Map<string, number> | null;
   /** Place in the journal of the first of its spans. */
   readonly firstSeq: number;
   hasRoot: boolean;
   lastArrivalMs: number;
 };
 
-const noSpans: OpenTrace["spans"] = new Map();
+/** Spans of one trace that are searched through, in less time than looking one up takes. */
+const SEARCHED_MAX = 16;
 
 /** Agents of which it is remembered that their roots come. */
 const ROOTED_ENDPOINTS_MAX = 10_000;
@@ -50,10 +59,12 @@ export type SpanDropReason = "duplicate_span" | "changed_span" | "late_span" | "
 
 export class OpenTraces {
   readonly #book: PriceBook;
+  readonly #rows = new SpanRows();
   readonly #open = new Map<string, OpenTrace>();
   /** Agents of which a root has come. */
   readonly #rooted = new Set<string>();
-  readonly #closed = new Map<string, ClosedSpans>();
+  readonly #closedSpans = new ClosedSpans();
+  readonly #closed = new Map<string, ClosedTraceSpans>();
   /**
    * Their keys, the oldest at `#oldestClosed`. The map keeps the order too, but finding
    * its first entry means passing by all that were deleted before it.
@@ -89,7 +100,7 @@ export class OpenTraces {
     // A batch mostly holds the spans of one trace side by side.
     let before: AgentSpan | undefined;
     let trace: OpenTrace | undefined;
-    let closed: ClosedSpans | undefined;
+    let closed: ClosedTraceSpans | undefined;
     for (const span of spans) {
       if (span.traceId !== before?.traceId || span.endpoint !== before.endpoint) {
         const key = keyOf(span);
@@ -97,18 +108,19 @@ export class OpenTraces {
         trace = closed ? undefined : this.#traceOf(key, span, { nowMs, seq });
         before = span;
       }
-      if (closed) drop(closed.reasonToDrop(span));
+      if (closed) drop(reasonToDrop(closed, span));
       if (!trace) continue;
-      const known = trace.spans.get(span.spanId);
-      if (known) {
-        drop(digest(known) === digest(span) ? "duplicate_span" : "changed_span");
+      const known = this.#rowOf(trace, span.spanId);
+      if (known !== NO_ROW) {
+        const first = this.#rows.get(known, trace.traceId);
+        drop(digest(first) === digest(span) ? "duplicate_span" : "changed_span");
         continue;
       }
-      if (trace.spans.size >= TRACE_SPANS_MAX) {
+      if (trace.spans >= TRACE_SPANS_MAX) {
         drop("trace_span_limit");
         continue;
       }
-      trace.spans.set(span.spanId, span);
+      this.#append(trace, span);
       trace.lastArrivalMs = nowMs;
       this.#spanCount++;
       if (span.parentSpanId === null) {
@@ -138,7 +150,7 @@ export class OpenTraces {
     const waiting = new Map(this.#open);
     let excess = this.#spanCount - OPEN_SPANS_MAX;
     for (const key of due) {
-      excess -= waiting.get(key)?.spans.size ?? 0;
+      excess -= waiting.get(key)?.spans ?? 0;
       waiting.delete(key);
     }
     const early: string[] = [];
@@ -146,7 +158,7 @@ export class OpenTraces {
     for (const [key, { spans }] of quietFirst) {
       if (excess <= 0) break;
       early.push(key);
-      excess -= spans.size;
+      excess -= spans;
     }
     return early;
   }
@@ -166,26 +178,66 @@ export class OpenTraces {
     for (const key of keys) {
       const trace = this.#open.get(key);
       if (!trace) continue;
-      const { spans } = trace;
+      const spans = this.#takeOut(trace);
       this.#open.delete(key);
-      this.#spanCount -= spans.size;
-      trace.spans = noSpans;
+      this.#spanCount -= spans.length;
       this.#remember(key, spans);
-      closed.push(assembleTrace([...spans.values()], this.#book));
+      closed.push(assembleTrace(spans, this.#book));
     }
     return closed;
   }
 
+  #rowOf({ firstRow, rowOf }: OpenTrace, spanId: string): number {
+    if (rowOf) return rowOf.get(spanId) ?? NO_ROW;
+    let row = firstRow;
+    while (row !== NO_ROW && this.#rows.spanId(row) !== spanId) row = this.#rows.after(row);
+    return row;
+  }
+
+  #append(trace: OpenTrace, span: AgentSpan): void {
+    const row = this.#rows.add(span);
+    if (trace.lastRow === NO_ROW) trace.firstRow = row;
+    else this.#rows.follow(trace.lastRow, row);
+    trace.lastRow = row;
+    trace.spans++;
+    if (trace.rowOf) trace.rowOf.set(span.spanId, row);
+    else if (trace.spans > SEARCHED_MAX) trace.rowOf = this.#indexOf(trace);
+  }
+
+  #indexOf({ firstRow }: OpenTrace): Map<string, number> {
+    const rowOf = new Map<string, number>();
+    for (let row = firstRow; row !== NO_ROW; row = this.#rows.after(row)) {
+      rowOf.set(this.#rows.spanId(row), row);
+    }
+    return rowOf;
+  }
+
+  /** Its spans, whose rows are free from now on. */
+  #takeOut({ traceId, firstRow }: OpenTrace): AgentSpan[] {
+    const spans: AgentSpan[] = [];
+    for (let row = firstRow; row !== NO_ROW; ) {
+      spans.push(this.#rows.get(row, traceId));
+      const next = this.#rows.after(row);
+      this.#rows.free(row);
+      row = next;
+    }
+    return spans;
+  }
+
   #traceOf(
     key: string,
-    { endpoint }: AgentSpan,
+    { traceId, endpoint }: AgentSpan,
     { nowMs, seq }: { readonly nowMs: number; readonly seq: number },
   ): OpenTrace {
     const known = this.#open.get(key);
     if (known) return known;
     const trace = {
+      traceId,
       endpoint,
-      spans: new Map(),
+      firstRow: NO_ROW,
+      lastRow: NO_ROW,
+      spans: 0,
+      rowOf: null,
       firstSeq: seq,
       hasRoot: false,
       lastArrivalMs: nowMs,
@@ -198,10 +250,10 @@ export class OpenTraces {
     if (this.#rooted.size < ROOTED_ENDPOINTS_MAX) this.#rooted.add(endpoint);
   }
 
-  #remember(key: string, spans: ReadonlyMap<string, AgentSpan>): void {
-    this.#closed.set(key, new ClosedSpans(spans));
+  #remember(key: string, spans: readonly AgentSpan[]): void {
+    this.#closed.set(key, this.#closedSpans.add(spans));
     this.#closedKeys.push(key);
-    this.#closedSpanCount += spans.size;
+    this.#closedSpanCount += spans.length;
     while (this.#closedSpanCount > CLOSED_SPANS_MAX) this.#forgetOldest();
   }
 
@@ -215,58 +267,6 @@ export class OpenTraces {
   }
 }
 
-/** The spans of a closed trace, as far as it takes to know one that is sent again. */
-class ClosedSpans {
-  readonly #ids: readonly string[];
-  readonly #digests: readonly number[];
-  /** Place of each id: made when the first span comes late, which few traces see. */
-  #places: ReadonlyMap<string, number> | null = null;
-
-  constructor(spans: ReadonlyMap<string, AgentSpan>) {
-    this.#ids = [...spans.keys()];
-    this.#digests = Array.from(spans.values(), digest);
-  }
-
-  get size(): number {
-    return this.#ids.length;
-  }
-
-  reasonToDrop(span: AgentSpan): SpanDropReason {
-    this.#places ??= new Map(this.#ids.map((id, place) => [id, place]));
-    const place = this.#places.get(span.spanId);
-    if (place === undefined) return "late_span";
-    return this.#digests[place] === digest(span) ? "duplicate_span" : "changed_span";
-  }
-}
-
 function keyOf({ traceId, endpoint }: AgentSpan): string {
   return `${traceId} ${endpoint}`;
-}
-
-const times = new Float64Array(2);
-const timeWords = new Int32Array(times.buffer);
-
-/**
- * Tells a repeated span from a different one with the same id, of which only one is
- * counted anyway: so the times, and a few characters of its name and parent, will do.
- */
-function digest({ name, startMs, endMs, failed, parentSpanId }: AgentSpan): number {
-  times[0] = startMs;
-  times[1] = endMs;
-  let hash = failed ? 17 : 19;
-  for (let word = 0; word < 4; word++) hash = mixed(hash, timeWords[word] ?? 0);
-  hash = mixed(hash, (name.length << 16) | someOf(name));
-  return parentSpanId === null ? hash : mixed(hash, someOf(parentSpanId));
-}
-
-/** Of the first, the middle and the last character. */
-function someOf(text: string): number {
-  const last = text.length - 1;
-  if (last < 0) return 0;
-  return text.charCodeAt(0) ^ (text.charCodeAt(last >> 1) << 5) ^ (text.charCodeAt(last) << 10);
-}
-
-function mixed(hash: number, word: number): number {
-  const product = Math.imul(hash ^ word, 0x9e3779b1);
-  return product ^ (product >>> 15);
 }
