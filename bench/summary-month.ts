@@ -5,6 +5,7 @@
 
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { callFigures } from "../src/live/tally.ts";
 import { startOf, type Tier, tiers } from "../src/summaries/periods.ts";
 import { Summary } from "../src/summaries/summary.ts";
 import { encodeHead, encodeParts, type Names } from "../src/summaries/summary-codec.ts";
@@ -59,13 +60,13 @@ function summaryOf(tier: Tier, modules: number, seed: number): Summary {
   const latency = () => 20 + 400 * -Math.log(1 - random());
   for (let call = 0; call < calls; call++) {
     const failed = random() < 0.02;
-    summary.requests.addLatency(latency() * modules * 0.3);
-    summary.requests.addUse({
+    const figures = callFigures({
+      latencyMs: latency() * modules * 0.3,
       tokens: { input: Math.floor(random() * 2_000), output: Math.floor(random() * 300) },
       cost: { toldUsd: random() / 100, pricedUsd: null, savedUsd: null, unpricedCalls: 0 },
-      cacheHits: null,
+      errorClass: failed ? "lm_provider" : null,
     });
-    if (failed) summary.requests.addFailed("lm_provider");
+    summary.requests.add(figures);
   }
   const root = summary.placeOf(
     { kind: "module", program: "Agent", path: "self", pathSource: "attribute" },
@@ -85,10 +86,12 @@ function summaryOf(tier: Tier, modules: number, seed: number): Summary {
             root,
           );
     const tally = place.calls.of({ release: "7c1f2d0", modelVersion: "3" });
-    for (let call = 0; call < calls; call++) tally.addLatencyAndSelf(latency() + 5, latency());
+    for (let call = 0; call < calls; call++) {
+      tally.add(callFigures({ latencyMs: latency() + 5, selfMs: latency() }));
+    }
   }
   const model = summary.modelOf("claude-sonnet").of({ release: "7c1f2d0", modelVersion: "3" });
-  for (let call = 0; call < calls; call++) model.addLatency(latency());
+  for (let call = 0; call < calls; call++) model.add(callFigures({ latencyMs: latency() }));
   return summary;
 }
 

@@ -2,7 +2,7 @@
 import type { ModuleCall } from "../signals/request.ts";
 import { ByRelease, type ReleaseName } from "./by-release.ts";
 import { FINE_RETAINED_MS, Sliced, type Slicing } from "./sliced.ts";
-import { type RunTally, Tally } from "./tally.ts";
+import { type CallFigures, type RunTally, Tally } from "./tally.ts";
 
 /** A request that ends later than this after its arrival has a wrong clock: it is in no window. */
 export const CLOCK_AHEAD_MAX_MS = 60_000;
@@ -53,32 +53,34 @@ export function newSlicesOfCalls(): CountedCalls["slices"] {
   return new Sliced(newTallies, placeSlicing);
 }
 
-type Change = (tally: Tally) => void;
-
 export function countRequest(
   counted: CountedRequests,
   timeMs: number,
   nowMs: number,
-  change: Change,
+  figures: CallFigures,
 ): void {
   counted.lastSeenMs = nowMs;
-  change(counted.run);
-  if (timeMs <= nowMs + CLOCK_AHEAD_MAX_MS) counted.slices.add(timeMs, nowMs, change);
+  counted.run.add(figures);
+  if (timeMs > nowMs + CLOCK_AHEAD_MAX_MS) return;
+  counted.slices.fine(timeMs, nowMs)?.add(figures);
+  counted.slices.coarse(timeMs, nowMs)?.add(figures);
 }
 
 export function countCall(
   counted: CountedCalls,
   call: ReleaseName & { readonly timeMs: number },
   nowMs: number,
-  change: Change,
+  figures: CallFigures,
 ): void {
+  const { timeMs } = call;
   counted.lastSeenMs = nowMs;
-  change(counted.run);
-  if (call.timeMs > nowMs + CLOCK_AHEAD_MAX_MS) return;
-  counted.slices.add(call.timeMs, nowMs, (slice) => change(slice.of(call)));
+  counted.run.add(figures);
+  if (timeMs > nowMs + CLOCK_AHEAD_MAX_MS) return;
+  counted.slices.fine(timeMs, nowMs)?.of(call).add(figures);
+  counted.slices.coarse(timeMs, nowMs)?.of(call).add(figures);
 }
 
-/** What a model call adds to the sums of where it was made. */
-export function useOf({ tokens, cost, cache }: ModuleCall) {
-  return { tokens, cost, cacheHits: cache === "unknown" ? null : cache === "hit" ? 1 : 0 };
+/** Of a model call: 1 when DSPy's cache answered. */
+export function cacheHitsOf({ cache }: ModuleCall): number | null {
+  return cache === "unknown" ? null : cache === "hit" ? 1 : 0;
 }

@@ -1,8 +1,8 @@
 /** The models that an agent called. */
 import type { ModuleCall } from "../signals/request.ts";
-import { type CountedCalls, countCall, newSlicesOfCalls, useOf } from "./counted.ts";
+import { type CountedCalls, cacheHitsOf, countCall, newSlicesOfCalls } from "./counted.ts";
 import { Kept, type Room } from "./kept.ts";
-import { RunTally, type Tally } from "./tally.ts";
+import { type CallFigures, callFigures, RunTally } from "./tally.ts";
 
 /** Models of one agent beyond this are counted together as `other`. */
 export const MODELS_MAX = 50;
@@ -19,16 +19,14 @@ export function newModels(room: Room): Models {
 export function addLmCalls(models: Models, calls: readonly ModuleCall[], nowMs: number): void {
   for (const call of calls) {
     if (call.kind !== "lm") continue;
-    countCall(modelOf(models, call.model ?? "unknown", nowMs), call, nowMs, (tally) =>
-      tallyLmCall(tally, call),
-    );
+    const model = modelOf(models, call.model ?? "unknown", nowMs);
+    countCall(model, call, nowMs, figuresOfLmCall(call));
   }
 }
 
-export function tallyLmCall(tally: Tally, call: ModuleCall): void {
-  tally.addLatency(call.latencyMs);
-  tally.addUse(useOf(call));
-  if (call.errorClass) tally.addFailed(call.errorClass);
+export function figuresOfLmCall(call: ModuleCall): CallFigures {
+  const { latencyMs, errorClass, tokens, cost } = call;
+  return callFigures({ latencyMs, errorClass, tokens, cost, cacheHits: cacheHitsOf(call) });
 }
 
 function modelOf(models: Models, named: string, nowMs: number): Model {

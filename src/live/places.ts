@@ -5,9 +5,9 @@ import type { ModuleCall, PathSource } from "../signals/request.ts";
 import { addTokens } from "../signals/tokens.ts";
 import { ByRelease } from "./by-release.ts";
 import { CallSums } from "./call-sums.ts";
-import { type CountedCalls, countCall, newSlicesOfCalls, useOf } from "./counted.ts";
+import { type CountedCalls, cacheHitsOf, countCall, newSlicesOfCalls } from "./counted.ts";
 import { Kept, type Room } from "./kept.ts";
-import { RunTally, type Tally } from "./tally.ts";
+import { type CallFigures, RunTally, type Use } from "./tally.ts";
 
 /** Modules, tools and retrievers of one agent beyond this are counted together as `other`. */
 export const PLACES_MAX = 200;
@@ -138,19 +138,14 @@ function unreadAnswers(errors: ClosedTrace["errors"]): ReadonlySet<string> | nul
   return unread;
 }
 
-type Use = Parameters<Tally["addUse"]>[0];
-
 /** One call of a place, with what it did itself: not in places below. */
 export type PlaceCall<P> = {
   readonly place: P;
   readonly call: PlacedModuleCall;
-  selfMs: number;
-  lmMs: number;
-  lmCalls: number;
-  parseFailures: number;
-  toolFailures: number;
-  use: Use;
-};
+} & CallFigures;
+
+/** While what happened inside it is added. */
+type OpenPlaceCall<P> = { -readonly [Field in keyof PlaceCall<P>]: PlaceCall<P>[Field] };
 
 /**
  * The calls of places in a trace, in tree order.
@@ -163,11 +158,11 @@ export function placeCallsOf<P>(
 ): PlaceCall<P>[] {
   const unread = unreadAnswers(errors);
   const nothingUsed = nothingUsedIn(moduleCalls);
-  const placed: PlaceCall<P>[] = [];
+  const placed: OpenPlaceCall<P>[] = [];
   // The calls that are open, by depth, since calls are told in tree order; and for each
   // the call of a place that it is, or that it was made in.
   const open: ModuleCall[] = [];
-  const openWithin: (PlaceCall<P> | undefined)[] = [];
+  const openWithin: (OpenPlaceCall<P> | undefined)[] = [];
   for (const call of moduleCalls) {
     const { depth } = call;
     const isInside = depth > 0 && open[depth - 1]?.spanId === call.parentSpanId;
@@ -185,19 +180,29 @@ export function placeCallsOf<P>(
     if (within && unread?.has(call.eventId)) within.parseFailures++;
   }
   // What happened inside a call is told after it: only now are the calls whole.
+  for (const told of placed) told.selfMs = selfWithin(told);
   return placed;
 }
 
-function newPlaceCall<P>(place: P, call: PlacedModuleCall, use: Use): PlaceCall<P> {
+function newPlaceCall<P>(
+  place: P,
+  call: PlacedModuleCall,
+  { tokens, cost, cacheHits }: Use,
+): OpenPlaceCall<P> {
   return {
     place,
     call,
+    latencyMs: call.latencyMs,
     selfMs: call.selfMs,
+    errorClass: call.errorClass,
+    cache: "unknown",
+    tokens,
+    cost,
+    cacheHits,
     lmMs: 0,
     lmCalls: 0,
     parseFailures: 0,
     toolFailures: 0,
-    use,
   };
 }
 
@@ -206,29 +211,16 @@ function newRunByRelease(): ByRelease<CallSums> {
 }
 
 function countPlaceCall(told: PlaceCall<Place>, nowMs: number): void {
-  const { place, call } = told;
-  const { latencyMs, errorClass } = call;
-  const selfMs = selfWithin(told.selfMs, call);
+  const { place, call, latencyMs, selfMs, errorClass } = told;
   place.runByRelease.of(call).add({ latencyMs, selfMs, failed: errorClass !== null });
-  countCall(place, call, nowMs, (tally) => tallyPlaceCall(tally, told));
-}
-
-export function tallyPlaceCall(tally: Tally, told: PlaceCall<unknown>): void {
-  const { call } = told;
-  tally.addLatencyAndSelf(call.latencyMs, selfWithin(told.selfMs, call));
-  tally.addUse(told.use);
-  tally.lmMs += told.lmMs;
-  tally.lmCalls += told.lmCalls;
-  tally.parseFailures += told.parseFailures;
-  tally.toolFailures += told.toolFailures;
-  if (call.errorClass) tally.addFailed(call.errorClass);
+  countCall(place, call, nowMs, told);
 }
 
 /** Sums of times differ in their last digits by more than the clocks of agents tell. */
 const SAME_MS = 1e-3;
 
 /** Model calls that ran side by side can add up to more than the module took. */
-function selfWithin(selfMs: number, { latencyMs }: ModuleCall): number {
+function selfWithin({ selfMs, latencyMs }: CallFigures): number {
   return selfMs > latencyMs - SAME_MS ? latencyMs : selfMs;
 }
 
@@ -249,15 +241,12 @@ function nothingUsedIn(calls: readonly ModuleCall[]): Use {
 }
 
 /** A model, adapter or embedding call counts where it was made. */
-function addInnerCall(within: PlaceCall<unknown>, call: ModuleCall): void {
+function addInnerCall(within: OpenPlaceCall<unknown>, call: ModuleCall): void {
   within.selfMs += call.selfMs;
   if (call.kind !== "lm") return;
   within.lmMs += call.latencyMs;
   within.lmCalls++;
-  const { tokens, cost, cacheHits } = useOf(call);
-  within.use = {
-    tokens: addTokens(within.use.tokens, tokens),
-    cost: addCosts(within.use.cost, cost),
-    cacheHits: addKnown(within.use.cacheHits, cacheHits),
-  };
+  within.tokens = addTokens(within.tokens, call.tokens);
+  within.cost = addCosts(within.cost, call.cost);
+  within.cacheHits = addKnown(within.cacheHits, cacheHitsOf(call));
 }

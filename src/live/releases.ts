@@ -65,7 +65,9 @@ export class ReleaseSeen {
   }
 
   addPredictor(path: string, hash: string): void {
-    if (this.predictors.size < RELEASE_PREDICTORS_MAX || this.predictors.has(path)) {
+    const known = this.predictors.get(path);
+    if (known === hash) return;
+    if (known !== undefined || this.predictors.size < RELEASE_PREDICTORS_MAX) {
       this.predictors.set(path, hash);
     }
   }

@@ -1,10 +1,10 @@
 /** The requests of an agent: counted, and the last of them one by one. */
 import type { ClosedTrace } from "../signals/closed-trace.ts";
-import { unknownCost } from "../signals/cost.ts";
 import type { LoggedRequest } from "../signals/logged-request.ts";
 import type { ModuleCall, Request } from "../signals/request.ts";
 import { type CountedRequests, countRequest } from "./counted.ts";
-import type { Tally } from "./tally.ts";
+import { PLACES_MAX } from "./places.ts";
+import { type CallFigures, callFigures } from "./tally.ts";
 
 /** Requests of one agent that are kept one by one. */
 export const RECENT_MAX = 1_000;
@@ -49,7 +49,7 @@ export function addLoggedRequest(agent: Requested, request: LoggedRequest, nowMs
   agent.recentLogged.push(request);
   if (agent.recentLogged.length > RECENT_MAX) agent.recentLogged.shift();
   agent.lastRequestMs = Math.max(agent.lastRequestMs ?? 0, Math.min(timeMs, nowMs));
-  countRequest(agent, timeMs, nowMs, (tally) => tallyLoggedRequest(tally, request));
+  countRequest(agent, timeMs, nowMs, figuresOfLoggedRequest(request));
 }
 
 /** How many requests there were, where only a share of them is known; `null` where all are. */
@@ -60,35 +60,39 @@ export function estimatedRequests(
   return loggedShare === null ? null : Math.round(requests / loggedShare);
 }
 
-export function tallyLoggedRequest(
-  tally: Tally,
-  { latencyMs, tokens, errorClass }: LoggedRequest,
-): void {
-  tally.addLatency(latencyMs);
-  tally.addUse({ tokens, cost: unknownCost, cacheHits: null });
-  if (errorClass) tally.addFailed(errorClass);
+export function figuresOfLoggedRequest(request: LoggedRequest): CallFigures {
+  const { latencyMs, tokens, errorClass } = request;
+  return callFigures({ latencyMs, tokens, errorClass });
 }
 
 function addRequest(agent: Requested, request: Request, nowMs: number): void {
   agent.modelVersion = request.modelVersion ?? agent.modelVersion;
   // A clock that is ahead does not make a request of tomorrow.
   agent.lastRequestMs = Math.max(agent.lastRequestMs ?? 0, Math.min(request.timeMs, nowMs));
-  countRequest(agent, request.timeMs, nowMs, (tally) => tallyRequest(tally, request));
+  countRequest(agent, request.timeMs, nowMs, figuresOfRequest(request));
 }
 
-export function tallyRequest(tally: Tally, request: Request): void {
-  tally.addLatency(request.latencyMs);
-  tally.addCacheLatency(request.cache, request.latencyMs);
-  tally.addUse(request);
-  if (request.errorClass) tally.addFailed(request.errorClass);
+export function figuresOfRequest(request: Request): CallFigures {
+  const { latencyMs, errorClass, cache, tokens, cost, cacheHits } = request;
+  return callFigures({ latencyMs, errorClass, cache, tokens, cost, cacheHits });
 }
 
+/** Of as many paths as are kept apart at all; few requests have more than some, which are found soonest by searching. */
 function slowestPath(calls: readonly ModuleCall[]): string | null {
-  const ownMs = new Map<string, number>();
-  for (const { path, selfMs } of calls) ownMs.set(path, (ownMs.get(path) ?? 0) + selfMs);
-  let slowest: string | null = null;
-  for (const [path, ms] of ownMs) {
-    if (slowest === null || ms > (ownMs.get(slowest) ?? 0)) slowest = path;
+  const paths: string[] = [];
+  const ownMs: number[] = [];
+  for (const { path, selfMs } of calls) {
+    let place = paths.length - 1;
+    while (place >= 0 && paths[place] !== path) place--;
+    if (place >= 0) ownMs[place] = (ownMs[place] ?? 0) + selfMs;
+    else if (paths.length < PLACES_MAX) {
+      paths.push(path);
+      ownMs.push(selfMs);
+    }
   }
-  return slowest;
+  let slowest = 0;
+  for (let place = 1; place < paths.length; place++) {
+    if ((ownMs[place] ?? 0) > (ownMs[slowest] ?? 0)) slowest = place;
+  }
+  return paths[slowest] ?? null;
 }

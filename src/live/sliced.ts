@@ -30,10 +30,20 @@ export class Sliced<T extends Mergeable<T>> {
 
   /** Changes the slices that hold `timeMs`. Too old a time changes nothing. */
   add(timeMs: number, nowMs: number, change: (slice: T) => void): void {
-    const fine = this.#fine.at(timeMs, nowMs);
+    const fine = this.fine(timeMs, nowMs);
     if (fine) change(fine);
-    const coarse = this.#coarse.at(timeMs, nowMs);
+    const coarse = this.coarse(timeMs, nowMs);
     if (coarse) change(coarse);
+  }
+
+  /** The short slice that holds `timeMs`, to be changed; `null` when it is too old. */
+  fine(timeMs: number, nowMs: number): T | null {
+    return this.#fine.at(timeMs, nowMs);
+  }
+
+  /** The longer slice that holds `timeMs`. What is added to one is to be added to both. */
+  coarse(timeMs: number, nowMs: number): T | null {
+    return this.#coarse.at(timeMs, nowMs);
   }
 
   /** The sum over `[fromMs, toMs)`, widened to whole slices at its start. */

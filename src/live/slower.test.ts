@@ -4,13 +4,14 @@ import { test } from "node:test";
 import { agentSlicing, newTally } from "./counted.ts";
 import { Sliced } from "./sliced.ts";
 import { countSlower } from "./slower.ts";
+import { callFigures } from "./tally.ts";
 
 const nowMs = 1_800_000_000_000;
 
 function counted(latenciesMs: readonly number[], agoMs: (index: number) => number) {
   const slices = new Sliced(newTally, agentSlicing);
   for (const [index, latencyMs] of latenciesMs.entries()) {
-    slices.add(nowMs - agoMs(index), nowMs, (tally) => tally.addLatency(latencyMs));
+    slices.add(nowMs - agoMs(index), nowMs, (tally) => tally.add(callFigures({ latencyMs })));
   }
   return (limitMs: number, seconds: number) =>
     countSlower(slices, limitMs, { fromMs: nowMs - seconds * 1000, toMs: nowMs, nowMs });

@@ -16,6 +16,47 @@ export const LATENCY_BOUNDS_MS = [
   30_000, 60_000, 120_000, 300_000,
 ] as const;
 
+/** What a call adds to sums of what is not always known. */
+export type Use = {
+  readonly tokens: Tokens | null;
+  readonly cost: Cost;
+  readonly cacheHits: number | null;
+};
+
+/** What is counted of one call. */
+export type CallFigures = Use & {
+  readonly latencyMs: number;
+  /** Of modules: the part of the latency that was not spent in modules below. Of all else: the latency. */
+  readonly selfMs: number;
+  readonly errorClass: ErrorClass | null;
+  /** Of requests: whether DSPy's cache answered. */
+  readonly cache: CacheOutcome;
+  /** Of modules: what they did themselves, as `Tally` has it. */
+  readonly lmMs: number;
+  readonly lmCalls: number;
+  readonly parseFailures: number;
+  readonly toolFailures: number;
+};
+
+/** A call of which no more is known than what is told. */
+export function callFigures(
+  told: Pick<CallFigures, "latencyMs"> & Partial<CallFigures>,
+): CallFigures {
+  return {
+    latencyMs: told.latencyMs,
+    selfMs: told.selfMs ?? told.latencyMs,
+    errorClass: told.errorClass ?? null,
+    cache: told.cache ?? "unknown",
+    tokens: told.tokens ?? null,
+    cost: told.cost ?? unknownCost,
+    cacheHits: told.cacheHits ?? null,
+    lmMs: told.lmMs ?? 0,
+    lmCalls: told.lmCalls ?? 0,
+    parseFailures: told.parseFailures ?? 0,
+    toolFailures: told.toolFailures ?? 0,
+  };
+}
+
 /** What a tally holds, to be written down and made a tally again. */
 export type TallyFigures = {
   readonly calls: number;
@@ -90,7 +131,7 @@ export class Tally {
     this.lmCalls += other.lmCalls;
     this.parseFailures += other.parseFailures;
     this.toolFailures += other.toolFailures;
-    this.addUse(other);
+    this.#addUse(other);
     if (other.hitLatencyMs) this.#hits().merge(other.hitLatencyMs);
     if (other.missLatencyMs) this.#misses().merge(other.missLatencyMs);
     for (const [errorClass, count] of other.failedByClass) this.#countClass(errorClass, count);
@@ -115,7 +156,7 @@ export class Tally {
     made.lmCalls = told.lmCalls;
     made.parseFailures = told.parseFailures;
     made.toolFailures = told.toolFailures;
-    made.addUse(told);
+    made.#addUse(told);
     made.hitLatencyMs = told.hitLatencyMs;
     made.missLatencyMs = told.missLatencyMs;
     for (const [errorClass, count] of told.failedByClass) made.#countClass(errorClass, count);
@@ -128,28 +169,24 @@ export class Tally {
   }
 
   /** One more call. */
-  addLatency(latencyMs: number): void {
+  add(call: CallFigures): void {
+    const { latencyMs, selfMs, cache, errorClass } = call;
+    if (this.#selfMs || selfMs !== latencyMs) this.#selfApart().add(selfMs);
     this.calls++;
     this.latencyMs.add(latencyMs);
-  }
-
-  /** One more call, of which `selfMs` were not spent in modules below. */
-  addLatencyAndSelf(latencyMs: number, selfMs: number): void {
-    if (this.#selfMs || selfMs !== latencyMs) this.#selfApart().add(selfMs);
-    this.addLatency(latencyMs);
-  }
-
-  /** Beside `addLatency`: the same latency, among those that DSPy's cache answered or did not. */
-  addCacheLatency(cache: CacheOutcome, latencyMs: number): void {
     if (cache === "hit") this.#hits().add(latencyMs);
-    if (cache === "miss") this.#misses().add(latencyMs);
+    else if (cache === "miss") this.#misses().add(latencyMs);
+    this.lmMs += call.lmMs;
+    this.lmCalls += call.lmCalls;
+    this.parseFailures += call.parseFailures;
+    this.toolFailures += call.toolFailures;
+    this.#addUse(call);
+    if (errorClass === null) return;
+    this.failed++;
+    this.#countClass(errorClass, 1);
   }
 
-  addUse(use: {
-    readonly tokens: Tokens | null;
-    readonly cost: Cost;
-    readonly cacheHits: number | null;
-  }): void {
+  #addUse(use: Use): void {
     if (use.tokens !== null) {
       this.#tokens ??= new TokenSum();
       this.#tokens.add(use.tokens);
@@ -159,12 +196,6 @@ export class Tally {
       this.#cost.add(use.cost);
     }
     this.cacheHits = addKnown(this.cacheHits, use.cacheHits);
-  }
-
-  /** Beside `addLatency`: that call failed. */
-  addFailed(errorClass: ErrorClass): void {
-    this.failed++;
-    this.#countClass(errorClass, 1);
   }
 
   #countClass(errorClass: ErrorClass, count: number): void {
@@ -194,14 +225,22 @@ export class Tally {
 
 /** A tally that only grows, with a histogram at fixed bounds, as Prometheus wants its counters. */
 export class RunTally extends Tally {
-  /** Calls that took at most as long as the bound, one for each of `LATENCY_BOUNDS_MS`. */
-  readonly upToBound: Uint32Array = new Uint32Array(LATENCY_BOUNDS_MS.length);
+  /** Calls by the lowest bound that they did not exceed. */
+  readonly #byBound = new Uint32Array(LATENCY_BOUNDS_MS.length);
 
-  override addLatency(latencyMs: number): void {
-    super.addLatency(latencyMs);
-    for (let index = LATENCY_BOUNDS_MS.length - 1; index >= 0; index--) {
-      if (latencyMs > (LATENCY_BOUNDS_MS[index] ?? 0)) break;
-      this.upToBound[index] = (this.upToBound[index] ?? 0) + 1;
-    }
+  override add(call: CallFigures): void {
+    super.add(call);
+    let index = 0;
+    while (call.latencyMs > (LATENCY_BOUNDS_MS[index] ?? Number.POSITIVE_INFINITY)) index++;
+    if (index < LATENCY_BOUNDS_MS.length) this.#byBound[index] = (this.#byBound[index] ?? 0) + 1;
+  }
+
+  /** Calls that took at most as long as the bound, one for each of `LATENCY_BOUNDS_MS`. */
+  get upToBound(): readonly number[] {
+    let sum = 0;
+    return Array.from(this.#byBound, (count) => {
+      sum += count;
+      return sum;
+    });
   }
 }

@@ -41,28 +41,36 @@ export function addCosts(one: Cost, other: Cost): Cost {
   };
 }
 
-/** As `addCosts`, in place: for sums over very many calls. */
+/** As `addCosts`, in place: for sums over very many calls. NaN is not known: a field that may be `null` is made anew each time. */
 export class CostSum {
-  #toldUsd: number | null = null;
-  #pricedUsd: number | null = null;
-  #savedUsd: number | null = null;
+  #toldUsd = Number.NaN;
+  #pricedUsd = Number.NaN;
+  #savedUsd = Number.NaN;
   #unpricedCalls = 0;
 
   add({ toldUsd, pricedUsd, savedUsd, unpricedCalls }: Cost): void {
-    this.#toldUsd = addKnown(this.#toldUsd, toldUsd);
-    this.#pricedUsd = addKnown(this.#pricedUsd, pricedUsd);
-    this.#savedUsd = addKnown(this.#savedUsd, savedUsd);
+    if (toldUsd !== null) this.#toldUsd = plus(this.#toldUsd, toldUsd);
+    if (pricedUsd !== null) this.#pricedUsd = plus(this.#pricedUsd, pricedUsd);
+    if (savedUsd !== null) this.#savedUsd = plus(this.#savedUsd, savedUsd);
     this.#unpricedCalls += unpricedCalls;
   }
 
   value(): Cost {
     return {
-      toldUsd: this.#toldUsd,
-      pricedUsd: this.#pricedUsd,
-      savedUsd: this.#savedUsd,
+      toldUsd: knownOf(this.#toldUsd),
+      pricedUsd: knownOf(this.#pricedUsd),
+      savedUsd: knownOf(this.#savedUsd),
       unpricedCalls: this.#unpricedCalls,
     };
   }
+}
+
+function plus(sum: number, usd: number): number {
+  return Number.isNaN(sum) ? usd : sum + usd;
+}
+
+function knownOf(sum: number): number | null {
+  return Number.isNaN(sum) ? null : sum;
 }
 
 /**

@@ -3,9 +3,9 @@
  * the live figures count, in the same way, by the time of each call. Pure.
  */
 import { CLOCK_AHEAD_MAX_MS } from "../live/counted.ts";
-import { tallyLmCall } from "../live/models.ts";
-import { placeCallsOf, tallyPlaceCall } from "../live/places.ts";
-import { tallyLoggedRequest, tallyRequest } from "../live/requests.ts";
+import { figuresOfLmCall } from "../live/models.ts";
+import { placeCallsOf } from "../live/places.ts";
+import { figuresOfLoggedRequest, figuresOfRequest } from "../live/requests.ts";
 import type { ClosedTrace } from "../signals/closed-trace.ts";
 import type { ErrorEvent } from "../signals/error-event.ts";
 import type { Happened } from "../signals/happened.ts";
@@ -49,7 +49,7 @@ export class PendingSummaries {
     for (const request of trace.requests) {
       const summary = at(request.timeMs);
       if (!summary) continue;
-      tallyRequest(summary.requests, request);
+      summary.requests.add(figuresOfRequest(request));
       summary.noteRequest(request.timeMs, request.modelVersion);
     }
     // A caller may end in another minute than what it calls.
@@ -59,12 +59,16 @@ export class PendingSummaries {
     );
     for (const told of placed) {
       const summary = at(told.call.timeMs);
-      if (summary) tallyPlaceCall(told.place.in(summary).calls.of(told.call), told);
+      if (summary) told.place.in(summary).calls.of(told.call).add(told);
     }
     for (const call of trace.moduleCalls) {
       if (call.kind !== "lm") continue;
       const summary = at(call.timeMs);
-      if (summary) tallyLmCall(summary.modelOf(call.model ?? "unknown").of(call), call);
+      if (summary)
+        summary
+          .modelOf(call.model ?? "unknown")
+          .of(call)
+          .add(figuresOfLmCall(call));
     }
     for (const error of trace.errors) {
       const cause = causeOf(error, agent);
@@ -77,7 +81,7 @@ export class PendingSummaries {
   #addLogged(request: LoggedRequest, nowMs: number, agent: string): void {
     const summary = this.#at(agent, request.timeMs, nowMs);
     if (!summary) return;
-    tallyLoggedRequest(summary.requests, request);
+    summary.requests.add(figuresOfLoggedRequest(request));
     summary.noteRequest(request.timeMs, null);
   }
 
