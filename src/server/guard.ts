@@ -29,10 +29,7 @@ export type Caller = {
 
 /** Why the caller is refused; `null` when it is not. */
 export function refusal(caller: Caller, port: number): string | null {
-  const allowed = localNames.flatMap((name) =>
-    port === 80 ? [name, `${name}:80`] : [`${name}:${port}`],
-  );
-  if (caller.host === undefined || !allowed.includes(caller.host.toLowerCase())) {
+  if (caller.host === undefined || !isOwnHost(caller.host.toLowerCase(), port)) {
     return "the Host header names another host: this monitor answers on this machine only";
   }
   if (caller.origin !== undefined) {
@@ -46,6 +43,11 @@ export function refusal(caller: Caller, port: number): string | null {
     caller.method === "GET" && caller.path === "/" && caller.fetchMode === "navigate";
   const isForeign = caller.fetchSite === "cross-site" || caller.fetchSite === "same-site";
   return isForeign && !followsLink ? "the request comes from a web page of another site" : null;
+}
+
+function isOwnHost(host: string, port: number): boolean {
+  const name = host.endsWith(`:${port}`) ? host.slice(0, host.lastIndexOf(":")) : host;
+  return localNames.includes(name) && (name !== host || port === 80);
 }
 
 export function guard(port: () => number): MiddlewareHandler {

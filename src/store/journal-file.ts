@@ -217,12 +217,14 @@ function openDatabase(settings: Place): DatabaseSync {
 /** The open file and its statements; another one after damage was found. */
 class OpenJournalFile implements JournalFile {
   #database: DatabaseSync;
+  #statements: Statements;
   readonly #settings: JournalSettings;
   #readUntil = 0;
   #damaged = 0;
 
   constructor(database: DatabaseSync, settings: JournalSettings) {
     this.#database = database;
+    this.#statements = prepare(database);
     this.#settings = settings;
   }
 
@@ -249,10 +251,14 @@ class OpenJournalFile implements JournalFile {
   }
 
   #commit(entries: readonly StoredEntry[]): FromWorker {
+    const { begin, insert, commit } = this.#statements;
     try {
-      this.#database.exec("BEGIN IMMEDIATE");
-      const lastSeq = insertAll(this.#database, entries);
-      this.#database.exec("COMMIT");
+      begin.run();
+      let lastSeq = 0;
+      for (const { timeMs, body } of entries) {
+        lastSeq = Number(insert.run(timeMs, crc32(body), body).lastInsertRowid);
+      }
+      commit.run();
       return { kind: "committed", lastSeq, usedBytes: usedBytesOf(this.#database) };
     } catch (error) {
       try {
@@ -314,6 +320,7 @@ class OpenJournalFile implements JournalFile {
     closeQuietly(this.#database);
     const quarantinedAs = setAside(this.#settings);
     this.#database = openDatabase(this.#settings);
+    this.#statements = prepare(this.#database);
     const old = new DatabaseSync(join(this.#settings.directory, quarantinedAs), { readOnly: true });
     try {
       for (const row of rowsAfter(old, 0)) {
@@ -387,15 +394,16 @@ function entryOf({ seq, time_ms: timeMs, checksum, body }: Row): PlacedEntry | n
   return crc32(body) === checksum ? { seq, timeMs, body } : null;
 }
 
-/** Returns the place of the last one. */
-function insertAll(database: DatabaseSync, entries: readonly StoredEntry[]): number {
-  const insert = database.prepare("INSERT INTO entries (time_ms, checksum, body) VALUES (?, ?, ?)");
-  let lastSeq = 0;
-  for (const { timeMs, body } of entries) {
-    lastSeq = Number(insert.run(timeMs, crc32(body), body).lastInsertRowid);
-  }
-  return lastSeq;
+/** What every commit does: parsed once. */
+function prepare(database: DatabaseSync) {
+  return {
+    begin: database.prepare("BEGIN IMMEDIATE"),
+    insert: database.prepare("INSERT INTO entries (time_ms, checksum, body) VALUES (?, ?, ?)"),
+    commit: database.prepare("COMMIT"),
+  };
 }
+
+type Statements = ReturnType<typeof prepare>;
 
 /** Keeps the numbers that the entries have. */
 function copyAll(database: DatabaseSync, entries: Iterable<PlacedEntry>): void {

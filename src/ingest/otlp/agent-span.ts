@@ -12,7 +12,7 @@ import { toldTokens } from "../../signals/tokens.ts";
 import { agentAttributes, at } from "./agent-attributes.ts";
 import type { Attributes } from "./attribute-keys.ts";
 import type { AttributeValue, OtlpSpan, SpanReader } from "./otlp-span.ts";
-import { remembering } from "./remembering.ts";
+import { remembering, rememberingLast } from "./remembering.ts";
 
 /** Longest error message that is kept, in characters. */
 const MESSAGE_LENGTH_MAX = 400;
@@ -26,7 +26,8 @@ const OTLP_STATUS_ERROR = 2;
 export const agentSpans: SpanReader<AgentSpan> = { keys: agentAttributes, read: toAgentSpan };
 
 export function toAgentSpan(span: OtlpSpan): AgentSpan {
-  const { attributes, resource } = span;
+  const { attributes } = span;
+  const resource = resourceOf(span.resource);
   const convention = conventionOf(attributes);
   const failed = span.statusCode === OTLP_STATUS_ERROR;
   const errorClass = toldErrorClass(attributes[at.dspyErrorClass]);
@@ -40,9 +41,9 @@ export function toAgentSpan(span: OtlpSpan): AgentSpan {
     kind: "other",
     startMs: span.startMs,
     endMs: span.endMs,
-    endpoint: text(resource[at.dspyEndpoint]) ?? text(resource[at.serviceName]) ?? "unknown",
-    modelVersion: text(resource[at.dspyModelVersion]) ?? text(resource[at.serviceVersion]),
-    release: text(attributes[at.dspyRelease]) ?? text(resource[at.dspyRelease]),
+    endpoint: resource.endpoint,
+    modelVersion: resource.modelVersion,
+    release: text(attributes[at.dspyRelease]) ?? resource.release,
     predictorHash: text(attributes[at.dspyPredictorHash]),
     path: null,
     program: null,
@@ -63,6 +64,15 @@ export function toAgentSpan(span: OtlpSpan): AgentSpan {
   readers[convention](told, span);
   return told;
 }
+
+/** What all spans of a resource have in common. */
+const resourceOf = rememberingLast(
+  (resource: Attributes): Pick<AgentSpan, "endpoint" | "modelVersion" | "release"> => ({
+    endpoint: text(resource[at.dspyEndpoint]) ?? text(resource[at.serviceName]) ?? "unknown",
+    modelVersion: text(resource[at.dspyModelVersion]) ?? text(resource[at.serviceVersion]),
+    release: text(resource[at.dspyRelease]),
+  }),
+);
 
 /** What a convention adds to a span. */
 type Told = { -readonly [Field in keyof AgentSpan]: AgentSpan[Field] };
@@ -343,8 +353,10 @@ function errorTypeOf({ attributes, exceptions, statusMessage }: OtlpSpan): strin
     exceptions.at(-1)?.type ||
     text(attributes[at.errorType]) ||
     /^\w+(?=:|$)/.exec(statusMessage)?.[0];
-  return cut((type || "unknown").replace(/^.*\./, ""), NAME_LENGTH_MAX);
+  return withoutModule(type || "unknown");
 }
+
+const withoutModule = remembering((type) => cut(type.replace(/^.*\./, ""), NAME_LENGTH_MAX));
 
 /**
  * The first paragraph only: what follows is advice of the library. Adapter errors

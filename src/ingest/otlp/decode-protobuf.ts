@@ -207,7 +207,8 @@ function readScopeSpans(decoding: Decoding, sizeBytes: number, resource: Attribu
 function readSpan(decoding: Decoding, sizeBytes: number, resource: AttributeRow): void {
   const end = decoding.at + sizeBytes;
   const { attributes } = decoding;
-  attributes.fill(undefined);
+  // `fill` takes three times as long for so few.
+  for (let place = 0; place < attributes.length; place++) attributes[place] = undefined;
   let traceIdAt = 0;
   let traceIdBytes = 0;
   let spanIdAt = 0;

@@ -34,19 +34,22 @@ export const CLOSED_SPANS_MAX = 200_000;
  * What one agent did in one trace: an agent that calls another shares the trace
  * with it, and yet both are called, each for itself.
  */
-type OpenTrace = {
+type Trace = {
+  readonly key: string;
   readonly traceId: string;
   readonly endpoint: string;
+  /** Place in the journal of the first of its spans. */
+  readonly firstSeq: number;
   /** Rows of its spans, in the order in which they came. */
   firstRow: number;
   lastRow: number;
   spans: number;
   /** By span id: made when there are more than are well searched through. */
   rowOf: Map<string, number> | null;
-  /** Place in the journal of the first of its spans. */
-  readonly firstSeq: number;
   hasRoot: boolean;
   lastArrivalMs: number;
+  /** Its spans once it is closed. */
+  closed: ClosedTraceSpans | null;
 };
 
 /** Spans of one trace that are searched through, in less time than looking one up takes. */
@@ -60,17 +63,17 @@ export type SpanDropReason = "duplicate_span" | "changed_span" | "late_span" | "
 export class OpenTraces {
   readonly #book: PriceBook;
   readonly #rows = new SpanRows();
-  readonly #open = new Map<string, OpenTrace>();
+  /** Those that are open, and those that are closed and still remembered. */
+  readonly #traces = new Map<string, Trace>();
+  /** The open ones and some that were closed since, in the order in which they began. */
+  #begun: Trace[] = [];
+  #openCount = 0;
+  /** The closed ones, the oldest at `#oldestClosed`. */
+  readonly #closed: Trace[] = [];
+  #oldestClosed = 0;
+  readonly #closedSpans = new ClosedSpans();
   /** Agents of which a root has come. */
   readonly #rooted = new Set<string>();
-  readonly #closedSpans = new ClosedSpans();
-  readonly #closed = new Map<string, ClosedTraceSpans>();
-  /**
-   * Their keys, the oldest at `#oldestClosed`. The map keeps the order too, but finding
-   * its first entry means passing by all that were deleted before it.
-   */
-  readonly #closedKeys: string[] = [];
-  #oldestClosed = 0;
   #spanCount = 0;
   #closedSpanCount = 0;
 
@@ -80,13 +83,12 @@ export class OpenTraces {
   }
 
   get traceCount(): number {
-    return this.#open.size;
+    return this.#openCount;
   }
 
   /** Place in the journal of the oldest span that still waits; `null` when none does. */
   get firstSeq(): number | null {
-    // A map keeps the order in which its entries came.
-    return this.#open.values().next().value?.firstSeq ?? null;
+    return this.#begun.find(isOpen)?.firstSeq ?? null;
   }
 
   /**
@@ -97,19 +99,16 @@ export class OpenTraces {
   add(spans: readonly AgentSpan[], nowMs: number, seq = 0): Map<SpanDropReason, number> {
     const dropped = new Map<SpanDropReason, number>();
     const drop = (reason: SpanDropReason) => dropped.set(reason, (dropped.get(reason) ?? 0) + 1);
-    // A batch mostly holds the spans of one trace side by side.
-    let before: AgentSpan | undefined;
-    let trace: OpenTrace | undefined;
-    let closed: ClosedTraceSpans | undefined;
+    let trace: Trace | null = null;
     for (const span of spans) {
-      if (span.traceId !== before?.traceId || span.endpoint !== before.endpoint) {
-        const key = keyOf(span);
-        closed = this.#closed.get(key);
-        trace = closed ? undefined : this.#traceOf(key, span, { nowMs, seq });
-        before = span;
+      // A batch mostly holds the spans of one trace side by side.
+      if (span.traceId !== trace?.traceId || span.endpoint !== trace.endpoint) {
+        trace = this.#traceOf(span, seq);
       }
-      if (closed) drop(reasonToDrop(closed, span));
-      if (!trace) continue;
+      if (trace.closed) {
+        drop(reasonToDrop(trace.closed, span));
+        continue;
+      }
       const known = this.#rowOf(trace, span.spanId);
       if (known !== NO_ROW) {
         const first = this.#rows.get(known, trace.traceId);
@@ -134,67 +133,67 @@ export class OpenTraces {
   /** Keys of the traces that are to be closed now. Nothing changes until `close` is called with them. */
   due(nowMs: number): string[] {
     const due: string[] = [];
-    for (const [key, trace] of this.#open) {
-      if (nowMs - trace.lastArrivalMs >= this.#waitMs(trace)) due.push(key);
+    const waiting: Trace[] = [];
+    let excess = this.#spanCount - OPEN_SPANS_MAX;
+    for (const trace of this.#begun) {
+      if (trace.closed) continue;
+      if (nowMs - trace.lastArrivalMs >= this.#waitMs(trace)) {
+        due.push(trace.key);
+        excess -= trace.spans;
+      } else {
+        waiting.push(trace);
+      }
     }
-    return this.#spanCount > OPEN_SPANS_MAX ? [...due, ...this.#excess(due)] : due;
+    if (excess <= 0) return due;
+    // Of those that are not due the longest quiet, until the rest is within the bound.
+    waiting.sort((a, b) => a.lastArrivalMs - b.lastArrivalMs);
+    for (const { key, spans } of waiting) {
+      if (excess <= 0) break;
+      due.push(key);
+      excess -= spans;
+    }
+    return due;
   }
 
-  #waitMs({ hasRoot, endpoint }: OpenTrace): number {
+  #waitMs({ hasRoot, endpoint }: Trace): number {
     if (hasRoot) return CLOSE_AFTER_MS;
     return this.#rooted.has(endpoint) ? CLOSE_UNFINISHED_AFTER_MS : CLOSE_WITHOUT_ROOT_AFTER_MS;
   }
 
-  /** The longest quiet of those that are not due, until the rest is within the bound. */
-  #excess(due: readonly string[]): string[] {
-    const waiting = new Map(this.#open);
-    let excess = this.#spanCount - OPEN_SPANS_MAX;
-    for (const key of due) {
-      excess -= waiting.get(key)?.spans ?? 0;
-      waiting.delete(key);
-    }
-    const early: string[] = [];
-    const quietFirst = [...waiting].sort(([, a], [, b]) => a.lastArrivalMs - b.lastArrivalMs);
-    for (const [key, { spans }] of quietFirst) {
-      if (excess <= 0) break;
-      early.push(key);
-      excess -= spans;
-    }
-    return early;
-  }
-
   /** While the monitor was down nothing could arrive: the quiet time of what is open begins now. */
   waitAnew(nowMs: number): void {
-    for (const trace of this.#open.values()) trace.lastArrivalMs = nowMs;
+    for (const trace of this.#begun) trace.lastArrivalMs = nowMs;
   }
 
   /** Every open trace, for a clean stop. */
   all(): string[] {
-    return [...this.#open.keys()];
+    return this.#begun.filter(isOpen).map(({ key }) => key);
   }
 
   close(keys: readonly string[]): ClosedTrace[] {
     const closed: ClosedTrace[] = [];
     for (const key of keys) {
-      const trace = this.#open.get(key);
-      if (!trace) continue;
+      const trace = this.#traces.get(key);
+      if (!trace || trace.closed) continue;
       const spans = this.#takeOut(trace);
-      this.#open.delete(key);
-      this.#spanCount -= spans.length;
-      this.#remember(key, spans);
+      trace.closed = this.#closedSpans.add(spans);
+      this.#openCount--;
+      this.#remember(trace);
       closed.push(assembleTrace(spans, this.#book));
     }
+    // Now and then is often enough: none is passed by more than twice.
+    if (this.#openCount * 2 < this.#begun.length) this.#begun = this.#begun.filter(isOpen);
     return closed;
   }
 
-  #rowOf({ firstRow, rowOf }: OpenTrace, spanId: string): number {
+  #rowOf({ firstRow, rowOf }: Trace, spanId: string): number {
     if (rowOf) return rowOf.get(spanId) ?? NO_ROW;
     let row = firstRow;
     while (row !== NO_ROW && this.#rows.spanId(row) !== spanId) row = this.#rows.after(row);
     return row;
   }
 
-  #append(trace: OpenTrace, span: AgentSpan): void {
+  #append(trace: Trace, span: AgentSpan): void {
     const row = this.#rows.add(span);
     if (trace.lastRow === NO_ROW) trace.firstRow = row;
     else this.#rows.follow(trace.lastRow, row);
@@ -204,7 +203,7 @@ export class OpenTraces {
     else if (trace.spans > SEARCHED_MAX) trace.rowOf = this.#indexOf(trace);
   }
 
-  #indexOf({ firstRow }: OpenTrace): Map<string, number> {
+  #indexOf({ firstRow }: Trace): Map<string, number> {
     const rowOf = new Map<string, number>();
     for (let row = firstRow; row !== NO_ROW; row = this.#rows.after(row)) {
       rowOf.set(this.#rows.spanId(row), row);
@@ -213,36 +212,40 @@ export class OpenTraces {
   }
 
   /** Its spans, whose rows are free from now on. */
-  #takeOut({ traceId, firstRow }: OpenTrace): AgentSpan[] {
+  #takeOut(trace: Trace): AgentSpan[] {
     const spans: AgentSpan[] = [];
-    for (let row = firstRow; row !== NO_ROW; ) {
-      spans.push(this.#rows.get(row, traceId));
+    for (let row = trace.firstRow; row !== NO_ROW; ) {
+      spans.push(this.#rows.get(row, trace.traceId));
       const next = this.#rows.after(row);
       this.#rows.free(row);
       row = next;
     }
+    trace.firstRow = NO_ROW;
+    trace.rowOf = null;
+    this.#spanCount -= spans.length;
     return spans;
   }
 
-  #traceOf(
-    key: string,
-    { traceId, endpoint }: AgentSpan,
-    { nowMs, seq }: { readonly nowMs: number; readonly seq: number },
-  ): OpenTrace {
-    const known = this.#open.get(key);
+  #traceOf({ traceId, endpoint }: AgentSpan, seq: number): Trace {
+    const key = `${traceId} ${endpoint}`;
+    const known = this.#traces.get(key);
     if (known) return known;
-    const trace = {
+    const trace: Trace = {
+      key,
       traceId,
       endpoint,
+      firstSeq: seq,
       firstRow: NO_ROW,
       lastRow: NO_ROW,
       spans: 0,
       rowOf: null,
-      firstSeq: seq,
       hasRoot: false,
-      lastArrivalMs: nowMs,
+      lastArrivalMs: Number.NEGATIVE_INFINITY, // its first span tells
+      closed: null,
     };
-    this.#open.set(key, trace);
+    this.#traces.set(key, trace);
+    this.#begun.push(trace);
+    this.#openCount++;
     return trace;
   }
 
@@ -250,23 +253,24 @@ export class OpenTraces {
     if (this.#rooted.size < ROOTED_ENDPOINTS_MAX) this.#rooted.add(endpoint);
   }
 
-  #remember(key: string, spans: readonly AgentSpan[]): void {
-    this.#closed.set(key, this.#closedSpans.add(spans));
-    this.#closedKeys.push(key);
-    this.#closedSpanCount += spans.length;
+  #remember(trace: Trace): void {
+    this.#closed.push(trace);
+    this.#closedSpanCount += trace.spans;
     while (this.#closedSpanCount > CLOSED_SPANS_MAX) this.#forgetOldest();
   }
 
   #forgetOldest(): void {
-    const oldest = this.#closedKeys[this.#oldestClosed++] ?? "";
-    this.#closedSpanCount -= this.#closed.get(oldest)?.size ?? 0;
-    this.#closed.delete(oldest);
-    if (this.#oldestClosed * 2 < this.#closedKeys.length) return;
-    this.#closedKeys.splice(0, this.#oldestClosed);
+    const oldest = this.#closed[this.#oldestClosed++];
+    if (oldest) {
+      this.#closedSpanCount -= oldest.spans;
+      this.#traces.delete(oldest.key);
+    }
+    if (this.#oldestClosed * 2 < this.#closed.length) return;
+    this.#closed.splice(0, this.#oldestClosed);
     this.#oldestClosed = 0;
   }
 }
 
-function keyOf({ traceId, endpoint }: AgentSpan): string {
-  return `${traceId} ${endpoint}`;
+function isOpen({ closed }: Trace): boolean {
+  return closed === null;
 }
