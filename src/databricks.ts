@@ -133,6 +133,7 @@ export {
 } from "./databricks/jobs.ts";
 export {
   createMlflowExperiment,
+  deleteMlflowExperiment,
   type Experiment,
   getMlflowExperiment,
   getMlflowExperimentByName,

@@ -108,6 +108,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   "local-workspace": [],
   cli: [
     "backup",
+    "deploy/uninstall/find-objects.ts",
+    "deploy/uninstall/uninstall.ts",
     "signals",
     "config",
     "deployment.ts",

@@ -61,8 +61,11 @@ export type ClientOptions = {
 
 export function openDeploySetting({
   principals = [],
+  clientSpeed = CLIENT_SPEED,
 }: {
   readonly principals?: readonly string[];
+  /** Where nothing hangs on purpose, a slower one makes a busy machine no failure. */
+  readonly clientSpeed?: number;
 } = {}): DeploySetting {
   // Model files are flushed to the disk one by one, which takes a shared disk most of the time.
   const memory = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
@@ -111,7 +114,7 @@ export function openDeploySetting({
       ...systemClock,
       after(ms, run) {
         // The deadlines of a dead process never come.
-        return systemClock.after(ms / CLIENT_SPEED, () => void (isDead || run()));
+        return systemClock.after(ms / clientSpeed, () => void (isDead || run()));
       },
     };
     return createDatabricksClient({ credentials, fetch, clock, random: () => 0 });

@@ -69,6 +69,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./restore/command.ts")).restoreCommand(),
   },
   {
+    term: "uninstall [options] <agent.yaml>",
+    summary: "remove what was made in a workspace for an agent",
+    load: async () => (await import("./uninstall/command.ts")).uninstallCommand(),
+  },
+  {
     term: "local [options]",
     summary: "a Databricks workspace on this machine, for trying out and for tests",
     load: async () => (await import("./local/command.ts")).localCommand(),

@@ -61,6 +61,23 @@ export function getMlflowExperimentByName(
   );
 }
 
+/** Moves it to the trash. */
+export async function deleteMlflowExperiment(
+  client: DatabricksClient,
+  id: string,
+  limits: CallLimits = {},
+): Promise<void> {
+  await client.postJson(
+    apiPath`/api/2.0/mlflow/experiments/delete`,
+    { experiment_id: id },
+    {
+      ...limits,
+      purpose: `delete the MLflow experiment ${id}`,
+      permission: `Give the identity CAN MANAGE on the MLflow experiment ${id}.`,
+    },
+  );
+}
+
 export function readPermission(experiment: string): string {
   return `Give the identity CAN READ on the MLflow experiment "${experiment}".`;
 }

@@ -460,6 +460,11 @@ export const operations: Readonly<Record<string, Operation>> = {
     ours: (client) => experiments.getMlflowExperiment(client, "7"),
     answer: { experiment: { experiment_id: "7" } },
   },
+  "an experiment is deleted": {
+    call: "experiments.delete_experiment",
+    with: { experiment_id: "7" },
+    ours: (client) => experiments.deleteMlflowExperiment(client, "7"),
+  },
   "an experiment is found by its name": {
     call: "experiments.get_by_name",
     with: { experiment_name: "/Shared/agents" },

@@ -19,7 +19,8 @@ import { orNull } from "../databricks-says.ts";
 export const CONTENT_HASH_TAG = "dspy_databricks_content_hash";
 
 /** Where a version comes from: Unity Catalog lists it, while it leaves tags out. */
-export const sourceOf = (contentHash: string) => `dspy-databricks-agents:${contentHash}`;
+export const SOURCE_PREFIX = "dspy-databricks-agents:";
+export const sourceOf = (contentHash: string) => `${SOURCE_PREFIX}${contentHash}`;
 
 /** Of versions whose source Databricks does not tell, the latest so many are asked for their tags. */
 const ASKED_MAX = 20;

@@ -1,0 +1,128 @@
+/** `dspy-databricks uninstall`: what the product made in a workspace for an agent, listed, then removed. */
+import { createInterface } from "node:readline/promises";
+import { Command } from "commander";
+import { objectKinds } from "../../deploy/uninstall/find-objects.ts";
+import { planUninstall, type UninstallObject } from "../../deploy/uninstall/uninstall.ts";
+import { loadAgentConfig } from "../../deployment.ts";
+import { MonitorError } from "../../monitor-error.ts";
+import { foreignLine } from "../../signals/foreign-line.ts";
+import { EXIT } from "../exit-code.ts";
+import { parseOutput } from "../parse-output.ts";
+import { workspaceClient } from "../workspace-client.ts";
+
+const REASON_MAX_CHARS = 500;
+
+const examples = `
+Examples:
+  $ dspy-databricks uninstall agent.yaml --env prod --dry-run
+  $ dspy-databricks uninstall agent.yaml --env prod            lists, then asks
+  $ dspy-databricks uninstall agent.yaml --env prod --only alert,destination --yes
+  $ dspy-databricks uninstall agent.yaml --env prod --tables   with the rows of all agents there
+
+What has not the mark of dspy-databricks-agents stays, and so does what is on this machine.
+Run it again after a failure: it goes on where it was stopped. docs/uninstall.md
+
+Kinds: ${objectKinds.join(", ")}
+
+Exit codes: 0 done, 1 something could not be removed, 2 wrong usage or not confirmed, 3 refused or unreachable.`;
+
+type RawOptions = {
+  readonly env?: string;
+  readonly tables?: boolean;
+  readonly only?: string;
+  readonly dryRun?: boolean;
+  readonly yes?: boolean;
+  readonly profile?: string;
+  readonly output: string;
+};
+
+export function uninstallCommand(): Command {
+  return new Command("uninstall")
+    .summary("remove what was made in a workspace for an agent")
+    .description(
+      "List what was made in a workspace for an agent, and remove it once that is\n" +
+        "confirmed: endpoint, versions of its model, notebook, alerts and whom they tell,\n" +
+        "dashboards.",
+    )
+    .argument("<agent.yaml>", "the agent that was deployed")
+    .option("--env <name>", "the environment of the file, such as prod")
+    .option("--tables", "with the Delta tables and their volume, which agents may share")
+    .option("--only <kinds>", "only these kinds, such as alert,destination")
+    .option("--dry-run", "list only")
+    .option("--yes", "do not ask")
+    .option("--profile <name>", "the workspace of this profile of ~/.databrickscfg")
+    .option("--output <format>", "format of the result: text or json", "text")
+    .addHelpText("after", examples)
+    .action(async (file: string, raw: RawOptions) => {
+      const output = parseOutput(raw.output);
+      const only = parseKinds(raw.only);
+      const config = await loadAgentConfig(file, { environment: raw.env });
+      const client = workspaceClient(raw.profile);
+      const endpointName = config.deployment.servingEndpoint;
+      process.stderr.write(`Looking for what was made for ${endpointName} on ${client.host}\n`);
+      const tables = raw.tables ?? false;
+      const uninstall = await planUninstall({ client, config, tables, only });
+      const print = (objects: readonly UninstallObject[]) => {
+        const result = { host: client.host, endpointName, objects };
+        process.stdout.write(
+          output === "json" ? `${JSON.stringify(result, null, 2)}\n` : textOf(objects),
+        );
+        if (objects.some(({ outcome }) => outcome === "failed")) process.exitCode = EXIT.failed;
+      };
+      const planned = uninstall.objects.filter(({ outcome }) => outcome === "planned");
+      if (raw.dryRun || planned.length === 0) {
+        print(uninstall.objects);
+        return;
+      }
+      if (!raw.yes) {
+        process.stderr.write(textOf(uninstall.objects));
+        await confirm(planned.length, client.host);
+      }
+      const done = await uninstall.run((object) => {
+        process.stderr.write(
+          `${object.outcome === "failed" ? "Failed" : "Removed"}: ${object.kind} ${object.name}\n`,
+        );
+      });
+      print(done);
+    });
+}
+
+function parseKinds(text: string | undefined): (typeof objectKinds)[number][] | undefined {
+  if (text === undefined) return undefined;
+  const names = text.split(",").map((name) => name.trim());
+  const unknown = names.find((name) => !objectKinds.some((kind) => kind === name));
+  if (unknown === undefined) return objectKinds.filter((kind) => names.includes(kind));
+  throw new MonitorError("USAGE_INVALID", "--only names a kind that is not known", {
+    hint: `give some of ${objectKinds.join(", ")}, with commas between`,
+  });
+}
+
+async function confirm(count: number, host: string): Promise<void> {
+  if (process.stdin.isTTY && process.stderr.isTTY) {
+    const lines = createInterface({ input: process.stdin, output: process.stderr });
+    const answer = await lines.question(`Remove these ${count} on ${host}? Type yes: `);
+    lines.close();
+    if (answer.trim().toLowerCase() === "yes") return;
+  }
+  throw new MonitorError("USAGE_INVALID", `nothing was removed: ${count} objects wait for a yes`, {
+    hint: "give --yes to remove what is listed, or --dry-run to list it only",
+  });
+}
+
+const words: Readonly<Record<UninstallObject["outcome"], string>> = {
+  planned: "would go",
+  removed: "removed",
+  stays: "stays",
+  failed: "failed",
+};
+
+function textOf(objects: readonly UninstallObject[]): string {
+  if (objects.length === 0) return "Nothing of it is there.\n";
+  return objects
+    .map(({ kind, name, outcome, reason }) => {
+      const why =
+        reason === undefined ? "" : `: ${foreignLine(reason, { maxChars: REASON_MAX_CHARS })}`;
+      return `${words[outcome].padEnd(9)} ${kind.padEnd(13)} ${name}${why}\n`;
+    })
+    .join("");
+}
