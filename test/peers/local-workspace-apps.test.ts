@@ -79,6 +79,19 @@ await driveSdk({
       wait: true,
       answers: { compute_status: { state: "STOPPED" } },
     },
+    {
+      what: "and started again",
+      call: "apps.start",
+      args: { name },
+      wait: true,
+      answers: { compute_status: { state: "ACTIVE" } },
+    },
+    {
+      what: "its description is changed",
+      call: "apps.update",
+      args: { name, app: sdk.object("apps.App", { name, description: "answers" }) },
+      answers: { description: "answers" },
+    },
     { what: "it is listed", call: "apps.list", answers: [{ name }] },
     { what: "it is deleted", call: "apps.delete", args: { name } },
     {

@@ -86,6 +86,12 @@ await driveSdk({
         { principal: "ann", permission: "READ" },
       ],
     },
+    {
+      what: "also of one",
+      call: "secrets.get_acl",
+      args: { scope, principal: "ann" },
+      answers: { principal: "ann", permission: "READ" },
+    },
     { what: "it is taken back", call: "secrets.delete_acl", args: { scope, principal: "ann" } },
     {
       what: "a scope without a grant is not listed",

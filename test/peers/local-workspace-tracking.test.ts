@@ -87,6 +87,25 @@ await driveSdk({
       answers: [{ info: { run_name: "one" } }],
     },
     {
+      what: "an experiment is tagged",
+      call: "experiments.set_experiment_tag",
+      args: { experiment_id: sdk.answer("0.experiment_id"), key: "owner", value: "b" },
+    },
+    {
+      what: "and tells its tags",
+      call: "experiments.get_experiment",
+      args: { experiment_id: sdk.answer("0.experiment_id") },
+      answers: { experiment: { tags: [{ key: "owner", value: "b" }] } },
+    },
+    { what: "a run is deleted", call: "experiments.delete_run", args: run },
+    { what: "and restored", call: "experiments.restore_run", args: run },
+    {
+      what: "as it was",
+      call: "experiments.get_run",
+      args: run,
+      answers: { run: { info: { lifecycle_stage: "active" } } },
+    },
+    {
       what: "by what is not understood nothing is found, and nothing guessed",
       call: "experiments.search_runs",
       args: { experiment_ids: [sdk.answer("0.experiment_id")], filter: "metrics.m > 1" },
