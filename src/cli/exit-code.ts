@@ -27,6 +27,7 @@ const byCode: Readonly<Record<ErrorCode, number>> = {
   ROLLBACK_IMPOSSIBLE: EXIT.failed,
   PORT_IN_USE: EXIT.failed,
   DATA_DIR_LOCKED: EXIT.failed,
+  DATA_DIR_UNREADABLE: EXIT.failed,
   DATA_DIR_UNWRITABLE: EXIT.failed,
   STORE_FULL: EXIT.failed,
   STORE_DAMAGED: EXIT.failed,

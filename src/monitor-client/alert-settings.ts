@@ -176,8 +176,13 @@ async function namesIn(folder: string): Promise<readonly string[]> {
       .filter((name) => name.endsWith(SETTINGS_EXTENSION) || name.endsWith(WEBHOOK_EXTENSION))
       .sort();
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
-    throw error;
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (code === "ENOENT" || code === "ENOTDIR") return [];
+    throw new MonitorError(
+      "DATA_DIR_UNREADABLE",
+      `cannot read ${folder}, where the alerts of agents are kept: ${error instanceof Error ? error.message : "unknown"}`,
+      { hint: "make it readable for this user, or choose another with --data-dir", cause: error },
+    );
   }
 }
 

@@ -50,7 +50,7 @@ export function alertsCommand(): Command {
   return new Command("alerts")
     .summary("the alerts of agent.yaml: plan, apply, test")
     .description(
-      "The thresholds that agent.yaml names, as rules of the monitor, as SQL alerts over the\n" +
+      "The thresholds that agent.yaml names, as rules of the monitor, as SQL alerts over the " +
         "Delta tables, and as alerting rules for Prometheus.",
     )
     .addCommand(
@@ -60,7 +60,7 @@ export function alertsCommand(): Command {
       command(
         "apply",
         "set the rules of the monitor, the SQL alerts and the Prometheus rules",
-        "Set the monitor's rules, create the SQL alerts that are missing and change those that\n" +
+        "Set the monitor's rules, create the SQL alerts that are missing and change those that " +
           "differ, and write the Prometheus rules into the data directory.",
         apply,
       ),
