@@ -32,7 +32,12 @@ export type { DeploymentStatus, ServedVersion } from "./deploy/deployment-status
 export type { ExportedData, ExportFormat, ExportOptions } from "./deploy/export-monitoring-data.ts";
 export type { RegisteredModel } from "./deploy/model-version/register-on-server.ts";
 export type { MonitoringResult } from "./deploy/monitoring/monitoring-step.ts";
-export type { EndpointFigures, MonitoringStatus, RuleStatus } from "./deploy/monitoring-status.ts";
+export type {
+  EndpointFigures,
+  ExportStatus,
+  MonitoringStatus,
+  RuleStatus,
+} from "./deploy/monitoring-status.ts";
 export type { DeployProgress, StepName, StepOutcome, StepResult } from "./deploy/progress.ts";
 export type { RollbackResult } from "./deploy/rollback.ts";
 export type { ErrorCode } from "./monitor-error.ts";

@@ -25,9 +25,10 @@ import { createOutbox, type Outbox } from "./notify/outbox.ts";
 import { type AgentReading, type Breach, explainAlert } from "./rules/diagnose.ts";
 import { explainWorkspaceAlert, type WorkspaceCheck } from "./rules/diagnose-workspace.ts";
 import { evaluate } from "./rules/evaluate.ts";
+import { explainExportAlert } from "./rules/explain-export.ts";
 import { type Freshness, freshnessOf, workspaceReadingOf } from "./rules/freshness.ts";
 import { releaseLabel } from "./rules/release-label.ts";
-import { isEndpointRule, type Reading, type Rule } from "./rules/rule.ts";
+import { EXPORT_COMPONENT, isEndpointRule, type Reading, type Rule } from "./rules/rule.ts";
 import type { DiagnoseOptions } from "./rules/sentence.ts";
 import { type AlertState, alertKey, stepAlerts } from "./rules/step-alerts.ts";
 import { summaryWindowMs } from "./rules/summary-window.ts";
@@ -440,6 +441,9 @@ export class Monitor {
         (rule) => this.#readingsFor(rule, nowMs),
         nowMs,
         (rule, { endpoint, health }, value, step) => {
+          if (rule.kind === "export_lagging") {
+            return explainExportAlert(health, step, this.diagnoseOptions);
+          }
           if (!isEndpointRule(rule)) {
             return explainWorkspaceAlert(health, { rule, step }, this.diagnoseOptions);
           }
@@ -478,7 +482,8 @@ export class Monitor {
   }
 
   #readingsFor(rule: Rule, nowMs: number): Reading[] {
-    if (!isEndpointRule(rule)) return this.#workspaceReadings();
+    if (rule.kind === "export_lagging") return readingsOf(this.#worstExport());
+    if (!isEndpointRule(rule)) return readingsOf(this.state.components.get("workspace"));
     const known = this.#readings.get(rule.id);
     const ageMs = known ? nowMs - known.atMs : Number.NaN;
     const windowMs = rule.windowSeconds * 1000;
@@ -513,18 +518,19 @@ export class Monitor {
     return reading ? evaluate(rule, reading).value : null;
   }
 
-  /** One where a workspace is watched, else none. */
-  #workspaceReadings(): Reading[] {
-    const health = this.state.components.get("workspace");
-    const measured = { requests: 0, failed: 0, p99Ms: null, slower: null };
-    return health ? [{ endpoint: null, ...measured, health }] : [];
+  /** One that stands still before all others, so that one alert tells of all. */
+  #worstExport(): HealthResult | undefined {
+    const exports = [...this.state.components.values()].filter(
+      ({ component, state }) => component.startsWith(EXPORT_COMPONENT) && state !== "gone",
+    );
+    return exports.find(({ status }) => status === "unhealthy") ?? exports[0];
   }
 
   /** The last look at the workspace, with the alert about it; `null` where none was looked at. */
   get workspaceCheck(): WorkspaceCheck | null {
     const health = this.state.components.get("workspace");
     if (!health) return null;
-    const rule = this.rules.find((candidate) => !isEndpointRule(candidate));
+    const rule = this.rules.find(({ kind }) => kind === "workspace_unreadable");
     const alert = rule && this.state.alerts.get(alertKey(rule.id, null));
     if (!rule || (alert?.kind !== "pending" && alert?.kind !== "firing")) {
       return { ...health, breach: null };
@@ -618,6 +624,12 @@ function severityOf({ status, state }: HealthResult): number {
 /** What comes from outside, and will be sent again. */
 function isTelemetry({ kind }: JournalEntry): boolean {
   return kind === "spans" || kind === "metrics" || kind === "requests" || kind === "observed";
+}
+
+/** One where something was looked at, else none. */
+function readingsOf(health: HealthResult | undefined): Reading[] {
+  const measured = { requests: 0, failed: 0, p99Ms: null, slower: null };
+  return health ? [{ endpoint: null, ...measured, health }] : [];
 }
 
 /** The figures from before the trouble; `null` where nothing was watched then. */

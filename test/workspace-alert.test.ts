@@ -5,8 +5,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { exportGone, exportHealth } from "../src/cli/monitor/export-health.ts";
 import { report } from "../src/cli/monitor/report.ts";
 import { createTestClock } from "../src/databricks/test-clock.ts";
+import type { ExportStatus } from "../src/export/schedule/scheduled-export.ts";
 import { type AppState, healthOfApp } from "../src/ingest/app-state/app-state.ts";
 import type { Monitor } from "../src/monitor.ts";
 import type { Message } from "../src/notify/message.ts";
@@ -119,6 +121,57 @@ test("a token that ran out is told, and that it works again", async () => {
   }
 });
 
+test("an export that stands still is told with its reason, and that it works again", async () => {
+  const clock = createTestClock({ startMs });
+  const { monitor, close } = await startMonitor({ clock, formatTime, rules: receiverRules });
+  const exported: ExportStatus = {
+    target: "ml.monitoring.agents",
+    state: "ok",
+    isRunning: false,
+    lastRunMs: startMs,
+    asOfMs: startMs,
+    lagMs: 0,
+    rows: 0,
+    rowsTotal: 0,
+    runsTotal: 1,
+    failuresTotal: 0,
+    periodMs: 60_000,
+    reason: null,
+    nextRunMs: startMs,
+  };
+  const parked: ExportStatus = { ...exported, state: "parked", reason: "It lacks MODIFY." };
+  const untilIt = (state: string) =>
+    untilAlert(monitor, state, () => clock.advance(10_000), "export_lagging");
+  try {
+    await see(monitor, [exportHealth(exported, clock.now())]);
+    await clock.advance(60_000);
+    assert.equal(monitor.state.alerts.size, 0);
+    // Another one that works does not hide it.
+    const other = { ...exported, target: "./lake" };
+    await see(monitor, [exportHealth(other, clock.now()), exportHealth(parked, clock.now())]);
+    await untilIt("firing");
+    const [alert] = (await overviewOf(monitor)).alerts;
+    assert.match(
+      alert?.reason ?? "",
+      /^The history is not exported: The export to ml.monitoring.agents stands still. It lacks MODIFY. So it has been since 14:03. Nothing is lost: the rows wait.$/,
+    );
+    await see(monitor, [exportHealth(exported, clock.now())]);
+    await untilIt("resolved");
+    assert.match(
+      (await overviewOf(monitor)).alerts[0]?.reason ?? "",
+      /^The history is exported again: /,
+    );
+
+    // One that nobody asks for any more is no trouble.
+    await see(monitor, [exportHealth(parked, clock.now())]);
+    await see(monitor, [exportGone("ml.monitoring.agents", clock.now())]);
+    await clock.advance(120_000);
+    assert.equal((await overviewOf(monitor)).alerts[0]?.state, "resolved");
+  } finally {
+    await close();
+  }
+});
+
 test("a receiver says nothing of a workspace that it watched in former days", async () => {
   const clock = createTestClock({ startMs });
   const { monitor, close } = await startMonitor({ clock, rules: receiverRules });
@@ -192,8 +245,13 @@ function see(monitor: Monitor, health: readonly HealthResult[]): Promise<void> {
 }
 
 /** Lets time pass until the alert about the workspace is in that state. */
-async function untilAlert(monitor: Monitor, state: string, pass: () => Promise<void>) {
-  const isThere = () => monitor.state.alerts.get("workspace_unreadable|workspace")?.kind === state;
+async function untilAlert(
+  monitor: Monitor,
+  state: string,
+  pass: () => Promise<void>,
+  rule = "workspace_unreadable",
+) {
+  const isThere = () => monitor.state.alerts.get(`${rule}|workspace`)?.kind === state;
   for (let round = 0; round < 20 && !isThere(); round++) {
     await pass();
     // The journal is another thread: its answer comes in a turn of its own.

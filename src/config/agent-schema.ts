@@ -4,6 +4,7 @@
  * the JSON Schema that editors complete from.
  */
 import * as z from "zod";
+import { isTimezone, parseSchedule, scheduleForms } from "../signals/schedule.ts";
 
 /** A catalog, a schema, a table or a model: one part of `catalog.schema.name`. */
 const catalogName = z.string().regex(/^[^\s./`'"\p{Cc}]{1,255}$/u, {
@@ -152,12 +153,22 @@ const monitoring = z.strictObject({
     .strictObject({
       every: z
         .string()
-        .regex(/^[1-9]\d{0,3} (second|minute|hour|day)s?$/, {
-          error: "is not a duration; write it as 30 seconds, 1 minute or 2 hours",
+        .regex(/^([1-9]\d{0,4} )?(second|minute|hour|day)s?( at \d{2}:\d{2})?$/, {
+          error: `is not a schedule; write it as ${scheduleForms}`,
+          abort: true,
+        })
+        .refine((every) => parseSchedule(every, "UTC") !== null, {
+          error: `is not a schedule that can be kept; write it as ${scheduleForms}`,
         })
         .default("1 minute"),
+      timezone: z
+        .string()
+        .refine(isTimezone, { error: "is not a time zone; write it as Europe/Berlin or UTC" })
+        .default("UTC")
+        .describe("Whose day it is in: day at 02:00."),
     })
-    .optional(),
+    .optional()
+    .describe("How often a monitor loads the history into the tables."),
   telemetry: z
     .strictObject({
       endpoint: z

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { chooseWarehouse, missingTables } from "../export/delta/delta-target.ts";
 import { defaultTablePlace, fullTableName, type TablePlace } from "../history/databricks-tables.ts";
 import { type GivenWebhook, writeAlertSettings } from "../monitor-client/alert-settings.ts";
+import { readExportSettings, writeExportSettings } from "../monitor-client/export-settings.ts";
 import { MonitorError } from "../monitor-error.ts";
 import { checkedWebhook } from "../notify/read-secret.ts";
 import { checkOptions } from "../option.ts";
@@ -20,7 +21,9 @@ import {
   readAlertThresholds,
   thresholdRules,
 } from "../rules/alert-thresholds.ts";
+import { exportProblem } from "./export-freshness.ts";
 import type { ReadWebhook } from "./monitoring/alerts-step.ts";
+import { ALERTED_EXPORT } from "./monitoring/export-step.ts";
 import type { DeployContext } from "./progress.ts";
 import { getKnownEndpoint } from "./rollback.ts";
 
@@ -91,7 +94,13 @@ export async function configureAlerts(
   const sql =
     sqlAlerts === "never"
       ? { channels: [], sqlAlertIds: [], warnings: [] }
-      : await setSqlAlerts(context, { ...options, endpointName, thresholds, webhookUrl });
+      : await setSqlAlerts(context, {
+          ...options,
+          endpointName,
+          thresholds,
+          webhookUrl,
+          dataDirectory,
+        });
   const channels =
     sql.channels.length > 0 || webhookUrl === null
       ? sql.channels
@@ -106,7 +115,7 @@ export async function configureAlerts(
 }
 
 async function setSqlAlerts(
-  { client }: DeployContext,
+  { client, clock }: DeployContext,
   {
     endpointName,
     thresholds,
@@ -114,10 +123,12 @@ async function setSqlAlerts(
     sqlAlerts = "auto",
     tables,
     warehouseId,
+    dataDirectory,
   }: Pick<ConfigureAlertsOptions, "sqlAlerts" | "tables" | "warehouseId"> & {
     readonly endpointName: string;
     readonly thresholds: AlertThresholds;
     readonly webhookUrl: string | null;
+    readonly dataDirectory: string;
   },
 ): Promise<Pick<ConfiguredAlerts, "channels" | "sqlAlertIds" | "warnings">> {
   const place = { ...defaultTablePlace, ...tables };
@@ -134,13 +145,23 @@ async function setSqlAlerts(
     warehouseId: await chooseWarehouse(client, warehouseId ?? process.env.DATABRICKS_WAREHOUSE_ID),
   };
   const { alerts, channels, warnings } = await publishAlerts(client, agent, webhookUrl);
+  const asked = await readExportSettings(dataDirectory, endpointName);
+  // One that is asked for already, however seldom, is somebody's decision: it is told, not changed.
+  if (asked === null || !isSamePlace(asked.tables, place)) {
+    await writeExportSettings(dataDirectory, {
+      endpointName,
+      host: client.host,
+      tables: { catalog: place.catalog, schema: place.schema, prefix: place.prefix },
+      ...ALERTED_EXPORT,
+      warehouseId: warehouseId ?? null,
+    });
+  }
+  const target = `${place.catalog}.${place.schema}.${place.prefix}`;
+  const problem = await exportProblem({ dataDirectory, target, clock });
   return {
     channels,
     sqlAlertIds: alerts.map(({ id }) => id),
-    warnings: [
-      ...warnings,
-      "The SQL alerts know what was exported: run dspy-databricks export every minute.",
-    ],
+    warnings: problem === null ? warnings : [...warnings, problem],
   };
 }
 
@@ -148,6 +169,12 @@ function givenWebhook(given: string, url: string): GivenWebhook {
   return isAddress(given)
     ? { kind: "address", address: url }
     : { kind: "reference", reference: absoluteReference(given, join(process.cwd(), "here")) };
+}
+
+function isSamePlace(one: TablePlace, other: TablePlace): boolean {
+  return (
+    one.catalog === other.catalog && one.schema === other.schema && one.prefix === other.prefix
+  );
 }
 
 const isAddress = (text: string) => /^https?:/i.test(text.trim());

@@ -2,7 +2,12 @@
 import { exportServingEndpointMetrics } from "../databricks/serving-endpoints.ts";
 import type { HealthReport } from "../health/health-check-manager.ts";
 import { emptyMemory, readEndpointMetrics } from "../ingest/endpoint-metrics/endpoint-metrics.ts";
-import { askRules, type RuleState } from "../monitor-client/ask-monitor.ts";
+import {
+  askExports,
+  askRules,
+  type ExportState,
+  type RuleState,
+} from "../monitor-client/ask-monitor.ts";
 import { MonitorError } from "../monitor-error.ts";
 import { defaultThresholds, type OverallStatus, overallStatus } from "../publish/overall-status.ts";
 import { foreignLine } from "../signals/foreign-line.ts";
@@ -37,6 +42,23 @@ export type MonitoringStatus = {
   readonly endpoint: DeploymentStatus;
   /** What each rule of the monitor on the data directory says; `null` where none runs there. */
   readonly alerts: readonly RuleStatus[] | null;
+  /** How each export of that monitor's history stands; `null` where none runs there. */
+  readonly exports: readonly ExportStatus[] | null;
+};
+
+export type ExportStatus = {
+  /** Such as `ml.monitoring.agent_monitoring`, or a directory. */
+  readonly target: string;
+  /** `parked`: somebody has to mend something, which `reason` says. */
+  readonly state: "waiting" | "ok" | "lagging" | "failing" | "parked";
+  /** All that was sealed before is there, ISO 8601; `null`: never yet. */
+  readonly asOf: string | null;
+  readonly lagSeconds: number | null;
+  /** Of the last run that came to its end. */
+  readonly rows: number | null;
+  readonly lastRun: string | null;
+  readonly nextRun: string;
+  readonly reason: string | null;
 };
 
 export type RuleStatus = {
@@ -60,11 +82,12 @@ export async function monitoringStatus(
   dataDirectory: string,
 ): Promise<MonitoringStatus> {
   const endpoint = await getKnownEndpoint(context, endpointName);
-  const [health, status, metrics, monitor] = await Promise.all([
+  const [health, status, metrics, monitor, exports] = await Promise.all([
     runChecks(context, endpoint),
     deploymentStatus(context, endpointName),
     figuresOf(context, endpointName),
     askRules(dataDirectory, endpointName),
+    askExports(dataDirectory),
   ]);
   const alerts = monitor?.rules.map(ruleStatus) ?? null;
   const firing = alerts?.filter(({ state }) => state === "firing") ?? [];
@@ -104,6 +127,22 @@ export async function monitoringStatus(
     errors: failed === null ? null : { failedRequests: failed },
     endpoint: status,
     alerts,
+    exports: exports?.map(exportStatus) ?? null,
+  };
+}
+
+function exportStatus(one: ExportState): ExportStatus {
+  const { target, state, rows, reason, asOfMs, lagMs, lastRunMs, nextRunMs } = one;
+  const time = (timeMs: number | null) => (timeMs === null ? null : new Date(timeMs).toISOString());
+  return {
+    target,
+    state,
+    asOf: time(asOfMs),
+    lagSeconds: lagMs === null ? null : lagMs / 1000,
+    rows,
+    lastRun: time(lastRunMs),
+    nextRun: new Date(nextRunMs).toISOString(),
+    reason,
   };
 }
 

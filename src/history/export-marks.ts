@@ -21,10 +21,18 @@ export type ExportMark = {
 
 export type ExportMarks = Readonly<Partial<Record<TableName, ExportMark>>>;
 
-type AllMarks = Readonly<Record<string, ExportMarks>>;
+type AllMarks = Readonly<Record<string, TargetMarks>>;
+
+type TargetMarks = {
+  /** When it was exported to last, or tried to. */
+  readonly touchedMs: number;
+  readonly tables: ExportMarks;
+};
 
 const FILE = "exported.json";
 const FORMAT_VERSION = 2;
+/** A target to which nobody tried to export for so long holds nothing up any more. */
+export const ABANDONED_AFTER_MS = 7 * 24 * 3_600_000;
 
 /** @param target such as `https://host/ml.monitoring.agent_monitoring`. */
 export function readExportMarks(
@@ -32,17 +40,21 @@ export function readExportMarks(
   target: string,
   files: Files,
 ): ExportMarks | null {
-  return readAll(directory, files)?.[target] ?? null;
+  return readAll(directory, files)?.[target]?.tables ?? null;
 }
 
 /** Durable when it returns: from then on files up to there may be merged, and get other names. */
 export function writeExportMarks(
   directory: string,
-  { target, marks }: { readonly target: string; readonly marks: ExportMarks },
+  {
+    target,
+    marks,
+    nowMs,
+  }: { readonly target: string; readonly marks: ExportMarks; readonly nowMs: number },
   files: Files,
 ): void {
   files.makeDirectory(directory);
-  const targets = { ...readAll(directory, files), [target]: marks };
+  const targets = { ...readAll(directory, files), [target]: { touchedMs: nowMs, tables: marks } };
   const text = JSON.stringify({ version: FORMAT_VERSION, targets }, null, 2);
   files.replace(join(directory, FILE), new TextEncoder().encode(`${text}\n`));
 }
@@ -51,12 +63,12 @@ export function writeExportMarks(
  * The place up to which every target has every table; without a target, everything. Where
  * the marks can't be read nothing is known to be exported.
  */
-export function exportedUpTo(directory: string, files: Files): number {
+export function exportedUpTo(directory: string, files: Files, nowMs: number): number {
   const all = readAll(directory, files);
   if (all === null) return 0;
-  const places = Object.values(all).flatMap((marks) =>
-    tableNames.map((table) => marks[table]?.upTo ?? 0),
-  );
+  const places = Object.values(all)
+    .filter(({ touchedMs }) => Math.abs(nowMs - touchedMs) < ABANDONED_AFTER_MS)
+    .flatMap(({ tables }) => tableNames.map((table) => tables[table]?.upTo ?? 0));
   return Math.min(Number.POSITIVE_INFINITY, ...places);
 }
 
@@ -75,18 +87,15 @@ function readAll(directory: string, files: Files): AllMarks | null {
   }
 }
 
-/** Places only, without the ids of tables. */
+/** Places only, without times and the ids of tables. */
 function ofFirstFormat(targets: Record<string, Record<string, number>>): AllMarks {
   return Object.fromEntries(
-    Object.entries(targets).map(([target, places]) => [
-      target,
-      Object.fromEntries(
-        Object.entries(places).map(([table, upTo]) => [
-          table,
-          { upTo, tableId: null, sourceId: null },
-        ]),
-      ),
-    ]),
+    Object.entries(targets).map(([target, places]) => {
+      const marks = Object.entries(places).map(([table, upTo]) => {
+        return [table, { upTo, tableId: null, sourceId: null }];
+      });
+      return [target, { touchedMs: 0, tables: Object.fromEntries(marks) }];
+    }),
   );
 }
 

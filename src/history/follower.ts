@@ -109,7 +109,7 @@ export class Follower {
     // While an export runs, the files that it reads the names of stay.
     const release = tryExportLock(this.#context);
     try {
-      const exported = exportedUpTo(this.#context.directory, this.#context.files);
+      const exported = exportedUpTo(this.#context.directory, this.#context.files, nowMs());
       const mergeUpTo = release ? Math.min(this.#takenUpTo, exported) : 0;
       const asked = { retention, nowMs: nowMs(), mergeUpTo, exportedUpTo: exported, ...limits };
       await maintain(asked, this.#context);

@@ -6,10 +6,11 @@
  * A webhook's address stands in a file of its own that only this user can read, and
  * nowhere else; the settings say where it is.
  */
-import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { MonitorError } from "../monitor-error.ts";
 import { type AlertThresholds, readAlertThresholds } from "../rules/alert-thresholds.ts";
+import { fileNameOf, fingerprintOf, namesIn, replaceFile } from "./settings-files.ts";
 
 export type AlertSettings = {
   readonly endpointName: string;
@@ -42,9 +43,9 @@ export type SettingsFile = {
 export const SETTINGS_MAX = 1_000;
 /** Longest file that is read; ours have some hundred bytes. */
 const FILE_MAX_BYTES = 64 * 1024;
-const ONLY_THIS_USER = 0o600;
 const SETTINGS_EXTENSION = ".json";
 const WEBHOOK_EXTENSION = ".webhook";
+const EXTENSIONS = [SETTINGS_EXTENSION, WEBHOOK_EXTENSION];
 
 const folderOf = (dataDirectory: string) => join(dataDirectory, "alerts");
 
@@ -132,9 +133,10 @@ export async function readAlertSettings(
 export async function readAllAlertSettings(
   dataDirectory: string,
 ): Promise<readonly SettingsFile[]> {
-  const names = (await namesIn(folderOf(dataDirectory)))
-    .filter((name) => name.endsWith(SETTINGS_EXTENSION))
-    .slice(0, SETTINGS_MAX);
+  const names = (await namesIn(folderOf(dataDirectory), [SETTINGS_EXTENSION])).slice(
+    0,
+    SETTINGS_MAX,
+  );
   return Promise.all(
     names.map(async (name) => {
       try {
@@ -157,51 +159,8 @@ export async function readKeptWebhook(
 }
 
 /** Changes whenever any of the files does. */
-export async function settingsFingerprint(dataDirectory: string): Promise<string> {
-  const folder = folderOf(dataDirectory);
-  const names = await namesIn(folder);
-  const seen = await Promise.all(
-    names.map(async (name) => {
-      const about = await stat(join(folder, name)).catch(() => null);
-      return about && `${name} ${about.ino} ${about.size} ${about.mtimeMs}`;
-    }),
-  );
-  return seen.join("\n");
-}
-
-async function namesIn(folder: string): Promise<readonly string[]> {
-  try {
-    const names = await readdir(folder);
-    return names
-      .filter((name) => name.endsWith(SETTINGS_EXTENSION) || name.endsWith(WEBHOOK_EXTENSION))
-      .sort();
-  } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : undefined;
-    if (code === "ENOENT" || code === "ENOTDIR") return [];
-    throw new MonitorError(
-      "DATA_DIR_UNREADABLE",
-      `cannot read ${folder}, where the alerts of agents are kept: ${error instanceof Error ? error.message : "unknown"}`,
-      { hint: "make it readable for this user, or choose another with --data-dir", cause: error },
-    );
-  }
-}
-
-/** A name of an endpoint is one of a file, too, as far as Databricks takes it; others are written in percents. */
-function fileNameOf(endpointName: string): string {
-  return encodeURIComponent(endpointName).replaceAll(".", "%2E");
-}
-
-/** Whoever reads sees the old file or the new one, never a part. */
-async function replaceFile(path: string, text: string): Promise<void> {
-  const unfinished = `${path}.${process.pid}.part`;
-  const file = await open(unfinished, "w", ONLY_THIS_USER);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(unfinished, path);
+export function settingsFingerprint(dataDirectory: string): Promise<string> {
+  return fingerprintOf(folderOf(dataDirectory), EXTENSIONS);
 }
 
 /** @throws Error when the text is none that was written here. */

@@ -45,6 +45,16 @@ export const defaultRules: readonly Rule[] = [
     holdSeconds: 30,
     keepFiringSeconds: 30,
   },
+  {
+    id: "export_lagging",
+    kind: "export_lagging",
+    endpoint: null,
+    threshold: 0,
+    windowSeconds: 60,
+    minRequests: 0,
+    holdSeconds: 30,
+    keepFiringSeconds: 30,
+  },
 ];
 
 export const exampleRules: readonly Rule[] = [
@@ -87,6 +97,16 @@ export const exampleRules: readonly Rule[] = [
     minRequests: 0,
     holdSeconds: 5,
     keepFiringSeconds: 5,
+  },
+  {
+    id: "export_lagging",
+    kind: "export_lagging",
+    endpoint: null,
+    threshold: 0,
+    windowSeconds: 60,
+    minRequests: 0,
+    holdSeconds: 30,
+    keepFiringSeconds: 30,
   },
 ];
 

@@ -138,9 +138,11 @@ test("the built-in rules have the documented limits", () => {
     "error_rate > 5 over 300 s, min 20, hold 30 s",
     "endpoint_not_ready > 0 over 60 s, min 0, hold 30 s",
     "workspace_unreadable > 0 over 60 s, min 0, hold 30 s",
+    "export_lagging > 0 over 60 s, min 0, hold 30 s",
     "latency_p99 > 1000 over 10 s, min 3, hold 4 s",
     "error_rate > 40 over 15 s, min 4, hold 4 s",
     "endpoint_not_ready > 0 over 15 s, min 0, hold 5 s",
     "workspace_unreadable > 0 over 15 s, min 0, hold 5 s",
+    "export_lagging > 0 over 60 s, min 0, hold 30 s",
   ]);
 });

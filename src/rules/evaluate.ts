@@ -37,6 +37,7 @@ export const unitOf = {
   error_rate: "percent",
   endpoint_not_ready: "state",
   workspace_unreadable: "state",
+  export_lagging: "state",
 } as const;
 
 export function evaluate(rule: Rule, reading: Reading): Evaluation {
@@ -53,6 +54,7 @@ export function evaluate(rule: Rule, reading: Reading): Evaluation {
       );
     case "endpoint_not_ready":
     case "workspace_unreadable":
+    case "export_lagging":
       return readiness(reading);
   }
 }

@@ -10,7 +10,10 @@ export type EndpointRuleKind =
   | "slow_requests"
   | "error_rate"
   | "endpoint_not_ready";
-export type RuleKind = EndpointRuleKind | "workspace_unreadable";
+export type RuleKind = EndpointRuleKind | "workspace_unreadable" | "export_lagging";
+
+/** What the health of exports stands under, with the target behind it. */
+export const EXPORT_COMPONENT = "export/";
 
 export type Rule = {
   readonly id: string;
@@ -34,7 +37,7 @@ export type Rule = {
 export type EndpointRule = Rule & { readonly kind: EndpointRuleKind };
 
 export function isEndpointRule(rule: Rule): rule is EndpointRule {
-  return rule.kind !== "workspace_unreadable";
+  return rule.kind !== "workspace_unreadable" && rule.kind !== "export_lagging";
 }
 
 /** What is known of one endpoint, or of the workspace, at one moment. */

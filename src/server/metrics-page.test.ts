@@ -37,11 +37,30 @@ function monitorWith({
     clock,
     state,
     call,
-    metrics: createMetricsPage(monitor, new Map(), () => [
-      { name: "Inference tables", state: "ok", asOfMs: clock.nowMs - 90_000 },
-      { name: "Span tables", state: "failing", asOfMs: clock.nowMs - 7_200_000 },
-      { name: "System tables", state: "waiting", asOfMs: null },
-    ]),
+    metrics: createMetricsPage(monitor, new Map(), {
+      sources: () => [
+        { name: "Inference tables", state: "ok", asOfMs: clock.nowMs - 90_000 },
+        { name: "Span tables", state: "failing", asOfMs: clock.nowMs - 7_200_000 },
+        { name: "System tables", state: "waiting", asOfMs: null },
+      ],
+      exports: () => [
+        {
+          target: "ml.monitoring.agents",
+          state: "parked",
+          isRunning: false,
+          lastRunMs: clock.nowMs,
+          asOfMs: clock.nowMs - 60_000,
+          lagMs: 60_000,
+          rows: 3,
+          rowsTotal: 12,
+          runsTotal: 4,
+          failuresTotal: 1,
+          periodMs: 60_000,
+          reason: "No.",
+          nextRunMs: clock.nowMs + 1_000,
+        },
+      ],
+    }),
   };
 }
 
@@ -221,6 +240,20 @@ test("a module that has a histogram keeps it when an agent before it brings more
     seriesOf(metrics(), "dspy_module_latency_seconds_count").map(withoutValue),
     before.map(withoutValue),
   );
+});
+
+test("tells of each export how it stands", () => {
+  const { metrics, clock } = monitorWith({ agents: 1, modules: 1 });
+  const told = metrics()
+    .split("\n")
+    .filter((line) => line.startsWith("dspy_export_"));
+  assert.deepEqual(told, [
+    'dspy_export_up{target="ml.monitoring.agents"} 0',
+    'dspy_export_lag_seconds{target="ml.monitoring.agents"} 60',
+    'dspy_export_rows_total{target="ml.monitoring.agents"} 12',
+    'dspy_export_failures_total{target="ml.monitoring.agents"} 1',
+    `dspy_export_next_run_timestamp_seconds{target="ml.monitoring.agents"} ${clock.nowMs / 1000 + 1}`,
+  ]);
 });
 
 test("tells of each source whether it can be read, and how far behind it is", () => {

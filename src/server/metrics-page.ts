@@ -3,6 +3,8 @@
  * megabyte: that one is made anew every few seconds only, however often it is asked
  * for, so that scrapes hold up nothing else. A small one is always of now.
  */
+
+import type { ExportRow } from "../web/api.ts";
 import type { Forwarded } from "./api/forwarding.ts";
 import { type Monitored, metricsText, type PolledSource } from "./metrics-text.ts";
 import { nothingDetailed } from "./module-families.ts";
@@ -17,8 +19,15 @@ export const SMALL_MAX_CHARS = 256 * 1024;
 export function createMetricsPage(
   monitor: Monitored,
   refusals: Refusals,
-  sources: () => readonly PolledSource[] = () => [],
-  forwarded: () => readonly Forwarded[] = () => [],
+  {
+    sources = () => [],
+    forwarding = () => [],
+    exports = () => [],
+  }: {
+    readonly sources?: () => readonly PolledSource[];
+    readonly forwarding?: (() => readonly Forwarded[]) | undefined;
+    readonly exports?: (() => readonly ExportRow[]) | undefined;
+  } = {},
 ): () => string {
   const detailed = nothingDetailed();
   let large: { readonly text: string; readonly madeMs: number } | null = null;
@@ -32,7 +41,8 @@ export function createMetricsPage(
     const text = metricsText(monitor, refusals, {
       detailed,
       sources: sources(),
-      forwarded: forwarded(),
+      forwarded: forwarding(),
+      exports: exports(),
     });
     large = text.length > SMALL_MAX_CHARS ? { text, madeMs: nowMs } : null;
     return text;

@@ -5,7 +5,7 @@ import type { TelemetryLoss } from "../live/telemetry-loss.ts";
 import type { Monitor } from "../monitor.ts";
 import { alertKey } from "../rules/step-alerts.ts";
 import { subjectName } from "../signals/alert.ts";
-import type { DataRow } from "../web/api.ts";
+import type { DataRow, ExportRow } from "../web/api.ts";
 import { type Forwarded, lagSeconds } from "./api/forwarding.ts";
 import { type Family, histogram, known, render, type Value } from "./metric-family.ts";
 import { type Detailed, moduleFamilies, nothingDetailed } from "./module-families.ts";
@@ -23,12 +23,13 @@ type Options = {
   readonly detailed?: Detailed;
   readonly sources?: readonly PolledSource[];
   readonly forwarded?: readonly Forwarded[];
+  readonly exports?: readonly ExportRow[];
 };
 
 export function metricsText(
   monitor: Monitored,
   refusals: Refusals,
-  { detailed = nothingDetailed(), sources = [], forwarded = [] }: Options = {},
+  { detailed = nothingDetailed(), sources = [], forwarded = [], exports = [] }: Options = {},
 ): string {
   const agents = monitor.state.agents.all();
   return [
@@ -37,6 +38,7 @@ export function metricsText(
     ...lossFamilies(agents, monitor.now()),
     ...accountFamilies(monitor),
     ...sourceFamilies(sources, monitor.now()),
+    ...exportFamilies(exports),
     ...ownFamilies(monitor, refusals),
     ...forwardFamilies(forwarded, monitor.now()),
   ]
@@ -254,6 +256,43 @@ function sourceFamilies(sources: readonly PolledSource[], nowMs: number): Family
       values: sources.flatMap(({ name: source, asOfMs }) =>
         known({ source }, asOfMs === null ? null : Math.max(0, nowMs - asOfMs) / 1000),
       ),
+    },
+  ];
+}
+
+function exportFamilies(exports: readonly ExportRow[]): Family[] {
+  const perExport = (read: (row: ExportRow) => number | null) =>
+    exports.flatMap((row) => known({ target: row.target }, read(row)));
+  return [
+    {
+      name: "dspy_export_up",
+      type: "gauge",
+      help: "1 while an export of the history works, 0 while it stands still, fails or does not keep up.",
+      values: perExport(({ state }) => (state === "waiting" ? null : state === "ok" ? 1 : 0)),
+    },
+    {
+      name: "dspy_export_lag_seconds",
+      type: "gauge",
+      help: "Time since when what was sealed is not exported; absent before the first run.",
+      values: perExport(({ lagMs }) => (lagMs === null ? null : lagMs / 1000)),
+    },
+    {
+      name: "dspy_export_rows_total",
+      type: "counter",
+      help: "Rows that were exported, since the monitor was started.",
+      values: perExport(({ rowsTotal }) => rowsTotal),
+    },
+    {
+      name: "dspy_export_failures_total",
+      type: "counter",
+      help: "Runs of an export that failed, since the monitor was started.",
+      values: perExport(({ failuresTotal }) => failuresTotal),
+    },
+    {
+      name: "dspy_export_next_run_timestamp_seconds",
+      type: "gauge",
+      help: "When an export runs next.",
+      values: perExport(({ nextRunMs }) => nextRunMs / 1000),
     },
   ];
 }

@@ -13,6 +13,7 @@ import { MonitorError } from "../monitor-error.ts";
 import { scrub } from "../signals/scrub.ts";
 import { encodePart } from "../store/journal-part.ts";
 import { agentView } from "./api/agent-view.ts";
+import { exportsAnswer } from "./api/exports.ts";
 import { overview, type Surroundings } from "./api/overview.ts";
 import { type Range, rangeOf, ranges } from "./api/range.ts";
 import { releaseFilterOf } from "./api/release-filter.ts";
@@ -87,8 +88,7 @@ export function createApp(
   serving: { readonly port: number; readonly stopping: boolean },
 ): Hono<{ Bindings: HttpBindings }> {
   const refusals: Refusals = new Map();
-  const { sources, forwarding } = surroundings;
-  const metrics = createMetricsPage(monitor, refusals, sources, forwarding);
+  const metrics = createMetricsPage(monitor, refusals, surroundings);
   const app = new Hono<{ Bindings: HttpBindings }>();
   app.use(guard(() => serving.port));
 
@@ -159,6 +159,15 @@ export function createApp(
 
   app.get("/api/rules", (context) =>
     context.json(rulesAnswer(monitor, context.req.query("endpoint") ?? null)),
+  );
+
+  app.get("/api/exports", (context) =>
+    context.json(
+      exportsAnswer(
+        { asOfMs: monitor.now(), startedMs: monitor.startedMs },
+        surroundings.exports?.() ?? [],
+      ),
+    ),
   );
 
   app.get("/", () => pageFile("index.html"));

@@ -109,7 +109,8 @@ export type RuleKind =
   | "slow_requests"
   | "error_rate"
   | "endpoint_not_ready"
-  | "workspace_unreadable";
+  | "workspace_unreadable"
+  | "export_lagging";
 
 export type AlertRow = {
   ruleId: string;
@@ -243,6 +244,32 @@ export type ForwardingRow = {
   /** Why the receiver has not got what waits; `null` while it takes it. */
   problem: string | null;
 };
+
+/** How one export of the history stands. */
+export type ExportRow = {
+  /** Such as `ml.monitoring.agent_monitoring`, or a directory. */
+  target: string;
+  state: "waiting" | "ok" | "lagging" | "failing" | "parked";
+  isRunning: boolean;
+  lastRunMs: number | null;
+  /** All that was sealed before is there; `null`: never yet. */
+  asOfMs: number | null;
+  lagMs: number | null;
+  /** Of the last run that came to its end. */
+  rows: number | null;
+  /** Since the monitor was started. */
+  rowsTotal: number;
+  runsTotal: number;
+  failuresTotal: number;
+  /** How far two runs are apart. */
+  periodMs: number;
+  /** Why it does not work, and what to do about it. */
+  reason: string | null;
+  nextRunMs: number;
+};
+
+/** The answer of `GET /api/exports`. */
+export type ExportsAnswer = { asOfMs: number; startedMs: number; exports: ExportRow[] };
 
 export type Overview = {
   asOfMs: number;

@@ -1,4 +1,5 @@
 /** `dspy-databricks export`: the history of a monitor to Delta tables, in Databricks or a directory. */
+import { resolve } from "node:path";
 import { Command } from "commander";
 import { chooseWarehouse } from "../../export/delta/delta-target.ts";
 import { type ExportTarget, exportHistory } from "../../export/delta/export-history.ts";
@@ -83,8 +84,10 @@ async function targetOf(
   }: { readonly place: TablePlace; readonly way: "volume" | "merge"; readonly directory: string },
 ): Promise<{ readonly target: ExportTarget; readonly name: string }> {
   if (raw.directory !== undefined) {
-    process.stderr.write(`Writing ${directory} to ${raw.directory}\n`);
-    return { target: { directory: raw.directory, prefix: place.prefix }, name: raw.directory };
+    // By which its marks are known, wherever it is run from.
+    const name = resolve(raw.directory);
+    process.stderr.write(`Writing ${directory} to ${name}\n`);
+    return { target: { directory: name, prefix: place.prefix }, name };
   }
   const client = workspaceClient(raw.profile);
   const name = `${place.catalog}.${place.schema}.${place.prefix}`;

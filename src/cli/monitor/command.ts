@@ -1,6 +1,7 @@
 /** `dspy-databricks monitor`: starts the monitor, watches until it is stopped, and reports. */
 import { Command } from "commander";
 import { EXIT } from "../exit-code.ts";
+import { exportDefaults } from "./export-options.ts";
 import { checkOptions, defaults, type RawOptions } from "./options.ts";
 import { report } from "./report.ts";
 import { reportText } from "./report-text.ts";
@@ -19,6 +20,7 @@ Examples:
   $ dspy-databricks monitor --forward https://otel.example:4318 \\
       --forward-headers env:OTEL_EXPORTER_OTLP_HEADERS
   $ dspy-databricks monitor --slack-webhook env:SLACK_WEBHOOK_URL
+  $ dspy-databricks monitor --export ml.monitoring --export-every "1 minute"
 
 Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 refused or unreachable, 130 interrupted.`;
 
@@ -68,6 +70,15 @@ export function monitorCommand(): Command {
     .option("--forward-signals <list>", "of traces, metrics only these")
     .option("--forward-content", "with prompts and answers, which stay here otherwise")
     .option("--no-history", "keep no Delta tables beyond the last 24 hours: docs/history.md")
+    .option("--export <target>", "load the history into CATALOG.SCHEMA[.PREFIX], or a directory")
+    .option(
+      "--export-every <time>",
+      "such as 1 minute, 2 hours, day at 02:00",
+      exportDefaults.every,
+    )
+    .option("--export-timezone <zone>", "whose day that is", exportDefaults.timezone)
+    .option("--export-warehouse <id>", "that loads it (default: DATABRICKS_WAREHOUSE_ID, else any)")
+    .option("--export-way <way>", "volume or merge: docs/history.md", exportDefaults.way)
     .option("--for <duration>", "stop by itself after this long, such as 90s, and report")
     .option("--output <format>", "format of the final report: text or json", defaults.output)
     .addHelpText("after", examples)

@@ -1,10 +1,12 @@
 /** What `dspy-databricks monitor` was asked to do: its options, checked against each other. */
 
+import type { WantedExport } from "../../export/schedule/wanted-exports.ts";
 import { MonitorError } from "../../monitor-error.ts";
 import { DEFAULT_PORT } from "../../server/server.ts";
 import { parseDurationMs } from "../duration.ts";
 import { parseOutput } from "../parse-output.ts";
 import { parsePort } from "../parse-port.ts";
+import { parseExport } from "./export-options.ts";
 
 /** As commander reads them. */
 export type RawOptions = {
@@ -29,6 +31,11 @@ export type RawOptions = {
   readonly forwardHeaders?: string;
   readonly forwardSignals?: string;
   readonly forwardContent?: boolean;
+  readonly export?: string;
+  readonly exportEvery?: string;
+  readonly exportTimezone?: string;
+  readonly exportWarehouse?: string;
+  readonly exportWay?: string;
 };
 
 export type MlflowOptions = {
@@ -69,6 +76,8 @@ export type MonitorCommandOptions = {
   readonly forward: ForwardCommandOptions | null;
   /** Whether Delta tables are written. */
   readonly history: boolean;
+  /** Where they are exported to, beside what deployments ask for; `null`: nowhere. */
+  readonly export: WantedExport | null;
   /** A file; without one only the built-in prices. */
   readonly priceBook: string | undefined;
 };
@@ -106,6 +115,7 @@ export function checkOptions(raw: RawOptions): MonitorCommandOptions {
     spanTables: parseSpanTables(raw),
     forward: parseForward(raw),
     history: raw.history,
+    export: parseExport(raw),
     priceBook: raw.priceBook,
   };
 }

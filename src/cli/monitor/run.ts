@@ -34,6 +34,7 @@ import { Summaries } from "../../summaries/summaries.ts";
 import { SUMMARIES_FILE } from "../../summaries/summary-store.ts";
 import { untilStopped } from "../until-stopped.ts";
 import { historyDirectory } from "./data-directory.ts";
+import { startExports } from "./exports.ts";
 import { forwardOf, refuseOwnAddress } from "./forward.ts";
 import { keepsHistory } from "./keeps-history.ts";
 import { findMlflow, type Mlflow, readFromMs } from "./mlflow.ts";
@@ -151,6 +152,22 @@ export async function run(options: MonitorCommandOptions): Promise<Run> {
       }),
     );
     settings.follow((own) => monitor.setOwnAlerts(own));
+    const exports = keep(
+      await startExports({
+        monitor: {
+          observe: (seen) => monitor.observe(seen),
+          components: () => monitor.state.components.keys(),
+        },
+        dataDirectory,
+        directory: withHistory ? historyDirectory(dataDirectory) : null,
+        wanted: options.export,
+        host: watchedClient(watched)?.host ?? null,
+        profile: options.profile ?? null,
+        clock,
+        random: Math.random,
+        onNotice: say,
+      }),
+    );
     let source: EndpointSource | null = null;
     let apps: AppSource | null = null;
     let traces: MlflowSource | null = null;
@@ -174,6 +191,7 @@ export async function run(options: MonitorCommandOptions): Promise<Run> {
             ...(tables?.status().map(dataRow) ?? []),
             ...(watched.kind === "workspace" && options.warehouseId === null ? [notRead] : []),
           ],
+          exports: exports.status,
         },
       }),
     );

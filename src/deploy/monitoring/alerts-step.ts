@@ -9,12 +9,20 @@ import { type AgentAlerts, planAlerts, publishAlerts } from "../../publish/publi
 import { absoluteReference } from "../../publish/read-webhook.ts";
 import { costText } from "../../publish/warehouse-cost-text.ts";
 import { readAlertThresholds } from "../../rules/alert-thresholds.ts";
+import { exportProblem } from "../export-freshness.ts";
 import type { MonitoringInput, MonitoringStep } from "./monitoring-step.ts";
 
 /** From a reference to the address. */
 export type ReadWebhook = (reference: string, client: DatabricksClient) => Promise<string>;
 
-export function alertsStep(readWebhook: ReadWebhook): MonitoringStep {
+export function alertsStep({
+  readWebhook,
+  dataDirectory,
+}: {
+  readonly readWebhook: ReadWebhook;
+  /** Of the monitor that exports what the alerts look at. */
+  readonly dataDirectory: string;
+}): MonitoringStep {
   return {
     name: "SQL alerts",
 
@@ -41,11 +49,17 @@ export function alertsStep(readWebhook: ReadWebhook): MonitoringStep {
           ? null
           : await readWebhook(absoluteReference(reference, input.config.file), client);
       const { alerts, warnings } = await publishAlerts(client, agent, webhookUrl);
+      const { catalog, schema, prefix } = agent.place;
+      const problem = await exportProblem({
+        dataDirectory,
+        target: `${catalog}.${schema}.${prefix}`,
+        clock: input.context.clock,
+      });
       const changed = alerts.filter(({ kind }) => kind !== "keep");
       return {
         outcome: changed.length === 0 ? "unchanged" : "done",
         detail: alerts.map(({ name }) => name).join(", "),
-        warnings,
+        warnings: problem === null ? warnings : [...warnings, problem],
         result: { alertIds: alerts.map(({ id }) => id) },
       };
     },

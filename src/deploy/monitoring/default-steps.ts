@@ -1,6 +1,7 @@
 /** The parts of monitoring that come with a deployment, in the order in which they build on each other. */
 import { readWebhook } from "../../publish/read-webhook.ts";
 import { alertsStep } from "./alerts-step.ts";
+import { exportStep } from "./export-step.ts";
 import { grafanaStep } from "./grafana-step.ts";
 import { grantsStep } from "./grants-step.ts";
 import { healthStep } from "./health-step.ts";
@@ -23,6 +24,7 @@ export function defaultMonitoringSteps({
     notebookStep,
     grafanaStep(dataDirectory),
     monitorRulesStep(dataDirectory),
-    alertsStep(readWebhook),
+    exportStep(dataDirectory),
+    alertsStep({ readWebhook, dataDirectory }),
   ];
 }

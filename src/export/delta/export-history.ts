@@ -84,7 +84,7 @@ export async function exportHistory(
     const connection = await openDuckDb({ temporaryDirectory: join(directory, "temporary") });
     try {
       const to = rowTargetOf(target, { connection, clock });
-      return await exportTo(to, { directory, files, connection, onProgress, recreate });
+      return await exportTo(to, { directory, files, clock, connection, onProgress, recreate });
     } finally {
       connection.closeSync();
     }
@@ -106,6 +106,7 @@ function rowTargetOf(
 type Exporting = {
   readonly directory: string;
   readonly files: Files;
+  readonly clock: Clock;
   readonly connection: DuckDBConnection;
   readonly onProgress: (message: string) => void;
   readonly recreate: boolean;
@@ -113,15 +114,15 @@ type Exporting = {
 
 async function exportTo(
   target: RowTarget,
-  { directory, files, connection, onProgress, recreate }: Exporting,
+  { directory, files, clock, connection, onProgress, recreate }: Exporting,
 ): Promise<DeltaExport> {
   const local = { files, connection };
   let marks: ExportMarks = readExportMarks(directory, target.name, files) ?? {};
   // From here on nobody merges or removes files that were not exported.
-  writeExportMarks(directory, { target: target.name, marks }, files);
+  writeExportMarks(directory, { target: target.name, marks, nowMs: clock.now() }, files);
   const setMark = (table: TableName, mark: ExportMark) => {
     marks = { ...marks, [table]: mark };
-    writeExportMarks(directory, { target: target.name, marks }, files);
+    writeExportMarks(directory, { target: target.name, marks, nowMs: clock.now() }, files);
   };
 
   const ids = await target.prepare(tableNames, { marks, recreate });

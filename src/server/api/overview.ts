@@ -2,7 +2,8 @@
 import type { Monitor } from "../../monitor.ts";
 import { diagnose } from "../../rules/diagnose.ts";
 import type { Summaries } from "../../summaries/summaries.ts";
-import type { DataRow, FiguresFrom, Overview, Source } from "../../web/api.ts";
+import type { DataRow, ExportRow, FiguresFrom, Overview, Source } from "../../web/api.ts";
+import { exportDataRow } from "./exports.ts";
 import { type AgentFigures, liveFigures, summedFigures } from "./figures.ts";
 import { fromLive, fromSummaries, readOrNull } from "./figures-from.ts";
 import { type Forwarded, forwardingDataRow, forwardingRows } from "./forwarding.ts";
@@ -26,6 +27,8 @@ export type Surroundings = {
   readonly summaries?: Summaries | undefined;
   /** What goes on to another receiver. Left out, nothing does. */
   readonly forwarding?: (() => readonly Forwarded[]) | undefined;
+  /** How each export of the history stands; left out, there is none. */
+  readonly exports?: () => readonly ExportRow[];
 };
 
 /** @param name of the range. @param range as the live figures tell it. */
@@ -69,6 +72,9 @@ export async function overview(
       journalRow(monitor, range.nowMs),
       ...surroundings.sources(),
       ...forwarded.map((lane) => forwardingDataRow(lane, range.nowMs)),
+      ...(surroundings.exports?.() ?? []).map((one) =>
+        exportDataRow(one, monitor.diagnoseOptions.formatTime),
+      ),
     ],
     forwarding: forwardingRows(forwarded, range.nowMs),
     dropped: [...state.dropped].map(([reason, count]) => ({ reason, count })),

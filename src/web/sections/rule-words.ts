@@ -8,6 +8,7 @@ export const ruleNames: Readonly<Record<RuleKind, string>> = {
   error_rate: "error rate",
   endpoint_not_ready: "readiness",
   workspace_unreadable: "workspace",
+  export_lagging: "export",
 };
 
 type Limits = Pick<
@@ -31,5 +32,7 @@ export function limitWords(rule: Limits): string {
       return "not ready";
     case "workspace_unreadable":
       return "can't be read";
+    case "export_lagging":
+      return "stands still";
   }
 }
