@@ -38,6 +38,8 @@ export type TestWorkspaceOptions = {
   readonly dataDirectory?: string;
   readonly clock?: TestClock;
   readonly random?: () => number;
+  /** What serves models and runs notebooks. */
+  readonly python?: string;
 };
 
 export function openTestWorkspace(options: TestWorkspaceOptions = {}): TestWorkspace {
@@ -46,6 +48,7 @@ export function openTestWorkspace(options: TestWorkspaceOptions = {}): TestWorks
     dataDirectory = null,
     clock = createTestClock(),
     random = () => 0,
+    python = null,
   } = options;
   const tokens: readonly PrincipalToken[] = [
     { name: ADMIN_NAME, token: ADMIN_TOKEN, isAdmin: true },
@@ -56,7 +59,7 @@ export function openTestWorkspace(options: TestWorkspaceOptions = {}): TestWorks
     dataDirectory,
     tokens,
     clock,
-    python: null,
+    python,
     recordedAgents: readRecordings(),
     processUse: () => null,
     random,
