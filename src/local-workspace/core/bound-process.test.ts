@@ -58,6 +58,24 @@ test("its output is read, and how it ended is told", async () => {
 });
 process.env.SECRET = "not for others";
 
+test("also of one that ends at once, each time", async () => {
+  const codes = Array.from({ length: 20 }, async () => {
+    const child = startBoundProcess("/bin/sh", { args: ["-c", "exit 3"], environment: {} });
+    return (await once(child, "exit"))[0];
+  });
+  assert.deepEqual(await Promise.all(codes), new Array(20).fill(3));
+});
+
+test("and of one that ends in its own way when it is stopped", async () => {
+  const args = ["-c", "trap 'exit 5' TERM; echo ready; while :; do sleep 0.01; done"];
+  const child = startBoundProcess("/bin/sh", { args, environment: {} });
+  assert.ok(child.stdout);
+  await once(child.stdout, "data");
+  const ended = once(child, "exit");
+  await stopBoundProcess(child);
+  assert.deepEqual(await ended, [5, null]);
+});
+
 test("a process is known by when it was started, as long as it runs", async () => {
   const child = startBoundProcess(node, { args: ["-e", program()], environment: {} });
   await connected();

@@ -18,7 +18,8 @@ const STOP_GRACE_MS = 5_000;
 
 /**
  * Its standard input, as 3, is the pipe: nothing is ever written to it. `read` ends with
- * the pipe; the program itself reads from nowhere. The shell passes on how it ended.
+ * the pipe; the program itself reads from nowhere. The shell passes on how it ended, also
+ * where a signal to both interrupts its waiting.
  */
 const GUARD = `
 exec 3<&0 </dev/null
@@ -27,9 +28,13 @@ program=$!
 { trap '' TERM; read -r _ <&3; kill -TERM 0; sleep ${STOP_GRACE_MS / 1000}; kill -KILL 0; } >/dev/null 2>&1 &
 watch=$!
 exec 3<&-
-trap : TERM
-code=0
-while kill -0 "$program" 2>/dev/null; do wait "$program"; code=$?; done
+trap 'interrupted=1' TERM
+while
+  interrupted=
+  wait "$program"
+  code=$?
+  [ -n "$interrupted" ]
+do :; done
 kill -KILL "$watch" 2>/dev/null
 exit "$code"
 `;
