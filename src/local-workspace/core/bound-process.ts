@@ -23,12 +23,12 @@ const STOP_GRACE_MS = 5_000;
  */
 const GUARD = `
 exec 3<&0 </dev/null
+trap 'interrupted=1' TERM
 "$@" 3<&- &
 program=$!
 { trap '' TERM; read -r _ <&3; kill -TERM 0; sleep ${STOP_GRACE_MS / 1000}; kill -KILL 0; } >/dev/null 2>&1 &
 watch=$!
 exec 3<&-
-trap 'interrupted=1' TERM
 while
   interrupted=
   wait "$program"
