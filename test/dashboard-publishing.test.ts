@@ -27,7 +27,7 @@ let setting: DeploySetting;
 let slack: SlackReceiver;
 const dataDirectory = mkdtempSync(join(tmpdir(), "publishing-"));
 before(async () => {
-  setting = openDeploySetting();
+  setting = openDeploySetting({ clientSpeed: 10 });
   slack = await startSlackReceiver();
 });
 after(async () => {

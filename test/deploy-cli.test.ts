@@ -57,6 +57,7 @@ async function run(command: string, token = workspace.token): Promise<string> {
     .replaceAll(/127\.0\.0\.1_\d+/g, "workspace.example")
     .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "<time>")
     .replaceAll(/[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}/g, "<id>")
+    .replaceAll(/\b[\da-f]{32}\b/g, "<id>")
     .replaceAll(/\d+ bytes/g, "… bytes");
 }
 

@@ -51,6 +51,7 @@ test("from nothing to a monitored endpoint, and a second run changes nothing", a
     "monitoring: Delta tables": "done",
     "monitoring: grants": "done",
     "monitoring: notebook": "done",
+    "monitoring: AI/BI dashboard": "done",
     "monitoring: Grafana dashboard": "done",
   });
   for (const { name } of first.steps) {

@@ -9,8 +9,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { systemClock } from "../src/clock.ts";
+import type { AibiDashboard } from "../src/dashboards/aibi/aibi.ts";
 import { listAlerts } from "../src/databricks/alerts.ts";
-import { executeStatement } from "../src/databricks/statements.ts";
+import { getDashboard, getPublishedDashboard } from "../src/databricks/dashboards.ts";
+import { executeStatement, readStatementRows } from "../src/databricks/statements.ts";
 import { exportWorkspaceObject } from "../src/databricks/workspace-objects.ts";
 import type { DeploymentResult } from "../src/deploy/deployment-result.ts";
 import { chooseWarehouse } from "../src/export/delta/delta-target.ts";
@@ -50,7 +52,7 @@ const deploy = () =>
 let first: DeploymentResult;
 
 before(async () => {
-  setting = openDeploySetting();
+  setting = openDeploySetting({ clientSpeed: 10 });
   slack = await startSlackReceiver();
   process.env.DEPLOYED_ALERTS_WEBHOOK = slack.url;
   first = await deploy();
@@ -62,7 +64,7 @@ after(async () => {
   rmSync(directory, { recursive: true });
 });
 
-test("tables, notebook and three alerts are there, and a second run changes nothing", async () => {
+test("tables, notebook, dashboard and three alerts are there, and a second run changes nothing", async () => {
   assert.match(
     first.warnings.join(),
     /^monitoring: SQL alerts: .* nothing is now: no monitor runs/,
@@ -71,6 +73,12 @@ test("tables, notebook and three alerts are there, and a second run changes noth
   assert.equal(first.monitoring?.notebookPath, `/Shared/dspy-databricks/${AGENT}/monitoring`);
   assert.equal(first.monitoring?.alertIds.length, 3);
   const second = await deploy();
+  assert.deepEqual(
+    second.steps.filter(
+      ({ name, outcome }) => name !== "validate" && ["done", "failed"].includes(outcome),
+    ),
+    [],
+  );
   assert.equal(second.status, "unchanged");
   assert.deepEqual(second.monitoring, first.monitoring);
 });
@@ -87,6 +95,32 @@ test("the alerts fire on exported rows, and tell the webhook", async () => {
   assert.deepEqual(await firing(), wanted);
   const texts = JSON.stringify(slack.messages().map(({ body }) => body));
   for (const name of wanted) assert.ok(texts.includes(name), `${name} in ${texts}`);
+});
+
+test("the AI/BI dashboard is published, and each of its queries runs and has something to show", async () => {
+  const client = setting.client();
+  const id = first.monitoring?.dashboardId;
+  assert.ok(id);
+  assert.equal((await getPublishedDashboard(client, id)).embedsCredentials, false);
+  const { serializedDashboard, path } = await getDashboard(client, id);
+  assert.equal(path, `/Shared/dspy-databricks/${AGENT}/dspy-databricks ${AGENT}.lvdash.json`);
+  const { datasets }: Pick<AibiDashboard, "datasets"> = JSON.parse(serializedDashboard ?? "");
+  const warehouse_id = await chooseWarehouse(client, undefined);
+  // A deployment is seen when a second release is; the endpoint's own metrics were not recorded.
+  const empty = /^(alerts|deployments|endpoint_\w+)$/;
+  for (const { name, queryLines } of datasets) {
+    const statement = await executeStatement(client, {
+      statement: queryLines.join(""),
+      warehouse_id,
+    });
+    let rows = 0;
+    for await (const row of readStatementRows(client, statement)) {
+      rows += 1;
+      if (name === "summary") assert.ok(Number(row[0]) > 0 && Number(row[1]) > 0, row.join(" "));
+      if (name === "rules") assert.equal(row[1], "breached", row.join(" "));
+    }
+    assert.equal(rows > 0, !empty.test(name), name);
+  }
 });
 
 test("what is known of an agent goes to each format", async () => {
@@ -191,7 +225,7 @@ async function exportRecorded(): Promise<void> {
   const client = setting.client();
   const warehouseId = await chooseWarehouse(client, undefined);
   await exportHistory(home, { client, place, warehouseId });
-  for (const table of ["metrics", "requests"]) {
+  for (const table of ["metrics", "requests", "module_calls", "errors"]) {
     await executeStatement(client, {
       statement: `UPDATE ml.monitoring.agent_monitoring_${table}
         SET timestamp = current_timestamp() + INTERVAL 30 DAYS, endpoint_name = '${AGENT}'`,

@@ -45,7 +45,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     term: "dashboards",
-    summary: "notebook, Grafana dashboard and Prometheus rules of an agent",
+    summary: "notebook, AI/BI and Grafana dashboard, Prometheus rules of an agent",
     load: async () => (await import("./dashboards/command.ts")).dashboardsCommand(),
   },
   {

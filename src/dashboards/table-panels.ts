@@ -90,7 +90,7 @@ ORDER BY line, time`,
       unit: "seconds",
       sql: `SELECT concat(coalesce(path, '?'), ' (', coalesce(kind, '?'), ')') AS name, SUM(self_ms) / 1000 AS value
 ${from("module_calls")}
-GROUP BY 1 HAVING value IS NOT NULL ORDER BY value DESC LIMIT 10`,
+GROUP BY 1 HAVING SUM(self_ms) IS NOT NULL ORDER BY value DESC LIMIT 10`,
     },
     {
       id: "error_rate",

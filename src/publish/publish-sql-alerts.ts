@@ -6,6 +6,7 @@ import type { SqlAlert } from "../dashboards/sql-alerts/sql-alerts.ts";
 import { type Alert, createAlert, listAlerts, updateAlert } from "../databricks/alerts.ts";
 import type { DatabricksClient } from "../databricks/client.ts";
 import { makeWorkspaceDirectories } from "../databricks/workspace-objects.ts";
+import { holds } from "./holds.ts";
 
 export type AlertChange = {
   readonly name: string;
@@ -52,19 +53,4 @@ export async function publishSqlAlerts(
 
 function isAs({ definition }: Alert, { parent_path: _, ...alert }: SqlAlert): boolean {
   return holds(definition, alert);
-}
-
-/** Whether all that is wanted is there; what Databricks adds of its own does not count. */
-function holds(there: unknown, wanted: unknown): boolean {
-  if (Array.isArray(wanted)) {
-    const list: readonly unknown[] = Array.isArray(there) ? there : [];
-    return list.length === wanted.length && wanted.every((item, at) => holds(list[at], item));
-  }
-  if (wanted !== null && typeof wanted === "object") {
-    return Object.entries(wanted).every(([name, value]) =>
-      holds(Reflect.get(Object(there), name), value),
-    );
-  }
-  // Numbers come back as they were written, with all digits.
-  return typeof wanted === "number" ? Number(there) === wanted : there === wanted;
 }

@@ -47,7 +47,11 @@ const alerted = (name: string, more: AgentOptions = {}) =>
 async function deployed(name: string) {
   const config = alerted(name);
   const result = await setting.deployer().deploy(config);
-  assert.deepEqual(result.warnings, []);
+  // No monitor runs here that could export.
+  assert.deepEqual(
+    result.warnings.filter((warning) => !warning.includes("no monitor runs")),
+    [],
+  );
   await setting.deployer().exportMonitoringData(name, { exportFormat: "mlflow" });
   return config;
 }
@@ -97,6 +101,7 @@ test("a plan lists, and removes nothing", async () => {
     "alert",
     "alert",
     "destination",
+    "dashboard",
     "notebook",
     "experiment",
     "folder",

@@ -1,7 +1,8 @@
 /**
  * The generated notebook runs from top to bottom on Spark with Delta: the tables are made
  * by our SQL, their rows are the history of a monitor that took recorded telemetry, and
- * no figure is empty. The local workspace is asked for the state of the endpoint.
+ * no figure is empty. So do the queries of the AI/BI dashboard. The local workspace is
+ * asked for the state of the endpoint.
  */
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -9,6 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { systemClock } from "../../src/clock.ts";
+import { aibiDashboard } from "../../src/dashboards/aibi/aibi.ts";
 import { monitoringNotebook } from "../../src/dashboards/notebook/notebook.ts";
 import { ruleSql } from "../../src/dashboards/sql-alerts/sql-alerts.ts";
 import { createTableSql, quotedTable } from "../../src/history/databricks-tables.ts";
@@ -103,6 +105,20 @@ test("each rule's query says the same to Spark", async () => {
   for (const rule of thresholdRules(ENDPOINT, thresholds)) {
     const [[value] = []] = await spark.rows(ruleSql(rule, place));
     assert.ok(Number(value) > rule.threshold, `${rule.id}: ${value}`);
+  }
+});
+
+test("each query of the AI/BI dashboard runs on Spark and has something to show", async () => {
+  const { datasets } = aibiDashboard({
+    agentName: "support",
+    endpointName: ENDPOINT,
+    place,
+    thresholds,
+  });
+  for (const { name, queryLines } of datasets) {
+    const rows = await spark.rows(queryLines.join(""));
+    // No second release was seen.
+    assert.equal(rows.length > 0, name !== "deployments", name);
   }
 });
 

@@ -1,12 +1,15 @@
-/** `dspy-databricks dashboards`: notebook and Grafana dashboard, as files or put in place. */
+/** `dspy-databricks dashboards`: notebook, dashboards and alerting rules, as files or put in place. */
 import { writeFile } from "node:fs/promises";
 import { Command } from "commander";
+import { aibiDashboard } from "../../dashboards/aibi/aibi.ts";
 import { grafanaDashboard } from "../../dashboards/grafana/grafana.ts";
 import { monitoringNotebook } from "../../dashboards/notebook/notebook.ts";
 import { prometheusRules } from "../../dashboards/prometheus-rules/prometheus-rules.ts";
+import { chooseWarehouse } from "../../export/delta/delta-target.ts";
 import { defaultTablePlace } from "../../history/databricks-tables.ts";
 import { LATENCY_BOUNDS_MS } from "../../live/tally.ts";
 import { MonitorError } from "../../monitor-error.ts";
+import { dashboardName, publishAibi } from "../../publish/publish-aibi.ts";
 import { notebookPath, publishNotebook } from "../../publish/publish-notebook.ts";
 import { readAlertThresholds, thresholdRules } from "../../rules/alert-thresholds.ts";
 import { speakAlike } from "../speak-alike.ts";
@@ -24,6 +27,11 @@ const notebookExamples = `
 Examples:
   $ dspy-databricks dashboards notebook agent.yaml --env prod --publish
   $ dspy-databricks dashboards notebook agent.yaml --out monitoring.ipynb${exitCodes}`;
+
+const aibiExamples = `
+Examples:
+  $ dspy-databricks dashboards aibi agent.yaml --env prod --publish
+  $ dspy-databricks dashboards aibi agent.yaml --out agent.lvdash.json${exitCodes}`;
 
 const grafanaExamples = `
 Examples:
@@ -43,9 +51,13 @@ type RawOptions = {
 
 export function dashboardsCommand(): Command {
   return new Command("dashboards")
-    .summary("notebook, Grafana dashboard and Prometheus rules of an agent")
-    .description("Make the notebook of an agent, its Grafana dashboard or its Prometheus rules.")
+    .summary("notebook, AI/BI and Grafana dashboard, Prometheus rules of an agent")
+    .description(
+      "Make the notebook of an agent, its AI/BI dashboard, its Grafana dashboard or its\n" +
+        "Prometheus rules.",
+    )
     .addCommand(speakAlike(notebookCommand(), "dspy-databricks dashboards notebook"))
+    .addCommand(speakAlike(aibiCommand(), "dspy-databricks dashboards aibi"))
     .addCommand(speakAlike(grafanaCommand(), "dspy-databricks dashboards grafana"))
     .addCommand(speakAlike(rulesCommand(), "dspy-databricks dashboards prometheus-rules"));
 }
@@ -76,6 +88,44 @@ function notebookCommand(): Command {
       process.stderr.write(`Writing ${path} on ${client.host}\n`);
       await publishNotebook(client, path, notebook);
       process.stdout.write(`${path}\n`);
+    });
+}
+
+function aibiCommand(): Command {
+  return new Command("aibi")
+    .summary("the AI/BI dashboard of an agent")
+    .description(
+      "Make the AI/BI dashboard of an agent, over the Delta tables that agent.yaml names.",
+    )
+    .argument("<agent.yaml>", "what is deployed, and where its tables are")
+    .option("--env <name>", "the environment of the file, such as prod")
+    .option("--out <file>", "write it there; to stdout without this and --publish")
+    .option("--publish", "put it into the workspace and publish it, over the one that is there")
+    .option("--profile <name>", "the workspace of this profile of ~/.databrickscfg")
+    .addHelpText("after", aibiExamples)
+    .action(async (file: string, raw: RawOptions) => {
+      const config = await readConfig(file, raw.env);
+      const { servingEndpoint: endpointName } = config.deployment;
+      const { tables, alerts, warehouseId } = config.monitoring;
+      const dashboard = aibiDashboard({
+        agentName: config.name,
+        endpointName,
+        place: tables ?? defaultTablePlace,
+        thresholds: readAlertThresholds(alerts?.thresholds ?? {}),
+      });
+      await put(`${JSON.stringify(dashboard, null, 2)}\n`, raw);
+      if (!raw.publish) return;
+      const client = workspaceClient(raw.profile);
+      process.stderr.write(`Writing "${dashboardName(endpointName)}" on ${client.host}\n`);
+      const { id } = await publishAibi(client, {
+        endpointName,
+        dashboard,
+        warehouseId: await chooseWarehouse(
+          client,
+          warehouseId ?? process.env.DATABRICKS_WAREHOUSE_ID,
+        ),
+      });
+      process.stdout.write(`${id}\n`);
     });
 }
 

@@ -1,5 +1,6 @@
 /** The parts of monitoring that come with a deployment, in the order in which they build on each other. */
 import { readWebhook } from "../../publish/read-webhook.ts";
+import { aibiStep } from "./aibi-step.ts";
 import { alertsStep } from "./alerts-step.ts";
 import { exportStep } from "./export-step.ts";
 import { grafanaStep } from "./grafana-step.ts";
@@ -22,6 +23,7 @@ export function defaultMonitoringSteps({
     tablesStep,
     grantsStep,
     notebookStep,
+    aibiStep,
     grafanaStep(dataDirectory),
     monitorRulesStep(dataDirectory),
     exportStep(dataDirectory),
