@@ -48,7 +48,7 @@ const LOG_ATTEMPTS_MAX = 5;
 export const JOURNAL_PREFIX = "journal/";
 const WEBHOOK = /\.webhook$/;
 /** Folders of a data directory whose files people, or programs for them, have put there. */
-export const settingsFolders = ["alerts", "prometheus", "dashboards"] as const;
+export const settingsFolders = ["alerts", "export-settings", "prometheus", "dashboards"] as const;
 
 /**
  * @throws MonitorError `DATA_DIR_LOCKED` when the directory is in use and its monitor does not

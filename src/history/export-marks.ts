@@ -102,7 +102,9 @@ function ofFirstFormat(targets: Record<string, Record<string, number>>): AllMark
 function newerFormat(directory: string, version: unknown): MonitorError {
   return new MonitorError(
     "STORE_DAMAGED",
-    `cannot read ${join(directory, FILE)}: a newer version wrote it, in format ${String(version)}`,
-    { hint: "Use that version, or another data directory." },
+    `cannot read ${join(directory, FILE)}: a newer version wrote it (format ${String(version)}; this one knows up to ${FORMAT_VERSION})`,
+    {
+      hint: "Update dspy-databricks-agents to the version that wrote it, or use another data directory.",
+    },
   );
 }

@@ -37,12 +37,16 @@ export type SettingsFile = {
   readonly name: string;
   /** `null` where it can't be read. */
   readonly settings: AlertSettings | null;
+  /** Why, in words that may be shown; `null` where that is not known. */
+  readonly problem: string | null;
 };
 
 /** Agents of one monitor that may have settings of their own; what is beyond is not read. */
 export const SETTINGS_MAX = 1_000;
 /** Longest file that is read; ours have some hundred bytes. */
 const FILE_MAX_BYTES = 64 * 1024;
+/** Of the files. */
+const SETTINGS_FORMAT = 1;
 const SETTINGS_EXTENSION = ".json";
 const WEBHOOK_EXTENSION = ".webhook";
 const EXTENSIONS = [SETTINGS_EXTENSION, WEBHOOK_EXTENSION];
@@ -70,7 +74,7 @@ export async function writeAlertSettings(
     }
     await replaceFile(
       `${path}${SETTINGS_EXTENSION}`,
-      `${JSON.stringify({ version: 1, ...settings }, null, 2)}\n`,
+      `${JSON.stringify({ version: SETTINGS_FORMAT, ...settings }, null, 2)}\n`,
     );
     if (webhook?.kind !== "address") await rm(`${path}${WEBHOOK_EXTENSION}`, { force: true });
   } catch (error) {
@@ -121,6 +125,7 @@ export async function readAlertSettings(
   try {
     return parseSettings(await readFile(path, "utf8"));
   } catch (error) {
+    if (error instanceof MonitorError) throw error;
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
     throw new MonitorError("CONFIG_INVALID", `${path} is not as it was written`, {
       hint: "delete the file and set the alerts again",
@@ -141,9 +146,13 @@ export async function readAllAlertSettings(
     names.map(async (name) => {
       try {
         const text = await readFile(join(folderOf(dataDirectory), name), "utf8");
-        return { name, settings: parseSettings(text) };
-      } catch {
-        return { name, settings: null };
+        return { name, settings: parseSettings(text), problem: null };
+      } catch (error) {
+        return {
+          name,
+          settings: null,
+          problem: error instanceof MonitorError ? error.message : null,
+        };
       }
     }),
   );
@@ -163,11 +172,18 @@ export function settingsFingerprint(dataDirectory: string): Promise<string> {
   return fingerprintOf(folderOf(dataDirectory), EXTENSIONS);
 }
 
-/** @throws Error when the text is none that was written here. */
+/** @throws Error when the text is none that was written here; MonitorError when a newer version wrote it. */
 function parseSettings(text: string): AlertSettings {
   if (text.length > FILE_MAX_BYTES) throw new Error("too long");
   const { version, endpointName, thresholds, webhook }: Record<string, unknown> = JSON.parse(text);
-  if (version !== 1) throw new Error("of another version");
+  if (typeof version === "number" && version > SETTINGS_FORMAT) {
+    throw new MonitorError(
+      "CONFIG_INVALID",
+      `the alerts of ${String(endpointName)} were set by a newer version (format ${version}; this one knows ${SETTINGS_FORMAT})`,
+      { hint: "update dspy-databricks-agents here, or set the alerts again with this version" },
+    );
+  }
+  if (version !== SETTINGS_FORMAT) throw new Error("of no version");
   if (typeof endpointName !== "string" || endpointName === "") throw new Error("no endpoint");
   if (typeof thresholds !== "object" || thresholds === null) throw new Error("no thresholds");
   return {

@@ -67,8 +67,10 @@ export async function followAlertSettings(options: FollowOptions): Promise<Follo
   function take(files: readonly SettingsFile[]): void {
     const names = new Set(files.map(({ name }) => name));
     for (const name of known.keys()) if (!names.has(name)) known.delete(name);
-    for (const { name, settings } of files) {
+    for (const { name, settings, problem } of files) {
       if (settings) known.set(name, settings);
+      else if (problem !== null)
+        tellOnce(`alerts/${name} in the data directory changes nothing: ${problem}.`);
       else tellOnce(`alerts/${name} in the data directory makes no sense, so it changes nothing.`);
     }
   }

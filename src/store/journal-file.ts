@@ -192,7 +192,8 @@ function openDatabase(settings: Place): DatabaseSync {
       PRAGMA synchronous = FULL;
     `);
     const version = Number(pragma(database, "user_version"));
-    if (version > FORMAT_VERSION) throw new NewerFormatError(`format ${version}`);
+    if (version > FORMAT_VERSION)
+      throw new NewerFormatError(`format ${version}; this one knows up to ${FORMAT_VERSION}`);
     database.exec(`
       BEGIN IMMEDIATE;
       ${version === 1 ? "ALTER TABLE entries RENAME TO entries_1;" : ""}

@@ -341,7 +341,9 @@ function openError(directory: string, failure: OpenFailure): MonitorError {
     return new MonitorError(
       "STORE_DAMAGED",
       `cannot read the data directory ${directory}: a newer version wrote it (${failure.problem})`,
-      { hint: "use that version, or choose another directory with --data-dir" },
+      {
+        hint: "update dspy-databricks-agents to the version that wrote it, or choose another directory with --data-dir",
+      },
     );
   }
   return new MonitorError(

@@ -4,6 +4,7 @@
  * call as the configuration, so the two never disagree, whoever is killed and when.
  */
 import type { ServedEntity } from "../../databricks/serving-endpoints.ts";
+import { MonitorError } from "../../monitor-error.ts";
 
 export type DeploymentRecord = {
   readonly agent: string;
@@ -21,6 +22,8 @@ export type ModelRef = { readonly name: string; readonly version: string };
 
 /** A variable of the served entity: for us, and harmless for the agent. */
 export const RECORD_VARIABLE = "DSPY_DEPLOYMENT";
+/** A record of this format names none. */
+const RECORD_FORMAT = 1;
 /** More are forgotten; the versions themselves stay registered. */
 const PREVIOUS_MAX = 10;
 
@@ -35,8 +38,13 @@ export function writeRecord(record: DeploymentRecord): string {
   });
 }
 
-/** `null` where somebody else made the entity. */
-export function readRecord({ environmentVars }: ServedEntity): DeploymentRecord | null {
+/**
+ * `null` where somebody else made the entity.
+ *
+ * @throws MonitorError `DEPLOYMENT_CONFLICT` when a newer version of ours did: what it keeps in
+ * the record would be lost.
+ */
+export function readRecord({ name, environmentVars }: ServedEntity): DeploymentRecord | null {
   const text = environmentVars.get(RECORD_VARIABLE);
   if (text === undefined) return null;
   let value: unknown;
@@ -47,6 +55,16 @@ export function readRecord({ environmentVars }: ServedEntity): DeploymentRecord 
   }
   if (typeof value !== "object" || value === null) return null;
   const told = new Map(Object.entries(value));
+  const format: unknown = told.get("format") ?? RECORD_FORMAT;
+  if (format !== RECORD_FORMAT) {
+    throw new MonitorError(
+      "DEPLOYMENT_CONFLICT",
+      `what is served as "${name}" was deployed by a newer version (record of format ${String(format)}; this one knows ${RECORD_FORMAT})`,
+      {
+        hint: "update dspy-databricks-agents here to the version that deployed it, or a newer one",
+      },
+    );
+  }
   const word = (key: string) => {
     const found = told.get(key);
     return typeof found === "string" ? found : null;
