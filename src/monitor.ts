@@ -219,8 +219,25 @@ export class Monitor {
   }
 
   /**
-   * Takes spans that a source has read. Resolves once they are in the journal. A
-   * span that came before, in whatever way, counts once.
+   * Takes spans that a source has read, which may be long after they came another way.
+   *
+   * @throws MonitorError `STORE_FULL`, as `takeTraces`.
+   */
+  async takeReadSpans(
+    spans: readonly AgentSpan[],
+    dropped: ReadonlyMap<string, number>,
+  ): Promise<void> {
+    const { openTraces } = this.state;
+    const news = spans.filter((span) => !openTraces.isForgotten(span));
+    const late = spans.length - news.length;
+    const all = new Map(dropped);
+    if (late > 0) all.set("late_span", (all.get("late_span") ?? 0) + late);
+    await this.takeSpans(news, all);
+  }
+
+  /**
+   * Takes spans. Resolves once they are in the journal. A span that came before, in
+   * whatever way, counts once.
    *
    * @throws MonitorError `STORE_FULL`, as `takeTraces`.
    */

@@ -233,7 +233,7 @@ export async function run(options: MonitorCommandOptions): Promise<Run> {
           clock,
           intervalMs: MLFLOW_INTERVAL_MS,
           fromMs: readFromMs(monitor.state.lastSpansMs, clock.now()),
-          onSpans: ({ spans, dropped }) => monitor.takeSpans(spans, dropped),
+          onSpans: ({ spans, dropped }) => monitor.takeReadSpans(spans, dropped),
           onProblem: ({ source: name, error }) => say(problemText(name, error)),
         }),
       );

@@ -71,7 +71,7 @@ export function startWarehouseSources({
         tables: spanTables,
         intervalMs: SPAN_TABLE_INTERVAL_MS,
         fromMs: readFromMs(state.readUpToMs.get(SPAN_TABLES) ?? null, clock.now()),
-        onSpans: ({ spans, dropped }) => monitor.takeSpans(spans, dropped),
+        onSpans: ({ spans, dropped }) => monitor.takeReadSpans(spans, dropped),
         onRead: (upToMs) => monitor.noteRead(SPAN_TABLES, upToMs),
       }),
     );

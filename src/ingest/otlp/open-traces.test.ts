@@ -6,6 +6,7 @@ import {
   CLOSE_AFTER_MS,
   CLOSE_UNFINISHED_AFTER_MS,
   CLOSE_WITHOUT_ROOT_AFTER_MS,
+  CLOSED_SPANS_MAX,
   OPEN_SPANS_MAX,
   OpenTraces,
   TRACE_SPANS_MAX,
@@ -155,4 +156,27 @@ test("of a trace of very many spans, too, each is known again", () => {
       ["late_span", 1],
     ]),
   );
+});
+
+test("a trace whose spans are forgotten is still known to have been closed", () => {
+  const traces = new OpenTraces();
+  const idOf = (index: number) => index.toString(16).padStart(32, "b");
+  const count = CLOSED_SPANS_MAX / TRACE_SPANS_MAX + 2;
+  for (let index = 0; index < count; index++) {
+    const part = Array.from({ length: TRACE_SPANS_MAX }, (_, n) => ({
+      ...root,
+      traceId: idOf(index),
+      spanId: (n + 1).toString(16).padStart(16, "0"),
+      parentSpanId: n === 0 ? null : root.spanId,
+    }));
+    traces.add(part, index);
+    traces.close(traces.all());
+  }
+  const isForgotten = (index: number, endpoint = root.endpoint) =>
+    traces.isForgotten({ ...root, traceId: idOf(index), endpoint });
+  assert.deepEqual(
+    [0, 1, 2, count].map((index) => isForgotten(index)),
+    [true, true, false, false],
+  );
+  assert.equal(isForgotten(0, "billing"), false, "of another agent in the same trace");
 });

@@ -9,6 +9,7 @@ import { emptyPriceBook, type PriceBook } from "../../signals/price-book.ts";
 import type { AgentSpan } from "../../signals/span.ts";
 import { assembleTrace } from "./assemble-trace.ts";
 import { ClosedSpans, type ClosedTraceSpans, digest, reasonToDrop } from "./closed-spans.ts";
+import { ForgottenTraces } from "./forgotten-traces.ts";
 import { NO_ROW, SpanRows } from "./span-rows.ts";
 
 /** Quiet time, in milliseconds, after which a trace with its root closes. */
@@ -72,6 +73,7 @@ export class OpenTraces {
   readonly #closed: Trace[] = [];
   #oldestClosed = 0;
   readonly #closedSpans = new ClosedSpans();
+  readonly #forgotten = new ForgottenTraces();
   /** Agents of which a root has come. */
   readonly #rooted = new Set<string>();
   #spanCount = 0;
@@ -89,6 +91,11 @@ export class OpenTraces {
   /** Place in the journal of the oldest span that still waits; `null` when none does. */
   get firstSeq(): number | null {
     return this.#begun.find(isOpen)?.firstSeq ?? null;
+  }
+
+  /** Whether the span is of a trace that was closed, and whose spans are not remembered any more. */
+  isForgotten(span: AgentSpan): boolean {
+    return this.#forgotten.has(span);
   }
 
   /**
@@ -264,6 +271,7 @@ export class OpenTraces {
     if (oldest) {
       this.#closedSpanCount -= oldest.spans;
       this.#traces.delete(oldest.key);
+      this.#forgotten.add(oldest);
     }
     if (this.#oldestClosed * 2 < this.#closed.length) return;
     this.#closed.splice(0, this.#oldestClosed);
