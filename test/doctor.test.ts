@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -253,6 +254,20 @@ test("what an agent needs: before it was deployed, after it, and for somebody wh
   const hourAgo = Date.now() / 1000 - 3600;
   utimesSync(marks, hourAgo, hourAgo);
   assert.match((await agent()).export?.evidence ?? "", /were exported 60 min ago/);
+
+  const told = { ...exportOf("ml.monitoring.agent_monitoring"), state: "ok", reason: null };
+  const stopExporting = await answerExports(dataDirectory, told);
+  assert.match(
+    (await agent()).export?.evidence ?? "",
+    /agent_monitoring ran \d+ s ago and is ok\.$/,
+  );
+  Object.assign(told, { state: "parked", reason: "MODIFY is missing" });
+  const parked = (await agent()).export;
+  assert.deepEqual(
+    [parked?.outcome, /MODIFY is missing/.test(parked?.evidence ?? "")],
+    ["failed", true],
+  );
+  await stopExporting();
   const newcomer = (await agent({ config: setting.agent({ name: "another" }) }, "newcomer"))
     .deploying;
   assert.deepEqual([newcomer?.outcome, newcomer?.isRefused], ["failed", true]);
@@ -278,3 +293,34 @@ FAILED   port              Taken.
   assert.equal(exitCode(results), 1);
   assert.equal(exitCode(results.slice(0, 1)), 0);
 });
+
+const exportOf = (target: string) => ({
+  target,
+  lastRunMs: Date.now(),
+  asOfMs: null,
+  lagMs: null,
+  rows: null,
+  periodMs: 60_000,
+  nextRunMs: Date.now(),
+});
+
+/** As the monitor of a data directory that exports. */
+async function answerExports(dataDirectory: string, told: object): Promise<() => Promise<void>> {
+  const startedMs = 1;
+  const server = createHttpServer((_, response) => {
+    response.setHeader("content-type", "application/json");
+    response.end(JSON.stringify({ asOfMs: Date.now(), startedMs, exports: [told] }));
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  const port = address !== null && typeof address === "object" ? address.port : 0;
+  const takeBack = await announceMonitor(dataDirectory, {
+    url: `http://127.0.0.1:${port}`,
+    startedMs,
+  });
+  return async () => {
+    await takeBack();
+    server.closeAllConnections();
+    server.close();
+  };
+}

@@ -7,7 +7,8 @@ import { getWarehouse } from "../databricks/warehouses.ts";
 import { chooseWarehouse, missingTables } from "../export/delta/delta-target.ts";
 import { fullTableName, type TablePlace } from "../history/databricks-tables.ts";
 import { tableNames } from "../history/tables.ts";
-import { type Check, failed, ok, skipped, warning } from "./check.ts";
+import { askExports, type ExportState } from "../monitor-client/ask-monitor.ts";
+import { type Check, type Finding, failed, ok, skipped, warning } from "./check.ts";
 
 /** What a dry run says is missing. */
 export type Missing = {
@@ -75,6 +76,9 @@ export function agentChecks(context: AgentContext): readonly Check[] {
     {
       name: "export",
       run: withTables(async (_, place) => {
+        const target = `${place.catalog}.${place.schema}.${place.prefix}`;
+        const scheduled = (await askExports(dataDirectory))?.find((one) => one.target === target);
+        if (scheduled) return scheduledExport(scheduled, nowMs);
         const fix = `npx dspy-databricks export --data-dir '${dataDirectory}' --to ${place.catalog}.${place.schema} --prefix ${place.prefix}, every minute`;
         // Written anew by each export that brought something.
         const marks = await stat(join(dataDirectory, "history", "exported.json")).catch(() => null);
@@ -106,4 +110,17 @@ export function agentChecks(context: AgentContext): readonly Check[] {
       },
     },
   ];
+}
+
+/** What the monitor that exports says of it. */
+function scheduledExport(
+  { target, state, lastRunMs, reason }: ExportState,
+  nowMs: number,
+): Finding {
+  const ago =
+    lastRunMs === null ? "has not run yet" : `ran ${Math.round((nowMs - lastRunMs) / 1000)} s ago`;
+  const evidence = `The monitor's export to ${target} ${ago} and is ${state}${reason === null ? "" : `: ${reason}`}.`;
+  const fix = "do what the reason asks for; the monitor then goes on by itself";
+  if (state === "ok" || state === "waiting") return ok(evidence);
+  return state === "lagging" ? warning(evidence, fix) : failed(evidence, fix);
 }

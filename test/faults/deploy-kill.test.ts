@@ -132,7 +132,8 @@ async function stateOf(name: string) {
   return {
     ready: endpoint.ready,
     configUpdate: endpoint.configUpdate,
-    entities: endpoint.servedEntities.map(({ environmentVars, ...entity }) => ({
+    // A second is a quarter of an hour here: its message says whether it sleeps by now.
+    entities: endpoint.servedEntities.map(({ environmentVars, message: _, ...entity }) => ({
       ...entity,
       environmentVars: Object.fromEntries(environmentVars),
     })),
