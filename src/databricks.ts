@@ -150,11 +150,13 @@ export {
 } from "./databricks/mlflow-model-registry.ts";
 export {
   createMlflowRun,
+  getMlflowMetricHistory,
   getMlflowRun,
   type KeyValue,
   type LogInput,
   logMlflowBatch,
   type MetricInput,
+  type MetricPoint,
   type MlflowRun,
   searchMlflowRuns,
   updateMlflowRun,

@@ -5,6 +5,7 @@ import fc from "fast-check";
 import {
   batchesOf,
   createMlflowRun,
+  getMlflowMetricHistory,
   getMlflowRun,
   type LogInput,
   logMlflowBatch,
@@ -58,6 +59,21 @@ for (const [what, ...apiCase] of [
     { runs: [answer, {}] },
     `POST ${path}/search {"experiment_ids":["7"],"filter":"status = 'RUNNING'"}`,
     [run],
+  ],
+  [
+    "read point by point",
+    (c) => getMlflowMetricHistory(c, { runId: "r", key: "p95" }),
+    {
+      metrics: [
+        { key: "p95", value: 1.5, timestamp: 5, step: 1 },
+        { key: "p95", value: 2 },
+      ],
+    },
+    "GET /api/2.0/mlflow/metrics/get-history?run_id=r&metric_key=p95",
+    [
+      { value: 1.5, timestampMs: 5, step: 1 },
+      { value: 2, timestampMs: 0, step: 0 },
+    ],
   ],
 ] as readonly (readonly [string, ...ApiCase])[]) {
   test(`a run is ${what}`, () => checkApiCase(apiCase));

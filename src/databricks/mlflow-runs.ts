@@ -144,6 +144,33 @@ export async function searchMlflowRuns(
     .filter((run) => run !== null);
 }
 
+export type MetricPoint = {
+  readonly value: number;
+  readonly timestampMs: number;
+  readonly step: number;
+};
+
+/** Every value that was logged of one metric. */
+export async function getMlflowMetricHistory(
+  client: DatabricksClient,
+  { runId, key }: { readonly runId: string; readonly key: string },
+  limits: CallLimits = {},
+): Promise<readonly MetricPoint[]> {
+  const entries = await readPages("metrics", (page) =>
+    client.getJson(apiPath`/api/2.0/mlflow/metrics/get-history`, {
+      ...limits,
+      query: { run_id: runId, metric_key: key, ...page },
+      purpose: `read metric "${key}" of MLflow run ${runId}`,
+      permission: "Give the identity CAN READ on the MLflow experiment of the run.",
+    }),
+  );
+  return recordsOf(entries).map(({ value, timestamp, step }) => ({
+    value: Number(value),
+    timestampMs: Number(timestamp ?? 0),
+    step: Number(step ?? 0),
+  }));
+}
+
 /**
  * Logs any number of entries, in as many calls as the limits of one ask for: tags and
  * parameters first. A call that fails may have logged a part of what it held, and the

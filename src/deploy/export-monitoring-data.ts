@@ -9,17 +9,28 @@ import {
   createMlflowExperiment,
   getMlflowExperimentByName,
 } from "../databricks/mlflow-experiments.ts";
-import { createMlflowRun, logMlflowBatch, updateMlflowRun } from "../databricks/mlflow-runs.ts";
+import {
+  createMlflowRun,
+  logMlflowBatch,
+  searchMlflowRuns,
+  updateMlflowRun,
+} from "../databricks/mlflow-runs.ts";
 import { exportServingEndpointMetrics } from "../databricks/serving-endpoints.ts";
 import { makeWorkspaceDirectories } from "../databricks/workspace-objects.ts";
 import { chooseWarehouse } from "../export/delta/delta-target.ts";
 import { exportHistory } from "../export/delta/export-history.ts";
 import { writeHistoryJson } from "../export/files/history-json.ts";
+import {
+  type DeploymentMinute,
+  logDeploymentMinutes,
+  readDeploymentSeries,
+} from "../export/mlflow/deployment-series.ts";
 import { defaultTablePlace } from "../history/databricks-tables.ts";
 import { emptyMemory, readEndpointMetrics } from "../ingest/endpoint-metrics/endpoint-metrics.ts";
 import { MonitorError } from "../monitor-error.ts";
 import { checkOptions } from "../option.ts";
 import { workspaceFolder } from "../publish/publish-notebook.ts";
+import type { Sample } from "../signals/sample.ts";
 import type { DeployContext } from "./progress.ts";
 import { getKnownEndpoint } from "./rollback.ts";
 
@@ -94,7 +105,7 @@ export async function exportMonitoringData(
       return { exportFormat, rows, target: path };
     }
     case "mlflow":
-      return { exportFormat, ...(await logFigures(context, endpointName)) };
+      return { exportFormat, ...(await logFigures(context, endpointName, history)) };
     default:
       throw new MonitorError("CONFIG_INVALID", `exportFormat can't be ${String(exportFormat)}`, {
         hint: "Give delta, json, prometheus or mlflow.",
@@ -102,8 +113,80 @@ export async function exportMonitoringData(
   }
 }
 
-/** A run of its own, so that exporting again is another point in time. */
-async function logFigures({ client, clock }: DeployContext, endpointName: string) {
+/**
+ * Minute by minute where the history knows the agent's requests, a run for each version
+ * that was served; else what the endpoint tells of its last minute, in a run of its own.
+ */
+async function logFigures(
+  context: DeployContext,
+  endpointName: string,
+  history: string,
+): Promise<{ readonly rows: number; readonly target: string }> {
+  const { client, clock } = context;
+  const folder = workspaceFolder(endpointName);
+  const name = `${folder}/figures`;
+  const series = await readDeploymentSeries(history, { endpointName, nowMs: clock.now() }).catch(
+    (error: unknown) => {
+      if (error instanceof MonitorError && error.code === "HISTORY_MISSING") return null;
+      throw error;
+    },
+  );
+  await makeWorkspaceDirectories(client, folder);
+  const experimentId = await experimentOf(client, name);
+  if (!series || series.size === 0) {
+    return logLastMinute(context, { endpointName, name, experimentId });
+  }
+  let rows = 0;
+  const runs: string[] = [];
+  for (const [version, minutes] of series) {
+    const runId = await runOf(context, { endpointName, experimentId, version, minutes });
+    rows += await logDeploymentMinutes(client, runId, minutes);
+    runs.push(runId);
+  }
+  return { rows, target: `${name}, ${runs.length === 1 ? "run" : "runs"} ${runs.join(", ")}` };
+}
+
+const VERSION_TAG = "dspy_databricks.model_version";
+
+/** The run of a version, which is made with its first export. */
+async function runOf(
+  { client }: DeployContext,
+  {
+    endpointName,
+    experimentId,
+    version,
+    minutes,
+  }: {
+    readonly endpointName: string;
+    readonly experimentId: string;
+    readonly version: string | null;
+    readonly minutes: readonly DeploymentMinute[];
+  },
+): Promise<string> {
+  const value = version ?? "unknown";
+  const known = await searchMlflowRuns(client, { experiment_ids: [experimentId] });
+  const found = known.find(({ tags }) => tags.get(VERSION_TAG) === value);
+  if (found) return found.id;
+  const { id } = await createMlflowRun(client, {
+    experiment_id: experimentId,
+    run_name: version === null ? endpointName : `${endpointName} version ${version}`,
+    start_time: Math.min(...minutes.map(({ minuteMs }) => minuteMs)),
+    tags: [
+      { key: "endpoint_name", value: endpointName },
+      { key: VERSION_TAG, value },
+    ],
+  });
+  return id;
+}
+
+async function logLastMinute(
+  { client, clock }: DeployContext,
+  {
+    endpointName,
+    name,
+    experimentId,
+  }: { readonly endpointName: string; readonly name: string; readonly experimentId: string },
+) {
   const text = await exportServingEndpointMetrics(client, endpointName);
   const nowMs = clock.now();
   const { samples } = readEndpointMetrics({
@@ -112,17 +195,13 @@ async function logFigures({ client, clock }: DeployContext, endpointName: string
     polledAtMs: nowMs,
     memory: emptyMemory,
   });
-  const folder = workspaceFolder(endpointName);
-  const name = `${folder}/figures`;
-  await makeWorkspaceDirectories(client, folder);
-  const experiment = await experimentOf(client, name);
   const { id } = await createMlflowRun(client, {
-    experiment_id: experiment,
+    experiment_id: experimentId,
     run_name: new Date(nowMs).toISOString(),
     start_time: nowMs,
     tags: [{ key: "endpoint_name", value: endpointName }],
   });
-  const metrics = samples.map((sample) => ({
+  const metrics = [...samples, ...deploymentSamples(samples)].map((sample) => ({
     key: sample.name,
     value: sample.value,
     timestamp: sample.timeMs,
@@ -130,6 +209,31 @@ async function logFigures({ client, clock }: DeployContext, endpointName: string
   await logMlflowBatch(client, id, { metrics });
   await updateMlflowRun(client, { run_id: id, status: "FINISHED", end_time: clock.now() });
   return { rows: metrics.length, target: `${name}, run ${id}` };
+}
+
+/** The same under the names that a deployment's figures have. */
+function deploymentSamples(
+  samples: readonly Sample[],
+): Pick<Sample, "name" | "value" | "timeMs">[] {
+  const newest = (name: string) => samples.findLast((sample) => sample.name === name);
+  const renamed = [
+    ["deployment_latency_p50", newest("request_latency_ms_p50")],
+    ["deployment_latency_p99", newest("request_latency_ms_p99")],
+  ] as const;
+  const requests = newest("request_count_total");
+  const failed = newest("request_5xx_count_total");
+  return [
+    ...renamed.flatMap(([name, sample]) => (sample ? [{ ...sample, name }] : [])),
+    ...(requests && failed && requests.value > 0
+      ? [
+          {
+            name: "deployment_success_rate",
+            value: 1 - failed.value / requests.value,
+            timeMs: requests.timeMs,
+          },
+        ]
+      : []),
+  ];
 }
 
 async function experimentOf(client: DeployContext["client"], name: string): Promise<string> {

@@ -520,6 +520,11 @@ export const operations: Readonly<Record<string, Operation>> = {
         max_results: 10,
       }),
   },
+  "every value of a metric is read": {
+    call: "experiments.get_history",
+    with: { metric_key: "p95", run_id: "r" },
+    ours: (client) => mlflowRuns.getMlflowMetricHistory(client, { runId: "r", key: "p95" }),
+  },
   "a batch is logged": {
     call: "experiments.log_batch",
     with: {
