@@ -28,7 +28,7 @@ import { type Batch, readRecordings } from "../kill/recordings.ts";
 after(killMonitorsLeft);
 
 const seed = Number(process.env.KILL_SEED ?? Date.now() % 1_000_000);
-const KILLS = Number(process.env.FORWARD_KILLS ?? 15);
+const KILLS = Number(process.env.FORWARD_KILLS ?? 12);
 const bin = fileURLToPath(new URL("../../bin/dspy-databricks.js", import.meta.url));
 
 /** Of the receiver's answers. */
@@ -56,7 +56,7 @@ test(`killed ${KILLS} times while it forwards, every acknowledged span arrives`,
   const points = ["commit", "committed", "remove", null] as const;
   for (let kill = 0; kill < KILLS; kill++) {
     const point = random.pick(points);
-    const monitor = start(point === null ? undefined : `${point}:${random.between(1, 40)}:0`);
+    const monitor = start(point === null ? undefined : `${point}:${random.between(1, 25)}:0`);
     // What waits from before may bring it to the moment before it is ready.
     load.target = await monitor.ready.catch(() => null);
     if (point === null) {

@@ -5,7 +5,7 @@
 import type { AgentConfig } from "../../config/agent-config.ts";
 import { listAlerts, trashAlert } from "../../databricks/alerts.ts";
 import type { DatabricksClient } from "../../databricks/client.ts";
-import { listDashboards, trashDashboard } from "../../databricks/dashboards.ts";
+import { getDashboard, listDashboards, trashDashboard } from "../../databricks/dashboards.ts";
 import {
   deleteMlflowExperiment,
   getMlflowExperimentByName,
@@ -33,6 +33,7 @@ import { chooseWarehouse } from "../../export/delta/delta-target.ts";
 import { fullTableName, quotedTable, volumeOf } from "../../history/databricks-tables.ts";
 import { tableNames } from "../../history/tables.ts";
 import { destinationName } from "../../publish/notification-destination.ts";
+import { dashboardName } from "../../publish/publish-aibi.ts";
 import { notebookPath, workspaceFolder } from "../../publish/publish-notebook.ts";
 import { orNull } from "../databricks-says.ts";
 import { readRecord } from "../endpoint/deployment-record.ts";
@@ -116,15 +117,23 @@ async function findDestinations({ client, config }: FindContext): Promise<FoundO
     }));
 }
 
+/** In a list a dashboard tells its name, but not always where it lies. */
 async function findDashboards({ client, config }: FindContext): Promise<FoundObject[]> {
-  return (await listDashboards(client))
-    .filter(({ lifecycleState }) => lifecycleState !== "TRASHED")
-    .filter(({ path }) => isIn(folderOf(config), path?.replace(/\/[^/]*$/, "") ?? null))
-    .map(({ id, displayName, path }) => ({
-      kind: "dashboard",
-      name: displayName ?? path ?? id,
-      fate: { remove: () => trashDashboard(client, id) },
-    }));
+  const name = dashboardName(endpointOf(config));
+  const found: FoundObject[] = [];
+  for (const one of await listDashboards(client)) {
+    if (one.lifecycleState === "TRASHED") continue;
+    const isCandidate = one.path === null ? one.displayName === name : true;
+    const path = isCandidate ? (one.path ?? (await placeOf(client, one.id))) : null;
+    if (!isIn(folderOf(config), path?.replace(/\/[^/]*$/, "") ?? null)) continue;
+    const remove = () => trashDashboard(client, one.id);
+    found.push({ kind: "dashboard", name: one.displayName ?? path ?? one.id, fate: { remove } });
+  }
+  return found;
+}
+
+async function placeOf(client: DatabricksClient, id: string): Promise<string | null> {
+  return (await orNull(getDashboard(client, id)))?.path ?? null;
 }
 
 /** Stands in the first cell of every notebook of ours. */
