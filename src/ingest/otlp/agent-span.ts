@@ -358,18 +358,28 @@ function errorTypeOf({ attributes, exceptions, statusMessage }: OtlpSpan): strin
 
 const withoutModule = remembering((type) => cut(type.replace(/^.*\./, ""), NAME_LENGTH_MAX));
 
-/**
- * The first paragraph only: what follows is advice of the library. Adapter errors
- * quote the model's answer, of which nothing is kept.
- */
 function errorMessageOf({ exceptions, statusMessage }: OtlpSpan): string | null {
   const exception = exceptions.at(-1);
+  const isParsing = exception?.type.endsWith("AdapterParseError");
   const message = exception ? exception.message : statusMessage.replace(/^\w+(?:: |$)/, "");
-  const [paragraph = ""] = message.split(/\n\s*\n/, 1);
-  const withoutAnswer = exception?.type.endsWith("AdapterParseError")
-    ? paragraph.replace(/(?: with value |: |\. )[\s\S]*$/, "")
-    : paragraph;
-  const clean = cut(scrub(withoutAnswer).replace(/\s+/g, " ").trim(), MESSAGE_LENGTH_MAX);
+  return isParsing ? withoutAnswer(message) : shownMessage(message);
+}
+
+// One failure passes through all its callers, mostly one after the other.
+const shownMessage = rememberingLast((message: string) => cleanMessage(firstParagraph(message)));
+
+/** Adapter errors quote the model's answer, of which nothing is kept. */
+const withoutAnswer = rememberingLast((message: string) =>
+  cleanMessage(firstParagraph(message).replace(/(?: with value |: |\. )[\s\S]*$/, "")),
+);
+
+/** What follows is advice of the library. */
+function firstParagraph(message: string): string {
+  return message.split(/\n\s*\n/, 1)[0] ?? "";
+}
+
+function cleanMessage(message: string): string | null {
+  const clean = cut(scrub(message).replace(/\s+/g, " ").trim(), MESSAGE_LENGTH_MAX);
   return clean === "" ? null : clean;
 }
 

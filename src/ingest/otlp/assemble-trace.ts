@@ -18,6 +18,7 @@ import type { AgentSpan } from "../../signals/span.ts";
 import { addTokens } from "../../signals/tokens.ts";
 import { signatureIn } from "./agent-span.ts";
 import { errorClassOf } from "./error-class-of.ts";
+import { remembering } from "./remembering.ts";
 
 /**
  * @param spans of one trace, each span id once, at least one.
@@ -561,13 +562,14 @@ function failuresOf(top: Node): Failure[] {
   return failures;
 }
 
-function inside({ children, attempts }: Node): Node[] {
-  return [...children, ...attempts];
+function inside({ children, attempts }: Node): readonly Node[] {
+  return attempts === none ? children : [...children, ...attempts];
 }
 
 /** The call inside a failed call that made it fail; `null` when the failure is its own. */
 function reasonWithin(node: Node): Node | null {
   const calls = inside(node);
+  if (!calls.some(isFailed)) return null;
   const wentOnMs = lastSuccessMs(calls);
   // What its caller went on from to another call, with success, is not why it failed.
   const failed = calls
@@ -583,6 +585,10 @@ function reasonWithin(node: Node): Node | null {
   return sameMessage ?? sameType ?? other ?? null;
 }
 
+function isFailed({ span }: Node): boolean {
+  return span.failed;
+}
+
 /** When the last call began that succeeded. */
 function lastSuccessMs(calls: readonly Node[]): number {
   let lastMs = Number.NEGATIVE_INFINITY;
@@ -594,8 +600,10 @@ function lastSuccessMs(calls: readonly Node[]): number {
 
 /** DSPy wraps a provider's `RateLimitError` as `LMRateLimitError`: the same failure. */
 function bareType({ errorType }: AgentSpan): string {
-  return (errorType ?? "unknown").replace(/^LM(?=[A-Z])/, "");
+  return withoutLm(errorType ?? "unknown");
 }
+
+const withoutLm = remembering((errorType) => errorType.replace(/^LM(?=[A-Z])/, ""));
 
 function classOf(node: Node): ErrorClass {
   return errorClassOf(causeOf(node).span);

@@ -37,7 +37,7 @@ import {
   TWO_TO_32,
   VARINT,
 } from "./protobuf-cursor.ts";
-import { holds, newTextTable, remember, slotOf, type TextTable } from "./text-table.ts";
+import { holds, newTextTable, remember, slotOf, TEXT_BYTES_MAX } from "./text-table.ts";
 
 /** @throws MonitorError `TELEMETRY_INVALID` when the bytes are no protobuf message. */
 export function decodeMetricsProtobuf(body: Uint8Array): DecodedMetrics {
@@ -49,7 +49,6 @@ export function decodeMetricsProtobuf(body: Uint8Array): DecodedMetrics {
     at: 0,
     low: 0,
     high: 0,
-    texts: newTextTable(),
     points: [],
     dropped: new Map(),
   };
@@ -65,7 +64,6 @@ export function decodeMetricsProtobuf(body: Uint8Array): DecodedMetrics {
 }
 
 type Decoding = Cursor & {
-  readonly texts: TextTable;
   readonly points: OtlpMetricPoint[];
   readonly dropped: Map<string, number>;
 };
@@ -400,15 +398,18 @@ function readValue(decoding: Decoding, end: number): string | null {
 
 const UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
+const texts = newTextTable();
+
 /** Reads the next bytes as text and moves past them; `null` when they are too many. */
 function readText(decoding: Decoding, sizeBytes: number, limitBytes: number): string | null {
-  const { body, view, texts, at: start } = decoding;
+  const { body, view, at: start } = decoding;
   decoding.at = start + sizeBytes;
   if (sizeBytes > limitBytes) return null;
+  if (sizeBytes > TEXT_BYTES_MAX) return UTF8.decode(body.subarray(start, start + sizeBytes));
   const slot = slotOf(view, start, sizeBytes);
   if (holds(texts, slot, view, start, sizeBytes)) return texts.texts[slot] ?? "";
   const text = UTF8.decode(body.subarray(start, start + sizeBytes));
-  remember(texts, slot, start, sizeBytes, text);
+  remember(texts, slot, view, start, sizeBytes, text);
   return text;
 }
 

@@ -38,7 +38,7 @@ import {
   TWO_TO_32,
   VARINT,
 } from "./protobuf-cursor.ts";
-import { holds, newTextTable, remember, slotOf, type TextTable } from "./text-table.ts";
+import { holds, newTextTable, remember, slotOf, TEXT_BYTES_MAX } from "./text-table.ts";
 
 /**
  * @throws MonitorError `TELEMETRY_INVALID` when the bytes are no protobuf
@@ -58,7 +58,6 @@ export function decodeTracesProtobuf<T>(
     high: 0,
     keys,
     attributes: newAttributes(keys),
-    texts: newTextTable(),
     ids: { starts: new Int32Array(ID_SLOTS).fill(-1), texts: [] },
     keyStart: 0,
     keyBytes: 0,
@@ -84,7 +83,6 @@ type Decoding = Cursor & {
   readonly keys: AttributeKeys;
   /** Of the span being read. */
   readonly attributes: AttributeRow;
-  readonly texts: TextTable;
   /** The last ids of spans, by some of their bits, and where they stand. */
   readonly ids: { readonly starts: Int32Array; readonly texts: string[] };
   /** Where `findKeyAndValue` found them. */
@@ -108,9 +106,6 @@ function newAttributes({ places }: AttributeKeys): AttributeRow {
 }
 
 const ID_SLOTS = 256;
-
-/** Longest value, in bytes, worth looking up before decoding. */
-const REPEATED_TEXT_BYTES = 64;
 
 const REQUEST_RESOURCE_SPANS = (1 << 3) | LENGTH;
 const RESOURCE_SPANS_RESOURCE = (1 << 3) | LENGTH;
@@ -555,17 +550,19 @@ function readStringValue(decoding: Decoding): string {
   return text;
 }
 
+const texts = newTextTable();
+
 /** Reads the next bytes as text, cut at `TEXT_LIMIT_BYTES`, and moves past all of them. */
 function readText(decoding: Decoding, sizeBytes: number): string {
-  const { body, view, texts, at: start } = decoding;
+  const { body, view, at: start } = decoding;
   decoding.at = start + sizeBytes;
-  if (sizeBytes > REPEATED_TEXT_BYTES) {
+  if (sizeBytes > TEXT_BYTES_MAX) {
     return decodeText(body, start, cutEnd(body, start, sizeBytes));
   }
   const slot = slotOf(view, start, sizeBytes);
   if (holds(texts, slot, view, start, sizeBytes)) return texts.texts[slot] ?? "";
   const text = decodeText(body, start, start + sizeBytes);
-  remember(texts, slot, start, sizeBytes, text);
+  remember(texts, slot, view, start, sizeBytes, text);
   return text;
 }
 

@@ -6,6 +6,7 @@
  */
 import type { ErrorClass } from "../../signals/error-class.ts";
 import type { AgentSpan } from "../../signals/span.ts";
+import { remembering } from "./remembering.ts";
 
 const byType: readonly (readonly [RegExp, ErrorClass])[] = [
   [/^(?:LM)?(?:API)?Timeout(?:Error)?$/, "timeout"],
@@ -17,6 +18,10 @@ const byType: readonly (readonly [RegExp, ErrorClass])[] = [
   ],
 ];
 
+const classOfType = remembering(
+  (type): ErrorClass | null => byType.find(([pattern]) => pattern.test(type))?.[1] ?? null,
+);
+
 const TIMED_OUT = /\btimed?[ -]?out\b/i;
 
 export function errorClassOf({
@@ -27,7 +32,7 @@ export function errorClassOf({
 }: Pick<AgentSpan, "kind" | "errorClass" | "errorType" | "errorMessage">): ErrorClass {
   if (errorClass) return errorClass;
   if (kind === "tool" || kind === "retriever") return kind;
-  const told = byType.find(([pattern]) => pattern.test(errorType ?? ""))?.[1];
+  const told = classOfType(errorType ?? "");
   if (told === "lm_provider" && TIMED_OUT.test(errorMessage ?? "")) return "timeout";
   return told ?? (kind === "lm" ? "lm_provider" : "unknown");
 }

@@ -23,12 +23,12 @@ export function remembering<T>(workOut: (text: string) => T): (text: string) => 
 }
 
 /**
- * As `remembering`, of an object that is the same many times in a row, such as the attributes
- * that the spans of one resource share.
+ * As `remembering`, of what is the same many times in a row, such as the attributes that the
+ * spans of one resource share. Nothing older is kept.
  *
  * @param workOut pure, of what does not change any more.
  */
-export function rememberingLast<K extends object, T>(workOut: (of: K) => T): (of: K) => T {
+export function rememberingLast<K, T>(workOut: (of: K) => T): (of: K) => T {
   let last: { readonly of: K; readonly result: T } | null = null;
   return (of) => {
     if (last?.of !== of) last = { of, result: workOut(of) };

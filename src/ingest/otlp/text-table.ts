@@ -1,20 +1,24 @@
 /**
- * Texts met before in one body, found again by their bytes: names and short values repeat in every span, and decoding UTF-8 costs far more than
- * comparing it. Each slot keeps the last text with its hash, so the table never
+ * Short texts met before, in any body, found again by their bytes: names and short values repeat in
+ * every span, and decoding UTF-8 costs far more than comparing it. It is one string each time, too, which is
+ * looked up and compared fastest. Each slot keeps the last text with its hash, so the table never
  * grows, and texts that collide cost a decoding and nothing else.
  */
 export type TextTable = {
-  readonly starts: Int32Array;
+  /** Those of a slot begin at `TEXT_BYTES_MAX` times its number. */
+  readonly bytes: DataView;
   /** In bytes; -1 for an empty slot. */
   readonly lengths: Int32Array;
   readonly texts: string[];
 };
 
+/** Longest text, in bytes, that is worth looking up. */
+export const TEXT_BYTES_MAX = 64;
 const SLOTS = 512;
 
 export function newTextTable(): TextTable {
   return {
-    starts: new Int32Array(SLOTS),
+    bytes: new DataView(new ArrayBuffer(SLOTS * TEXT_BYTES_MAX)),
     lengths: new Int32Array(SLOTS).fill(-1),
     texts: new Array<string>(SLOTS).fill(""),
   };
@@ -52,7 +56,7 @@ export function holds(
   sizeBytes: number,
 ): boolean {
   if (table.lengths[slot] !== sizeBytes) return false;
-  return bytesEqual(view, table.starts[slot] ?? 0, view, start, sizeBytes);
+  return bytesEqual(table.bytes, slot * TEXT_BYTES_MAX, view, start, sizeBytes);
 }
 
 export function bytesEqual(
@@ -72,14 +76,19 @@ export function bytesEqual(
   return true;
 }
 
+/** @param sizeBytes at most `TEXT_BYTES_MAX`. */
 export function remember(
   table: TextTable,
   slot: number,
+  view: DataView,
   start: number,
   sizeBytes: number,
   text: string,
 ): void {
-  table.starts[slot] = start;
+  const own = slot * TEXT_BYTES_MAX;
+  for (let index = 0; index < sizeBytes; index++) {
+    table.bytes.setUint8(own + index, view.getUint8(start + index));
+  }
   table.lengths[slot] = sizeBytes;
   table.texts[slot] = text;
 }
