@@ -5,6 +5,7 @@ import { chooseWarehouse } from "../../export/delta/delta-target.ts";
 import { type ExportTarget, exportHistory } from "../../export/delta/export-history.ts";
 import { defaultTablePlace, type TablePlace } from "../../history/databricks-tables.ts";
 import { MonitorError } from "../../monitor-error.ts";
+import { withDeployer } from "../deploy/deployer.ts";
 import { historyDirectory } from "../monitor/data-directory.ts";
 import { parseOutput } from "../parse-output.ts";
 import { theOnlyDataDirectory } from "../query/the-only-data-directory.ts";
@@ -17,6 +18,7 @@ Examples:
   $ dspy-databricks export                             to ${catalog}.${schema}.${prefix}_…
   $ dspy-databricks export --to main.agents --prefix qa --warehouse 1234abcd
   $ dspy-databricks export --profile prod --output json
+  $ dspy-databricks export --format mlflow --endpoint support-agent
   $ dspy-databricks export --way merge                 without a volume, for small volumes
   $ dspy-databricks export --directory /mnt/lake/agents    Delta tables that Spark mounts
 
@@ -30,6 +32,8 @@ type RawOptions = {
   readonly prefix: string;
   readonly warehouse?: string;
   readonly way: string;
+  readonly format: string;
+  readonly endpoint?: string;
   readonly directory?: string;
   readonly recreate?: boolean;
   readonly dataDir?: string;
@@ -50,6 +54,8 @@ export function exportCommand(): Command {
       "--warehouse <id>",
       "the SQL warehouse that loads them (default: DATABRICKS_WAREHOUSE_ID, else one that runs)",
     )
+    .option("--format <format>", "delta; or of one agent: json, prometheus, mlflow", "delta")
+    .option("--endpoint <name>", "the agent, for every format but delta")
     .option("--way <way>", "volume: files and COPY INTO; merge: statements alone", "volume")
     .option("--directory <path>", "write Delta tables there, and nothing in Databricks")
     .option("--recreate", "make tables anew that were dropped, and load them again")
@@ -59,6 +65,11 @@ export function exportCommand(): Command {
     .addHelpText("after", examples)
     .action(async (raw: RawOptions) => {
       const output = parseOutput(raw.output);
+      const format = formatOf(raw);
+      if (format.kind !== "delta") {
+        await exportAgent(format, raw, output);
+        return;
+      }
       const to = { place: placeOf(raw), way: wayOf(raw.way) };
       const directory = historyDirectory(raw.dataDir ?? theOnlyDataDirectory());
       const { target, name } = await targetOf(raw, { ...to, directory });
@@ -73,6 +84,41 @@ export function exportCommand(): Command {
           : `${rows} new rows\n`,
       );
     });
+}
+
+type Format =
+  | { readonly kind: "delta" }
+  | { readonly kind: "json" | "prometheus" | "mlflow"; readonly endpoint: string };
+
+function formatOf({ format, endpoint }: RawOptions): Format {
+  if (format === "delta") return { kind: format };
+  if (format !== "json" && format !== "prometheus" && format !== "mlflow") {
+    throw new MonitorError("USAGE_INVALID", `--format can't be "${format}"`, {
+      hint: "Give delta, json, prometheus or mlflow.",
+    });
+  }
+  if (endpoint === undefined) {
+    throw new MonitorError("USAGE_INVALID", `--format ${format} needs --endpoint`, {
+      hint: "It exports what is known of one agent: --endpoint NAME.",
+    });
+  }
+  return { kind: format, endpoint };
+}
+
+async function exportAgent(
+  { kind, endpoint }: Exclude<Format, { readonly kind: "delta" }>,
+  { profile, dataDir }: RawOptions,
+  output: "text" | "json",
+): Promise<void> {
+  await withDeployer({ profile, dataDir }, async (deployer) => {
+    process.stderr.write(`Exporting what is known of ${endpoint} on ${deployer.host} as ${kind}\n`);
+    const exported = await deployer.exportMonitoringData(endpoint, { exportFormat: kind });
+    process.stdout.write(
+      output === "json"
+        ? `${JSON.stringify(exported, null, 2)}\n`
+        : `${exported.rows} rows in ${exported.target}\n`,
+    );
+  });
 }
 
 async function targetOf(
