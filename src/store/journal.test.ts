@@ -13,6 +13,7 @@ import {
   PENDING_LENGTH_MAX,
   RETENTION_MS,
 } from "./journal.ts";
+import { openJournalFile } from "./journal-file.ts";
 
 let directory = "";
 beforeEach(() => {
@@ -74,6 +75,23 @@ test("a journal of version 1 is read, and goes on", async () => {
   await journal.append(entry(new Uint8Array([3])));
   assert.deepEqual(await bodies(journal), ["one", "two", new Uint8Array([3])]);
   await journal.close();
+});
+
+test("SQLite is told to wait for the disk with every commit", (t) => {
+  let opened: DatabaseSync | null = null;
+  const { exec } = DatabaseSync.prototype;
+  t.mock.method(DatabaseSync.prototype, "exec", function (this: DatabaseSync, sql: string) {
+    opened = this;
+    return exec.call(this, sql);
+  });
+  const settings = { directory, name: "journal", retentionMs: RETENTION_MS, sizeMaxBytes: 1 };
+  const { file } = openJournalFile(settings);
+  const read = (name: string) =>
+    Object.values((opened as DatabaseSync | null)?.prepare(`PRAGMA ${name}`).get() ?? {})[0];
+  const found = ["synchronous", "journal_mode", "locking_mode"].map(read);
+  file?.handle({ kind: "close" });
+  const FULL = 2;
+  assert.deepEqual(found, [FULL, "wal", "exclusive"]);
 });
 
 test("appends resolve in the order they were made", async () => {
