@@ -87,7 +87,7 @@ export async function readSnapshot(directory: string, context: LogContext): Prom
     version = checkpoint;
   }
   for (const next of commits.filter((commit) => commit > (checkpoint ?? -1))) {
-    if (next !== version + 1) throw damaged(directory, `commit ${version + 1} is missing`);
+    if (next !== version + 1) throw damagedLog(directory, `commit ${version + 1} is missing`);
     version = next;
     for (const action of readCommit(files, directory, version)) take(action);
   }
@@ -106,7 +106,9 @@ export function writeCommit(
   files.makeDirectory(logDirectory(directory));
   const actions = version < 0 ? [...creation(table, tableId, commit.timeMs)] : [];
   actions.push(...actionsOf(commit));
-  const lines = actions.map((action) => JSON.stringify(action)).join("\n");
+  // Otherwise a commit that ends too soon, between two lines, would pass for a whole one.
+  const info: Action = { commitInfo: { ...commitInfoOf(commit), actions: actions.length } };
+  const lines = [info, ...actions].map((action) => JSON.stringify(action)).join("\n");
   return files.create(commitPath(directory, version + 1), Buffer.from(`${lines}\n`));
 }
 
@@ -186,7 +188,12 @@ const checkpointSchema = {
 
 // ─── Writing ────────────────────────────────────────────────────────────────
 
-function creation(table: Table, tableId: string, timeMs: number): Action[] {
+const protocol: Action = {
+  protocol: { minReaderVersion: READER_VERSION, minWriterVersion: WRITER_VERSION },
+};
+
+/** What makes a table. */
+export function creation(table: Table, tableId: string, timeMs: number): Action[] {
   const fields = table.columns.map(({ name, type, comment }) => ({
     name,
     type: sparkTypes[type],
@@ -194,7 +201,7 @@ function creation(table: Table, tableId: string, timeMs: number): Action[] {
     metadata: { comment },
   }));
   return [
-    { protocol: { minReaderVersion: READER_VERSION, minWriterVersion: WRITER_VERSION } },
+    protocol,
     {
       metaData: {
         id: tableId,
@@ -229,13 +236,16 @@ function actionsOf({ timeMs, operation, add, remove, progress }: Commit): Action
   // Compacting and shortening change no row that anyone asked for to be changed.
   const dataChange = operation !== "OPTIMIZE";
   return [
-    { commitInfo: { timestamp: timeMs, operation, engineInfo: "dspy-databricks-agents" } },
     ...(progress
       ? [{ txn: { appId: progress.writer, version: progress.upTo, lastUpdated: timeMs } }]
       : []),
     ...remove.map((path) => ({ remove: { path, deletionTimestamp: timeMs, dataChange } })),
     ...add.map((file) => ({ add: addOf(file, dataChange) })),
   ];
+}
+
+function commitInfoOf({ timeMs, operation }: Commit) {
+  return { timestamp: timeMs, operation, engineInfo: "dspy-databricks-agents" };
 }
 
 function addOf(file: AddedFile, dataChange: boolean): AddAction {
@@ -298,13 +308,13 @@ async function readCheckpoint(
     // What the checkpoint holds was written by this file.
     return reader.getRowsJson().map(([line]) => JSON.parse(String(line)) as Action);
   } catch {
-    throw damaged(directory, `checkpoint ${version} can't be read`);
+    throw damagedLog(directory, `checkpoint ${version} can't be read`);
   }
 }
 
 /** One line of a commit. What a checkpoint has no value for is `null` there. */
 export type Action = {
-  readonly commitInfo?: unknown;
+  readonly commitInfo?: { readonly actions?: number } & Readonly<Record<string, unknown>>;
   readonly protocol?: { readonly minReaderVersion: number; readonly minWriterVersion: number };
   readonly metaData?: { readonly schemaString: string } & Readonly<Record<string, unknown>>;
   readonly add?: AddAction;
@@ -325,15 +335,56 @@ type AddAction = {
 
 function readCommit(files: Files, directory: string, version: number): Action[] {
   const text = new TextDecoder().decode(files.read(commitPath(directory, version)));
+  let actions: Action[];
   try {
-    // What the log holds was written by this file, whole or not at all.
-    return text
-      .split("\n")
-      .filter((line) => line !== "")
-      .map((line) => JSON.parse(line) as Action);
+    actions = linesOf(text).map((line) => JSON.parse(line) as Action);
   } catch {
-    throw damaged(directory, `commit ${version} is not JSON`);
+    throw damagedLog(directory, `commit ${version} is not JSON`);
   }
+  // Commits of earlier versions don't tell how many actions they have.
+  const info = actions.find(({ commitInfo }) => commitInfo)?.commitInfo;
+  if (!info || (info.actions ?? actions.length - 1) !== actions.length - 1) {
+    throw damagedLog(directory, `commit ${version} is not whole`);
+  }
+  return actions;
+}
+
+function linesOf(text: string): string[] {
+  return text.split("\n").filter((line) => line !== "");
+}
+
+/**
+ * Of a damaged log whatever can still be read, in no order that means anything: enough to know
+ * the table again.
+ */
+export async function readRemains(
+  directory: string,
+  context: LogContext,
+): Promise<{
+  /** The highest that there is; -1 without any. */
+  readonly version: number;
+  readonly creation: readonly Action[];
+}> {
+  const { commits, checkpoints } = listLog(context.files, directory);
+  const actions: Action[] = [];
+  for (const version of checkpoints) {
+    actions.push(...(await readCheckpoint(directory, version, context).catch(() => [])));
+  }
+  for (const version of commits) {
+    const text = new TextDecoder().decode(context.files.read(commitPath(directory, version)));
+    for (const line of linesOf(text)) {
+      try {
+        actions.push(JSON.parse(line) as Action);
+      } catch {
+        // Another line may be whole.
+      }
+    }
+  }
+  const metaData = actions.findLast((action) => action.metaData)?.metaData;
+  return {
+    version: Math.max(-1, ...commits, ...checkpoints),
+    creation: metaData ? [protocol, { metaData }] : [],
+  };
 }
 
 function readAdd({ path, size, modificationTime, stats }: AddAction): AddedFile {
@@ -388,12 +439,13 @@ export function logDirectory(directory: string): string {
   return join(directory, "_delta_log");
 }
 
-function damaged(directory: string, problem: string): MonitorError {
-  return new MonitorError(
+/** A log that can't be read as it is: `repair.ts` makes it whole from the files of rows. */
+export class DamagedLogError extends MonitorError {}
+
+export function damagedLog(directory: string, problem: string): DamagedLogError {
+  return new DamagedLogError(
     "STORE_DAMAGED",
-    `cannot read the Delta table ${directory}: ${problem} in its log`,
-    {
-      hint: "Move the directory away; the journal's part of it is written anew at the next start.",
-    },
+    `cannot read the log of the Delta table ${directory}: ${problem}`,
+    { hint: "Start dspy-databricks monitor: it makes the log whole again from the files of rows." },
   );
 }

@@ -60,16 +60,30 @@ export function writeExportMarks(
 }
 
 /**
- * The place up to which every target has every table; without a target, everything. Where
+ * By table, the place up to which every target has its rows; without a target, everything. Where
  * the marks can't be read nothing is known to be exported.
  */
-export function exportedUpTo(directory: string, files: Files, nowMs: number): number {
+export function exportedUpTo(
+  directory: string,
+  files: Files,
+  nowMs: number,
+): Readonly<Record<TableName, number>> {
   const all = readAll(directory, files);
-  if (all === null) return 0;
-  const places = Object.values(all)
-    .filter(({ touchedMs }) => Math.abs(nowMs - touchedMs) < ABANDONED_AFTER_MS)
-    .flatMap(({ tables }) => tableNames.map((table) => tables[table]?.upTo ?? 0));
-  return Math.min(Number.POSITIVE_INFINITY, ...places);
+  const targets = Object.values(all ?? {}).filter(
+    ({ touchedMs }) => Math.abs(nowMs - touchedMs) < ABANDONED_AFTER_MS,
+  );
+  const upTo = (table: TableName) =>
+    all === null
+      ? 0
+      : Math.min(
+          Number.POSITIVE_INFINITY,
+          ...targets.map(({ tables }) => tables[table]?.upTo ?? 0),
+        );
+  // Each has its entry.
+  return Object.fromEntries(tableNames.map((table) => [table, upTo(table)])) as Record<
+    TableName,
+    number
+  >;
 }
 
 /** `null` when they are damaged: an export then finds out from its target how far it came. */

@@ -3,7 +3,7 @@
  * row of the journal is in its table once.
  */
 import assert from "node:assert/strict";
-import { linkSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { linkSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -13,7 +13,7 @@ import { decodeTracesProtobuf } from "../ingest/otlp/decode-protobuf.ts";
 import { bodyOf, type JournalEntry } from "../journal-entry.ts";
 import { builtInPriceBook } from "../signals/prices.ts";
 import type { PlacedEntry } from "../store/journal.ts";
-import { readSnapshot } from "./delta-log.ts";
+import { readSnapshot, tableIdIn } from "./delta-log.ts";
 import { connect, type DuckDBConnection, type DuckDb, loadDuckDb, quoteText } from "./duckdb.ts";
 import { diskFiles, type Files, UNFINISHED } from "./files.ts";
 import { Follower } from "./follower.ts";
@@ -77,7 +77,7 @@ test("whatever stops it, and however often, each row is there once", async () =>
 
 test("an entry is needed until the rows of its trace are sealed", async () => {
   const home = mkdtempSync(join(directory, "needed-"));
-  const follower = await Follower.start(options, contextOf(home, diskFiles));
+  const follower = new Follower(options, contextOf(home, diskFiles));
   const [spans, close] = journal;
   assert.ok(spans && close);
   await follower.take([spans]);
@@ -108,7 +108,7 @@ test("rows of a commit that is there although it was told to have failed are not
       return isMade;
     },
   };
-  const follower = await Follower.start(options, contextOf(home, files));
+  const follower = new Follower(options, contextOf(home, files));
   await follower.take(journal.slice(0, 2));
   await assert.rejects(follower.seal(), /EIO/);
   await follower.take(journal);
@@ -123,6 +123,125 @@ test("a file that a crash left under two names is not written over", () => {
   assert.equal(diskFiles.create(path, Buffer.from("second")), false);
   assert.equal(Buffer.from(diskFiles.read(path)).toString(), "first");
 });
+
+for (const [what, damage] of Object.entries({
+  "whose last commit ends between two lines": (log: string[]) => {
+    const last = log.findLast((path) => path.endsWith(".json")) ?? "";
+    writeFileSync(last, readFileSync(last, "utf8").split("\n").slice(0, 2).join("\n"));
+  },
+  "whose first commit is no JSON": (log: string[]) => writeFileSync(log[0] ?? "", "{"),
+  "of which a commit is empty": (log: string[]) => writeFileSync(log[1] ?? "", ""),
+  "that is gone": (log: string[]) => {
+    for (const path of log) rmSync(path);
+  },
+})) {
+  test(`a log ${what} is made anew from the files of rows`, async () => {
+    const home = mkdtempSync(join(directory, "damaged-log-"));
+    await follow(contextOf(home, diskFiles), 8, 2);
+    const table = tableDirectory(home, "module_calls");
+    const before = tableIdIn(await readSnapshot(table, contextOf(home, diskFiles)));
+    const log = join(table, "_delta_log");
+    const names = readdirSync(log).filter((name) => /^\d+\./.test(name));
+    damage(names.sort().map((name) => join(log, name)));
+
+    const repairs = await restart(home);
+    assert.match(repairs, /^The log of module_calls was damaged: it was made anew from \d+ files/);
+    assert.deepEqual(await readTables(home), await straight());
+    // What names the table is in the first commit.
+    if (/gone|first/.test(what)) return;
+    const after = tableIdIn(await readSnapshot(table, contextOf(home, diskFiles)));
+    assert.equal(after, before);
+  });
+}
+
+for (const [what, damage] of Object.entries({
+  "that was cut": (path: string) => writeFileSync(path, readFileSync(path).subarray(0, 100)),
+  "that is gone": (path: string) => rmSync(path),
+})) {
+  test(`a file of rows ${what} is set aside, and its rows are sealed again from the journal`, async () => {
+    const home = mkdtempSync(join(directory, "damaged-file-"));
+    await follow(contextOf(home, diskFiles), 8, 2);
+    const table = tableDirectory(home, "module_calls");
+    const { files } = await readSnapshot(table, contextOf(home, diskFiles));
+    const [first = ""] = [...files.keys()].sort();
+    damage(join(table, first));
+    assert.match(
+      await restart(home),
+      /^Files of module_calls were damaged and set aside: rows-.* 0 are lost\.$/,
+    );
+    assert.deepEqual(await readTables(home), await straight());
+  });
+}
+
+test("rows that the journal does not have any more are counted as lost", async () => {
+  const home = mkdtempSync(join(directory, "lost-"));
+  await follow(contextOf(home, diskFiles), 2);
+  const table = tableDirectory(home, "module_calls");
+  const { files } = await readSnapshot(table, contextOf(home, diskFiles));
+  const [file] = files.values();
+  assert.ok(file);
+  rmSync(join(table, file.path));
+  const follower = new Follower(options, contextOf(home, diskFiles));
+  await follower.take(journal.slice(2));
+  await follower.seal();
+  const [repair] = follower.takeRepairs();
+  assert.equal(repair?.rowsLost, file.stats.rows);
+  assert.match(repair?.what ?? "", new RegExp(`${file.stats.rows} are lost`));
+  const expected = (await straight()).get("module_calls")?.length ?? 0;
+  assert.equal((await readTables(home)).get("module_calls")?.length, expected - file.stats.rows);
+});
+
+test("rows are there although the commit that named them is gone, and the journal too", async () => {
+  const home = mkdtempSync(join(directory, "adopted-"));
+  await follow(contextOf(home, diskFiles), 2);
+  rmSync(join(tableDirectory(home, "requests"), "_delta_log", "00000000000000000000.json"));
+  const follower = new Follower(options, contextOf(home, diskFiles));
+  await follower.take(journal.slice(2));
+  await follower.seal();
+  assert.deepEqual((await readTables(home)).get("requests"), (await straight()).get("requests"));
+});
+
+test("commits that are lost while it writes are missed, and found again", async () => {
+  const home = mkdtempSync(join(directory, "missed-"));
+  const follower = new Follower(options, contextOf(home, diskFiles));
+  await follower.take(journal.slice(0, 4));
+  await follower.seal();
+  rmSync(join(tableDirectory(home, "requests"), "_delta_log", "00000000000000000000.json"));
+  await follower.take(journal);
+  await assert.rejects(follower.seal(), { code: "STORE_DAMAGED", message: /last commits/ });
+  await restart(home);
+  assert.deepEqual(await readTables(home), await straight());
+});
+
+test("a file that can't be read is found when it is merged, and mended at the next start", async () => {
+  const home = mkdtempSync(join(directory, "unreadable-"));
+  const context = contextOf(home, diskFiles);
+  const follower = new Follower(options, context);
+  for (const upTo of [2, 4, 6]) {
+    await follower.take(journal.slice(0, upTo));
+    await follower.seal();
+  }
+  const table = tableDirectory(home, "module_calls");
+  const { files } = await readSnapshot(table, context);
+  const [path = ""] = files.keys();
+  const bytes = readFileSync(join(table, path));
+  writeFileSync(join(table, path), bytes.fill(0, 4, bytes.length - 8));
+  const limits = { retention: defaultRetention, nowMs, mergeUpTo: journal.length, mergeFiles: 2 };
+  await assert.rejects(maintain(limits, context), { code: "STORE_DAMAGED" });
+  assert.match(await restart(home), /0 are lost/);
+  assert.deepEqual(await readTables(home), await straight());
+});
+
+/** As the process that writes begins anew; what it says of damage. */
+async function restart(home: string): Promise<string> {
+  const follower = new Follower(options, contextOf(home, diskFiles));
+  await follower.take(journal);
+  await follower.seal();
+  return follower
+    .takeRepairs()
+    .map(({ what }) => what)
+    .join("\n");
+}
 
 // ─── The journal of these tests ─────────────────────────────────────────────
 
@@ -207,7 +326,7 @@ function contextOf(home: string, files: Files): SealContext {
 
 /** Starts as the process does, takes so many entries and seals every so many. */
 async function follow(context: SealContext, count: number, sealEvery = count): Promise<void> {
-  const follower = await Follower.start(options, context);
+  const follower = new Follower(options, context);
   for (let upTo = Math.min(sealEvery, count); upTo <= count; upTo += sealEvery) {
     await follower.take(journal.slice(0, upTo));
     await follower.seal();
@@ -250,7 +369,7 @@ function crashing(at: number): Files {
 /** The rows without a crash, all at once. */
 async function straight(): Promise<ReadonlyMap<TableName, unknown[]>> {
   const home = mkdtempSync(join(directory, "straight-"));
-  const follower = await Follower.start(options, contextOf(home, diskFiles));
+  const follower = new Follower(options, contextOf(home, diskFiles));
   await follower.take(journal);
   await follower.seal();
   return readTables(home);

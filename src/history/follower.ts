@@ -13,8 +13,15 @@ import { tryExportLock } from "./export-lock.ts";
 import { exportedUpTo } from "./export-marks.ts";
 import { type MergeLimits, maintain, type Retention } from "./maintain.ts";
 import { PendingRows } from "./pending-rows.ts";
+import { type Repair, repairTables } from "./repair.ts";
 import { rowsOf } from "./rows.ts";
-import { readProgress, removeUnfinished, type SealContext, sealRows } from "./seal.ts";
+import {
+  type Progress,
+  readProgress,
+  removeUnfinished,
+  type SealContext,
+  sealRows,
+} from "./seal.ts";
 import type { TableName } from "./tables.ts";
 
 /** Rows that wait beyond which they are sealed early. */
@@ -43,38 +50,62 @@ export class Follower {
   readonly #options: FollowerOptions;
   readonly #context: SealContext;
   readonly #state: MonitorState;
-  readonly #sealedBefore: ReadonlyMap<TableName, number>;
+  #sealedBefore: Progress = new Map();
+  /** The same now. */
+  #sealed = new Map<TableName, number>();
+  /** What was found damaged, and not told yet. */
+  #repairs: readonly Repair[] = [];
+  /** Rows that come again, by table. */
+  readonly #cameAgain = new Map<TableName, number>();
+  #hasBegun = false;
   readonly #summedBefore: number;
   #pending = new PendingRows();
   #pendingSummaries = new PendingSummaries();
   #takenUpTo = 0;
   #maintainedMs = Number.NEGATIVE_INFINITY;
 
-  private constructor(
-    options: FollowerOptions,
-    context: SealContext,
-    sealedBefore: ReadonlyMap<TableName, number>,
-  ) {
+  /** Nothing is read or written before the first entry: it says what the journal still has. */
+  constructor(options: FollowerOptions, context: SealContext) {
     this.#options = options;
     this.#context = context;
     this.#state = new MonitorState(options.priceBook);
-    this.#sealedBefore = sealedBefore;
     this.#summedBefore = options.summaries?.sealedUpTo ?? Number.POSITIVE_INFINITY;
   }
 
-  /** Removes what a crash left behind, and begins anew. */
-  static async start(options: FollowerOptions, context: SealContext): Promise<Follower> {
-    await removeUnfinished(context);
-    return new Follower(options, context, await readProgress(context));
+  /** Mends what is damaged, removes what a crash left behind, and begins anew. */
+  async #begin(journalFrom: number): Promise<void> {
+    const nowMs = this.#options.nowMs();
+    this.#repairs = await repairTables({ journalFrom, nowMs }, this.#context);
+    await removeUnfinished(this.#context);
+    this.#sealedBefore = await readProgress(this.#context);
+    this.#sealed = new Map(this.#sealedBefore);
+    this.#hasBegun = true;
+  }
+
+  /** What was damaged when it began; each is told once. */
+  takeRepairs(): readonly Repair[] {
+    const repairs = this.#repairs;
+    this.#repairs = [];
+    return repairs.flatMap((repair) => {
+      const { table, again } = repair;
+      const missing = again ? again.rows - (this.#cameAgain.get(table) ?? 0) : 0;
+      if (missing <= 0) return [repair];
+      const what = `${repair.what} Of those from the journal, ${missing} did not come again: its older part is gone.`;
+      return [{ ...repair, what, rowsLost: repair.rowsLost + missing }];
+    });
   }
 
   /** Entries come in the order of the journal. Those that came before are left out. */
   async take(entries: readonly PlacedEntry[]): Promise<void> {
+    const [first] = entries;
+    if (first && !this.#hasBegun) await this.#begin(first.seq);
     for (const { seq, timeMs, body } of entries) {
       if (seq <= this.#takenUpTo) continue;
       this.#takenUpTo = seq;
       for (const row of this.#rowsOf({ seq, timeMs, body })) this.#pending.add(row, seq);
-      if (this.#pending.rows >= SEAL_ROWS) await this.seal();
+      const isEnd = this.#repairs.some(({ again }) => again?.ends.includes(seq));
+      if (isEnd) await this.#sealPending();
+      else if (this.#pending.rows >= SEAL_ROWS) await this.seal();
     }
   }
 
@@ -84,20 +115,27 @@ export class Follower {
    * @throws Error when it can't; the rows wait on.
    */
   async seal(): Promise<number> {
+    await this.#sealPending();
+    await this.#maintain();
+    const neededFrom = this.#state.openTraces.firstSeq ?? this.#takenUpTo + 1;
+    return Math.min(this.#takenUpTo, neededFrom - 1);
+  }
+
+  async #sealPending(): Promise<void> {
     const pending = this.#pending;
     const upTo = this.#takenUpTo;
     const timeMs = this.#options.nowMs();
     if (pending.rows > 0) {
-      await sealRows({ upTo, timeMs, tables: pending.tables() }, this.#context);
+      const sealed = pending.tables();
+      const batch = { upTo, timeMs, tables: sealed, sealedBefore: this.#sealed };
+      await sealRows(batch, this.#context);
+      for (const { table } of sealed) this.#sealed.set(table, upTo);
       this.#pending = new PendingRows();
     }
     if (!this.#pendingSummaries.isEmpty) {
       this.#options.summaries?.seal(this.#pendingSummaries, { upTo, nowMs: timeMs });
       this.#pendingSummaries = new PendingSummaries();
     }
-    await this.#maintain();
-    const neededFrom = this.#state.openTraces.firstSeq ?? this.#takenUpTo + 1;
-    return Math.min(this.#takenUpTo, neededFrom - 1);
   }
 
   async #maintain(): Promise<void> {
@@ -110,7 +148,7 @@ export class Follower {
     const release = tryExportLock(this.#context);
     try {
       const exported = exportedUpTo(this.#context.directory, this.#context.files, nowMs());
-      const mergeUpTo = release ? Math.min(this.#takenUpTo, exported) : 0;
+      const mergeUpTo = release ? this.#takenUpTo : 0;
       const asked = { retention, nowMs: nowMs(), mergeUpTo, exportedUpTo: exported, ...limits };
       await maintain(asked, this.#context);
     } finally {
@@ -131,8 +169,14 @@ export class Follower {
       // As the live figures, which know only so many agents apart.
       this.#pendingSummaries.add(happened, timeMs, (name) => (agents.get(name) ? name : "other"));
     }
-    return rowsOf(happened, this.#options.workspaceId).filter(
+    const rows = rowsOf(happened, this.#options.workspaceId).filter(
       ({ table }) => seq > (this.#sealedBefore.get(table) ?? 0),
     );
+    for (const { table, again } of this.#repairs) {
+      if (!again || seq > again.upTo) continue;
+      const came = rows.filter((row) => row.table === table).length;
+      this.#cameAgain.set(table, (this.#cameAgain.get(table) ?? 0) + came);
+    }
+    return rows;
   }
 }

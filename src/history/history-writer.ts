@@ -40,7 +40,12 @@ export type WriterOrder =
 
 export type WriterAnswer =
   | { readonly kind: "done" }
-  | { readonly kind: "sealed"; readonly prunableUpTo: number }
+  | {
+      readonly kind: "sealed";
+      readonly prunableUpTo: number;
+      /** What was damaged, and what became of it: a sentence each. */
+      readonly repairs: readonly string[];
+    }
   | {
       readonly kind: "failed";
       readonly code: string | null;
@@ -60,7 +65,14 @@ export function createHistoryWriter(
       return { kind: "done" };
     }
     if (!follower) throw new Error("the history is not open");
-    if (order.kind === "seal") return { kind: "sealed", prunableUpTo: await follower.seal() };
+    if (order.kind === "seal") {
+      const prunableUpTo = await follower.seal();
+      return {
+        kind: "sealed",
+        prunableUpTo,
+        repairs: follower.takeRepairs().map(({ what }) => what),
+      };
+    }
     await follower.take(order.entries);
     return { kind: "done" };
   }
@@ -85,7 +97,7 @@ async function open(
   files.makeDirectory(directory);
   const opened = await openDuckDb({ temporaryDirectory: join(directory, "temporary") });
   const summaries = openSummaries?.(directory);
-  return Follower.start(
+  return new Follower(
     {
       ...{ workspaceId, priceBook, retention, nowMs, upkeep },
       ...(summaries && { summaries }),

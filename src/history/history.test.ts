@@ -14,7 +14,7 @@ async function sealTimes(opened: readonly WriterAnswer[]) {
     order.kind === "open"
       ? (answers.next().value ?? { kind: "done" })
       : order.kind === "seal"
-        ? { kind: "sealed", prunableUpTo: 7 }
+        ? { kind: "sealed", prunableUpTo: 7, repairs: [] }
         : { kind: "done" };
   const history = new History({
     directory: "nowhere",

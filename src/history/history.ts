@@ -96,11 +96,16 @@ export class History {
         isLast = last;
       }
       const answer = await ask(writer, { kind: "seal" });
-      if (answer.kind === "sealed") this.#prunableUpTo = answer.prunableUpTo;
+      if (answer.kind === "sealed") {
+        this.#prunableUpTo = answer.prunableUpTo;
+        for (const repair of answer.repairs) this.#options.onNotice(repair);
+      }
       if (this.#problem !== null) this.#options.onNotice("The history is written again.");
       this.#problem = null;
     } catch (error) {
       const { message, hint } = error instanceof MonitorError ? error : historyError(String(error));
+      // It is found and mended when whoever writes begins anew.
+      if (error instanceof MonitorError && error.code === "STORE_DAMAGED") await this.#end();
       if (this.#problem === null) this.#options.onNotice(`${message}\n  Hint: ${hint}`);
       this.#problem = message;
     }

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { type AddedFile, CHECKPOINT_COMMITS, readSnapshot, type Snapshot } from "./delta-log.ts";
 import { connect, type DuckDBConnection, type DuckDb, loadDuckDb, quoteText } from "./duckdb.ts";
+import { exportedUpTo, writeExportMarks } from "./export-marks.ts";
 import { diskFiles } from "./files.ts";
 import {
   defaultRetention,
@@ -14,7 +15,8 @@ import {
   outdatedFiles,
   REMOVED_KEPT_MS,
 } from "./maintain.ts";
-import { fileName, type SealContext, tableDirectory } from "./seal.ts";
+import { fileName, rangeOf, type SealContext, tableDirectory } from "./seal.ts";
+import type { TableName } from "./tables.ts";
 import { nowMs, sealMinutes } from "./test-minutes.ts";
 
 let directory = "";
@@ -57,6 +59,21 @@ test("small files become one, and the same rows are read before and after", asyn
   const later = nowMs + REMOVED_KEPT_MS + 1;
   await maintain({ retention: defaultRetention, nowMs: later, mergeUpTo: 35 }, context);
   assert.equal(parquetIn(home), 6);
+});
+
+test("a table without rows keeps those of others neither small nor apart", async () => {
+  const context = newContext();
+  await sealMinutes(context, { from: 1, upTo: 4 });
+  const marks = { metrics: { upTo: 3, tableId: null, sourceId: null } };
+  writeExportMarks(context.directory, { target: "there", marks, nowMs }, diskFiles);
+  const exported = exportedUpTo(context.directory, diskFiles, nowMs);
+  const limits = { retention: defaultRetention, nowMs, mergeUpTo: 4, mergeFiles: 3 };
+  await maintain({ ...limits, exportedUpTo: exported }, context);
+  const { files } = await readSnapshot(tableDirectory(context.directory, "metrics"), context);
+  assert.deepEqual([...files.keys()].map(rangeOf), [
+    { from: 4, upTo: 4 },
+    { from: 1, upTo: 3 },
+  ]);
 });
 
 test("a checkpoint holds what the commits before it say", async () => {
@@ -102,30 +119,30 @@ const dayMs = 24 * 3_600_000;
 
 for (const [title, retention, expected] of [
   ["nothing", { maxAgeMs: 9 * dayMs, maxBytes: 100 }, []],
-  ["what is too old", { maxAgeMs: 2.5 * dayMs, maxBytes: 100 }, ["a/1"]],
+  ["what is too old", { maxAgeMs: 2.5 * dayMs, maxBytes: 100 }, ["metrics/1"]],
   [
     "the oldest of all tables, until the rest fits",
     { maxAgeMs: 9 * dayMs, maxBytes: 25 },
-    ["a/1", "b/2"],
+    ["metrics/1", "requests/2"],
   ],
-  ["all", { maxAgeMs: 0, maxBytes: 100 }, ["a/1", "b/2", "a/3"]],
+  ["all", { maxAgeMs: 0, maxBytes: 100 }, ["metrics/1", "requests/2", "metrics/3"]],
 ] as const) {
   test(`what goes: ${title}`, () => {
-    const days = new Map([
-      ["a", [3, 1]],
-      ["b", [2]],
+    const days = new Map<TableName, readonly number[]>([
+      ["metrics", [3, 1]],
+      ["requests", [2]],
     ]);
     const snapshots = new Map(
-      Array.from(days, ([home, ages]) => {
+      Array.from(days, ([table, ages]) => {
         const files = ages.map((age) =>
           file({ seq: 4 - age, sizeBytes: 15, newestMs: nowMs - age * dayMs }),
         );
-        return [home, { files: new Map(files.map((one) => [one.path, one])) }];
+        return [table, { files: new Map(files.map((one) => [one.path, one])) }] as const;
       }),
     );
     const outdated = outdatedFiles(snapshots, { nowMs, retention });
-    const told = [...outdated].flatMap(([home, paths]) =>
-      paths.map((path) => `${home}/${Number(path.slice(5, 21))}`),
+    const told = [...outdated].flatMap(([table, paths]) =>
+      paths.map((path) => `${table}/${Number(path.slice(5, 21))}`),
     );
     assert.deepEqual(told.sort(), [...expected].sort());
   });

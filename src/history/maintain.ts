@@ -15,8 +15,9 @@ import {
 } from "./delta-log.ts";
 import { quoteText } from "./duckdb.ts";
 import { UNFINISHED } from "./files.ts";
+import { changedFiles, damagedFiles, refuseDamaged } from "./repair.ts";
 import { fileName, rangeOf, type SealContext, tableDirectory } from "./seal.ts";
-import { tableNames, tables } from "./tables.ts";
+import { type TableName, tableNames, tables } from "./tables.ts";
 import { readStats } from "./write-parquet.ts";
 
 /** Files of about one size that are merged at a time. */
@@ -48,8 +49,8 @@ type Maintained = {
   readonly nowMs: number;
   /** Place in the journal up to which files may be merged: what is not exported yet stays as it is. */
   readonly mergeUpTo: number;
-  /** Place in the journal up to which every target has everything; without a target, infinity. */
-  readonly exportedUpTo?: number;
+  /** By table, the place up to which every target has its rows. Left out, everything is there. */
+  readonly exportedUpTo?: Readonly<Record<TableName, number>> | undefined;
 } & MergeLimits;
 
 export type MergeLimits = {
@@ -61,11 +62,13 @@ export type MergeLimits = {
 
 export async function maintain(options: Maintained, context: SealContext): Promise<void> {
   const { nowMs } = options;
-  const snapshots = new Map<string, Snapshot>();
+  const snapshots = new Map<TableName, Snapshot>();
   for (const name of tableNames) {
     const home = tableDirectory(context.directory, name);
     const snapshot = await readSnapshot(home, context);
-    snapshots.set(home, snapshot);
+    const changed = changedFiles(snapshot, home, context).map(({ path }) => path);
+    if (changed.length > 0) throw damagedFiles(name, changed);
+    snapshots.set(name, snapshot);
   }
   const outdated = outdatedFiles(snapshots, options);
 
@@ -77,13 +80,15 @@ export async function maintain(options: Maintained, context: SealContext): Promi
         { table: tables[name], tableId: "", version: snapshot.version, commit },
         context,
       );
-    const drop = outdated.get(home) ?? [];
-    const before = snapshots.get(home);
+    const drop = outdated.get(name) ?? [];
+    const before = snapshots.get(name);
     if (before && drop.length > 0) {
       commitTo(before, { timeMs: nowMs, operation: "DELETE", add: [], remove: drop });
     }
     const snapshot = await readSnapshot(home, context);
-    for (const files of mergeable([...snapshot.files.values()], options)) {
+    const exported = options.exportedUpTo?.[name] ?? Number.POSITIVE_INFINITY;
+    const limits = { ...options, mergeUpTo: Math.min(options.mergeUpTo, exported) };
+    for (const files of mergeable([...snapshot.files.values()], limits)) {
       const merged = await merge(files, { home, nowMs, table: name }, context);
       const latest = await readSnapshot(home, context);
       commitTo(latest, {
@@ -124,31 +129,28 @@ export function mergeable(
   return groups;
 }
 
-/** What is too old, and then the oldest until the rest is small enough; by directory. Pure. */
+/** What is too old, and then the oldest until the rest is small enough; by table. Pure. */
 export function outdatedFiles(
-  snapshots: ReadonlyMap<string, Pick<Snapshot, "files">>,
-  {
-    nowMs,
-    retention,
-    exportedUpTo = Number.POSITIVE_INFINITY,
-  }: Pick<Maintained, "nowMs" | "retention" | "exportedUpTo">,
-): ReadonlyMap<string, string[]> {
+  snapshots: ReadonlyMap<TableName, Pick<Snapshot, "files">>,
+  { nowMs, retention, exportedUpTo }: Pick<Maintained, "nowMs" | "retention" | "exportedUpTo">,
+): ReadonlyMap<TableName, string[]> {
   const oldestFirst = [...snapshots]
-    .flatMap(([home, { files }]) =>
-      Array.from(files.values(), (file) => ({ home, file, newestMs: newestMsOf(file) })),
+    .flatMap(([table, { files }]) =>
+      Array.from(files.values(), (file) => ({ table, file, newestMs: newestMsOf(file) })),
     )
     .sort((a, b) => a.newestMs - b.newestMs);
   let bytes = oldestFirst.reduce((sum, { file }) => sum + file.sizeBytes, 0);
-  const outdated = new Map<string, string[]>();
+  const outdated = new Map<TableName, string[]>();
   let dropped = 0;
-  for (const { home, file, newestMs } of oldestFirst) {
+  for (const { table, file, newestMs } of oldestFirst) {
     if (dropped === OUTDATED_FILES_MAX) break;
     const isTooMuch = (times: number) =>
       newestMs < nowMs - times * retention.maxAgeMs || bytes > times * retention.maxBytes;
     if (!isTooMuch(1)) break;
-    const isExported = (rangeOf(file.path)?.upTo ?? 0) <= exportedUpTo;
+    const isExported =
+      (rangeOf(file.path)?.upTo ?? 0) <= (exportedUpTo?.[table] ?? Number.POSITIVE_INFINITY);
     if (!isExported && !isTooMuch(UNEXPORTED_RETENTIONS)) continue;
-    outdated.set(home, [...(outdated.get(home) ?? []), file.path]);
+    outdated.set(table, [...(outdated.get(table) ?? []), file.path]);
     bytes -= file.sizeBytes;
     dropped++;
   }
@@ -178,9 +180,15 @@ async function merge(
   const unfinished = join(home, `${path}${UNFINISHED}`);
   const sources = files.map((file) => quoteText(join(home, file.path))).join(", ");
   const rows = `read_parquet([${sources}], union_by_name = true)`;
-  await context.connection.run(
-    `COPY (SELECT * FROM ${rows}) TO ${quoteText(unfinished)} (FORMAT PARQUET, COMPRESSION ZSTD)`,
-  );
+  try {
+    await context.connection.run(
+      `COPY (SELECT * FROM ${rows}) TO ${quoteText(unfinished)} (FORMAT PARQUET, COMPRESSION ZSTD)`,
+    );
+  } catch (error) {
+    const paths = files.map((file) => file.path);
+    await refuseDamaged(table, paths, context);
+    throw error;
+  }
   context.files.publish(unfinished, join(home, path));
   return {
     path,

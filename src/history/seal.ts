@@ -4,14 +4,14 @@
  * since the commit holds both.
  */
 import { join } from "node:path";
-import { type Commit, logDirectory, readSnapshot, writeCommit } from "./delta-log.ts";
+import { type Commit, damagedLog, logDirectory, readSnapshot, writeCommit } from "./delta-log.ts";
 import { type Files, UNFINISHED } from "./files.ts";
 import { rowsAfter, type TableRows } from "./pending-rows.ts";
 import { type TableName, tableNames, tables } from "./tables.ts";
 import { type WriteContext, writeParquet } from "./write-parquet.ts";
 
 /** Who writes: so that others may write to the same table without being taken for it. */
-const WRITER = "dspy-databricks-history";
+export const WRITER = "dspy-databricks-history";
 const SEQ_DIGITS = 16;
 
 export type SealContext = WriteContext & {
@@ -55,25 +55,33 @@ export async function removeUnfinished(context: SealContext): Promise<void> {
   }
 }
 
-/** @param upTo the journal's sequence number of the newest row. */
+export type Batch = {
+  /** The journal's sequence number of the newest row. */
+  readonly upTo: number;
+  readonly timeMs: number;
+  readonly tables: readonly TableRows[];
+  /** What is sealed already, as far as the caller knows. */
+  readonly sealedBefore?: Progress;
+};
+
+/** @throws MonitorError `STORE_DAMAGED` when a table does not hold any more what was sealed. */
 export async function sealRows(
-  {
-    upTo,
-    timeMs,
-    tables: sealed,
-  }: {
-    readonly upTo: number;
-    readonly timeMs: number;
-    readonly tables: readonly TableRows[];
-  },
+  { upTo, timeMs, tables: sealed, sealedBefore = new Map() }: Batch,
   context: SealContext,
 ): Promise<void> {
-  for (const rows of sealed) await sealTable(rows, { upTo, timeMs }, context);
+  for (const rows of sealed) {
+    const atLeast = sealedBefore.get(rows.table) ?? 0;
+    await sealTable(rows, { upTo, timeMs, atLeast }, context);
+  }
 }
 
 async function sealTable(
   rows: TableRows,
-  { upTo, timeMs }: { readonly upTo: number; readonly timeMs: number },
+  {
+    upTo,
+    timeMs,
+    atLeast,
+  }: { readonly upTo: number; readonly timeMs: number; readonly atLeast: number },
   context: SealContext,
 ): Promise<void> {
   const { files, directory, newId } = context;
@@ -82,6 +90,7 @@ async function sealTable(
   for (;;) {
     const snapshot = await readSnapshot(home, context);
     const before = snapshot.progress.get(WRITER) ?? 0;
+    if (before < atLeast) throw damagedLog(home, "its last commits are missing");
     // A commit may be there although it was told to have failed, and rows have come since.
     const left = rowsAfter(rows, before);
     if (left.rows === 0) return;

@@ -56,7 +56,7 @@ after(() => {
 /** As the history's process does it. @param sealEvery entries of the journal. */
 async function follow(home: string, upTo: number, sealEvery: number): Promise<void> {
   const { store: summaries } = openSummaries(home, nowMs);
-  const follower = await Follower.start(
+  const follower = new Follower(
     {
       workspaceId: "local",
       priceBook: builtInPriceBook,
@@ -199,7 +199,7 @@ test("summaries that can't be written are written in the next round, once", asyn
     },
     forget: (timeMs: number) => store.forget(timeMs),
   };
-  const follower = await Follower.start(
+  const follower = new Follower(
     {
       ...{ workspaceId: "local", priceBook: builtInPriceBook, retention: defaultRetention },
       summaries,

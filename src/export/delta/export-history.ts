@@ -16,6 +16,7 @@ import {
   writeExportMarks,
 } from "../../history/export-marks.ts";
 import { diskFiles, type Files, sharedFiles } from "../../history/files.ts";
+import { refuseDamaged } from "../../history/repair.ts";
 import { rangeOf, tableDirectory } from "../../history/seal.ts";
 import { type TableName, tableNames } from "../../history/tables.ts";
 import { MonitorError } from "../../monitor-error.ts";
@@ -136,6 +137,8 @@ async function exportTo(
     const sealed = sealedFiles(home, snapshot.files);
     const tableId = ids.get(table) ?? null;
     const before = marks[table];
+    // Its log is lost: the monitor makes it anew from the files of rows.
+    if (snapshot.version < 0 && before !== undefined && before.upTo > 0) continue;
     // A history that began anew may hold rows that the one before it told already.
     const isOtherSource =
       before !== undefined && before.upTo > 0 && isOther(before.sourceId, source.sourceId);
@@ -180,6 +183,8 @@ async function exportTo(
     news.splice(0, overlapping.length);
     for (let done = 0; done < news.length; done += FILES_PER_LOAD) {
       const batch = news.slice(done, done + FILES_PER_LOAD);
+      const names = batch.map(({ name }) => name);
+      await refuseDamaged(table, names, { ...local, directory: resolve(directory) });
       loaded += await target.load(source, batch, local);
       reach(batch.at(-1)?.upTo ?? startedAt);
       onProgress(`${fullName}: ${loaded} rows, ${done + batch.length} of ${news.length} files`);
