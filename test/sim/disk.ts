@@ -32,6 +32,8 @@ export type SimDisk = {
   failIn(operations: number): void;
   /** For what does not go through `of`. @throws as an operation that takes space. */
   take(what: string): void;
+  /** A file has these bytes from now on, for good; `null`: it is gone. */
+  damage(path: string, bytes: Uint8Array | null): void;
   /** Every process that runs on it has to be dead. */
   cutPower(): void;
 };
@@ -81,6 +83,19 @@ export function createSimDisk(root: string, world: World): SimDisk {
       if (disk.fullCode !== null) throw new SystemError(disk.fullCode, what);
     },
     of: (process) => diskOf(process),
+    damage(path, bytes) {
+      const node = nodeOf(path);
+      if (bytes) {
+        writeFileSync(path, bytes);
+        node.synced = bytes;
+        return;
+      }
+      unlinkSync(path);
+      nodes.delete(path);
+      node.synced = new Uint8Array();
+      change(path, (names) => names.delete(nameOf(path)));
+      directoryOf(path).durable.delete(nameOf(path));
+    },
     cutPower,
   };
 

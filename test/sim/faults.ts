@@ -1,5 +1,7 @@
 /** Everything that goes wrong: what it is, how it is brought about, and how it passes. */
 
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Machine } from "./machine.ts";
 import { type SimNetwork, troubles } from "./network.ts";
 import type { Privilege, WorkspaceModel } from "./workspace-model.ts";
@@ -10,6 +12,11 @@ export type Setting = {
   readonly machine: Machine;
   readonly network: SimNetwork;
   readonly model: WorkspaceModel;
+  /**
+   * Whether files are damaged in this seed. Then the clock does not jump by a month: it would
+   * take the journal away, from which damaged rows are brought again, and some would be lost.
+   */
+  readonly isDamaged: boolean;
 };
 
 const MINUTE_MS = 60_000;
@@ -106,10 +113,23 @@ export const faults: Readonly<
       void machine.startExport();
     },
   },
+  "a log of the history is damaged": {
+    weight: 2,
+    inject: (setting) => damage(setting, /_delta_log\/\d+\./, ["cut", "overwritten", "gone"]),
+  },
+  "a file of the history is damaged": {
+    weight: 2,
+    inject: (setting) => damage(setting, /rows-[\d-]+\.parquet$/, ["cut", "gone"]),
+  },
+  "the machine sleeps": {
+    weight: 2,
+    inject: ({ world }) => world.sleep(world.random.between(MINUTE_MS, 30 * MINUTE_MS)),
+  },
   "the clock jumps": {
     weight: 3,
-    inject: ({ world, machine }) => {
-      const byMs = world.random.pick([-HOUR_MS, HOUR_MS, -30 * 24 * HOUR_MS, 30 * 24 * HOUR_MS]);
+    inject: ({ world, machine, isDamaged }) => {
+      const monthMs = isDamaged ? HOUR_MS : 30 * 24 * HOUR_MS;
+      const byMs = world.random.pick([-HOUR_MS, HOUR_MS, -monthMs, monthMs]);
       machine.skewMs += byMs;
       world.note("clock", `jumps by ${byMs / HOUR_MS} h`);
       if (world.random.next() < 0.7) {
@@ -121,6 +141,27 @@ export const faults: Readonly<
     },
   },
 };
+
+/** Cut off, or with other bytes in it; or it is gone. */
+function damage(
+  { machine, world }: Setting,
+  which: RegExp,
+  ways: readonly ("cut" | "overwritten" | "gone")[],
+): void {
+  const { historyDirectory, disk } = machine;
+  const paths = readdirSync(historyDirectory, { recursive: true, encoding: "utf8" })
+    .filter((path) => which.test(path) && !path.startsWith("damaged"))
+    .sort();
+  if (paths.length === 0) return;
+  const path = join(historyDirectory, world.random.pick(paths));
+  const bytes = readFileSync(path);
+  const from = world.random.between(0, bytes.length);
+  const how = world.random.pick(ways);
+  world.note("disk", `${how}: ${path}`);
+  if (how === "gone") disk.damage(path, null);
+  else if (how === "cut") disk.damage(path, bytes.subarray(0, from));
+  else disk.damage(path, bytes.fill(0, from, Math.min(from + 512, bytes.length)));
+}
 
 function cutPower({ machine, world }: Setting, why: string): void {
   machine.killAll(why);

@@ -75,12 +75,16 @@ export async function simulate(options: SimulationOptions): Promise<Simulation> 
       Array.from({ length: faults[name]?.weight ?? 0 }, () => name),
     );
     const endMs = hours * HOUR_MS;
+    const isDamaged = random.next() < 0.5;
+    let damages = isDamaged ? 1 : 0;
     for (let count = Math.ceil(options.faults * hours); count > 0; count--) {
-      const name = random.pick(chances);
+      const drawn = random.pick(chances);
+      // Of two what the one needs to be mended may be what the other took away.
+      const name = isDamage(drawn) && damages-- <= 0 ? "power cut at a step" : drawn;
       world.after(random.between(MINUTE_MS, endMs), () => {
         injected[name] = (injected[name] ?? 0) + 1;
         world.note("fault", name);
-        faults[name]?.inject({ world, machine, network, model });
+        faults[name]?.inject({ world, machine, network, model, isDamaged });
       });
     }
     await world.run(endMs);
@@ -92,7 +96,7 @@ export async function simulate(options: SimulationOptions): Promise<Simulation> 
     network.nextLoad = null;
     model.revoked.clear();
     world.note("world", "all is well from here on");
-    await world.run(endMs + SETTLE_MS);
+    await world.run(world.nowMs() + SETTLE_MS);
     machine.isSupervised = false;
     await closeMonitor();
     for (let left = LAST_EXPORTS; left > 0; left--) {
@@ -129,6 +133,10 @@ export async function simulate(options: SimulationOptions): Promise<Simulation> 
     void monitor?.close().then(() => process?.end());
     await world.run(world.nowMs() + SETTLE_MS);
   }
+}
+
+function isDamage(fault: string): boolean {
+  return fault.endsWith("is damaged");
 }
 
 function plantOf(name: string): Plant {

@@ -106,6 +106,11 @@ export function createWorkspaceModel(
     throw new Refused(403, "PERMISSION_DENIED", `User does not have ${privilege} on ${on}.`);
   }
 
+  function requireSchema(name: string): void {
+    if (schemas.has(name)) return;
+    throw new Refused(404, "SCHEMA_DOES_NOT_EXIST", `Schema '${name}' does not exist.`);
+  }
+
   async function routeOf(request: ModelRequest): Promise<ModelAnswer> {
     const { method, path } = request;
     if (path === "/oidc/.well-known/oauth-authorization-server") {
@@ -141,9 +146,7 @@ export function createWorkspaceModel(
   ): ModelAnswer {
     const made = (fields: Row) => `${fields.catalog_name}.${fields.schema_name}.${fields.name}`;
     if (kind === "schemas" && method === "GET" && name !== undefined) {
-      if (!schemas.has(name)) {
-        throw new Refused(404, "SCHEMA_DOES_NOT_EXIST", `Schema '${name}' does not exist.`);
-      }
+      requireSchema(name);
       return ok({ full_name: name });
     }
     if (kind === "schemas" && method === "POST") {
@@ -157,6 +160,7 @@ export function createWorkspaceModel(
     }
     if (kind === "volumes" && method === "GET" && name !== undefined) {
       require("USE SCHEMA", name);
+      requireSchema(name.slice(0, name.lastIndexOf(".")));
       if (!volumes.has(name)) {
         throw new Refused(404, "VOLUME_DOES_NOT_EXIST", `Volume '${name}' does not exist.`);
       }
@@ -173,9 +177,7 @@ export function createWorkspaceModel(
     if (kind === "tables" && method === "GET" && name === undefined) {
       const schema = `${query.get("catalog_name")}.${query.get("schema_name")}`;
       require("USE SCHEMA", schema);
-      if (!schemas.has(schema)) {
-        throw new Refused(404, "SCHEMA_DOES_NOT_EXIST", `Schema '${schema}' does not exist.`);
-      }
+      requireSchema(schema);
       const tables = [...model.tables].filter(([fullName]) => fullName.startsWith(`${schema}.`));
       return ok({
         tables: tables.map(([fullName, { id, columns }]) => ({
@@ -184,7 +186,7 @@ export function createWorkspaceModel(
           table_type: "MANAGED",
           columns: Array.from(columns, ([column, type]) => ({
             name: column,
-            type_text: type.toLowerCase(),
+            type_text: type.toLowerCase().replace(",", ", "),
             nullable: true,
           })),
         })),
@@ -208,8 +210,9 @@ export function createWorkspaceModel(
     }
     if (method !== "PUT") throw new Error(`the model of the workspace has no ${method} of a file`);
     require("WRITE VOLUME", path);
-    if (!volumes.has(path.split("/").slice(2, 5).join("."))) {
-      throw new Refused(404, "NOT_FOUND", `The volume of ${path} does not exist.`);
+    const volume = path.split("/").slice(2, 5).join(".");
+    if (!volumes.has(volume)) {
+      throw new Refused(404, "VOLUME_DOES_NOT_EXIST", `Volume '${volume}' does not exist.`);
     }
     if (there && query.get("overwrite") !== "true") {
       throw new Refused(409, "ALREADY_EXISTS", `The file being created already exists: ${path}.`);

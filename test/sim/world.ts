@@ -22,6 +22,8 @@ export type World = {
   /** Milliseconds since the world began. Every machine has a clock of its own, which may be wrong. */
   nowMs(): number;
   after(delayMs: number, run: () => unknown): () => void;
+  /** Time passes in which nothing happens: what was due meanwhile happens at once afterwards. */
+  sleep(durationMs: number): void;
   /** Waits for work that the world does not simulate, such as DuckDB's. Time stands still meanwhile. */
   real<T>(work: Promise<T>): Promise<T>;
   note(who: string, what: string): void;
@@ -52,6 +54,9 @@ export function createWorld(seed: number): World {
         event.cancelled = true;
       };
     },
+    sleep(durationMs) {
+      nowMs += durationMs;
+    },
     real(work) {
       const settled = work.catch(() => {});
       outstanding.add(settled);
@@ -73,7 +78,7 @@ export function createWorld(seed: number): World {
         for (let next = events.peek(); next && next.atMs <= untilMs; next = events.peek()) {
           events.pop();
           if (next.cancelled) continue;
-          nowMs = next.atMs;
+          nowMs = Math.max(nowMs, next.atMs);
           try {
             const running = next.run();
             if (running instanceof Promise) running.catch(onEscape);
