@@ -74,6 +74,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./uninstall/command.ts")).uninstallCommand(),
   },
   {
+    term: "rollups [options]",
+    summary: "requests, modules and errors by hour and day, made by a Databricks job",
+    load: async () => (await import("./rollups/command.ts")).rollupsCommand(),
+  },
+  {
     term: "local [options]",
     summary: "a Databricks workspace on this machine, for trying out and for tests",
     load: async () => (await import("./local/command.ts")).localCommand(),

@@ -190,14 +190,14 @@ const readers: Record<Convention, (told: Told, span: OtlpSpan) => void> = {
 
 type Kinds = ReadonlyMap<string | null, AgentSpan["kind"]>;
 
-const mlflowKinds: Kinds = new Map([
+export const mlflowKinds: Kinds = new Map([
   ["TOOL", "tool"],
   ["RETRIEVER", "retriever"],
   ["PARSER", "adapter"],
   ["EMBEDDING", "embedding"],
 ]);
 
-const genAiKinds: Kinds = new Map([
+export const genAiKinds: Kinds = new Map([
   ["embeddings", "embedding"],
   ["execute_tool", "tool"],
   ["TOOL", "tool"],
@@ -206,10 +206,10 @@ const genAiKinds: Kinds = new Map([
   ["PARSER", "adapter"],
 ]);
 
-const MODULE_METHOD = /\.a?forward$/;
-const ADAPTER = /Adapter\.(?:__call__|acall|format|parse)$/;
+export const MODULE_METHOD = /\.a?forward$/;
+export const ADAPTER = /Adapter\.(?:__call__|acall|format|parse)$/;
 /** OpenInference shows a Predict twice: `Predict.forward`, and inside it once more with the signature. */
-const PREDICT_AGAIN = /^\w{1,100}\((\w{1,100})\)\.a?forward$/;
+export const PREDICT_AGAIN = /^\w{1,100}\((\w{1,100})\)\.a?forward$/;
 
 const isModuleMethod = remembering((spanName) => MODULE_METHOD.test(spanName));
 const isAdapter = remembering((spanName) => ADAPTER.test(spanName));
@@ -332,7 +332,7 @@ function firstTokenMs(attributes: Attributes): number | null {
 }
 
 /** What an agent can tell of itself. The other classes come from the HTTP status of its endpoint. */
-const classesOfAgents: readonly ErrorClass[] = [
+export const classesOfAgents: readonly ErrorClass[] = [
   "timeout",
   "lm_provider",
   "lm_context",

@@ -8,7 +8,8 @@ import type { ErrorClass } from "../../signals/error-class.ts";
 import type { AgentSpan } from "../../signals/span.ts";
 import { remembering } from "./remembering.ts";
 
-const byType: readonly (readonly [RegExp, ErrorClass])[] = [
+/** The first that fits the name of the exception counts. */
+export const errorClassesByType: readonly (readonly [RegExp, ErrorClass])[] = [
   [/^(?:LM)?(?:API)?Timeout(?:Error)?$/, "timeout"],
   [/^ContextWindowExceeded(?:Error)?$/, "lm_context"],
   [/^AdapterParseError$/, "adapter_parse"],
@@ -19,10 +20,11 @@ const byType: readonly (readonly [RegExp, ErrorClass])[] = [
 ];
 
 const classOfType = remembering(
-  (type): ErrorClass | null => byType.find(([pattern]) => pattern.test(type))?.[1] ?? null,
+  (type): ErrorClass | null =>
+    errorClassesByType.find(([pattern]) => pattern.test(type))?.[1] ?? null,
 );
 
-const TIMED_OUT = /\btimed?[ -]?out\b/i;
+export const TIMED_OUT = /\btimed?[ -]?out\b/i;
 
 export function errorClassOf({
   kind,

@@ -40,12 +40,30 @@ export function selectSpans(
 }
 
 function selectOf({ path, columns }: SpanTable, place: number, fromMs: number): string {
-  const { attributes, resource, start, end, time, date } = columns;
+  const { start, time, date } = columns;
+  const selected = [`${place} AS place`, ...selectedOf(columns)];
+  const conditions = [
+    start.isTimestamp
+      ? `${quoted(start.name)} >= timestamp_millis(${fromMs})`
+      : `${quoted(start.name)} >= ${fromMs}000000`,
+  ];
+  // The table is laid out by these. They may be those of the span's end or arrival, in a
+  // time zone of their own: they are asked for from a while before.
+  if (time) conditions.unshift(`${quoted(time)} >= timestamp_millis(${fromMs - HOUR_MS})`);
+  if (date) {
+    const day = new Date(fromMs - DAY_MS).toISOString().slice(0, 10);
+    conditions.unshift(`${quoted(date)} >= DATE '${day}'`);
+  }
+  return `SELECT ${selected.join(", ")} FROM ${path.map(quoted).join(".")} WHERE ${conditions.join(" AND ")}`;
+}
+
+/** What is asked for of each span, by the names under which it is selected. */
+export function selectedOf(columns: SpanColumns): string[] {
+  const { attributes, resource, start, end } = columns;
   const attribute = (key: string) => valueAt(quoted(attributes.name), attributes.keyed, key);
   const ofResource = (key: string) =>
     resource ? valueAt(pathOf(resource.path), resource.keyed, key) : nullText;
-  const selected = [
-    `${place} AS place`,
+  return [
     `${text([columns.traceId])} AS trace_id`,
     `${text([columns.spanId])} AS span_id`,
     `${text(columns.parentSpanId === null ? null : [columns.parentSpanId])} AS parent_span_id`,
@@ -62,19 +80,6 @@ function selectOf({ path, columns }: SpanTable, place: number, fromMs: number): 
     ...resourceKeys.map((key, at) => `${ofResource(key)} AS r${at}`),
     ...spanKeys.map((key, at) => `${attribute(key)} AS a${at}`),
   ];
-  const conditions = [
-    start.isTimestamp
-      ? `${quoted(start.name)} >= timestamp_millis(${fromMs})`
-      : `${quoted(start.name)} >= ${fromMs}000000`,
-  ];
-  // The table is laid out by these. They may be those of the span's end or arrival, in a
-  // time zone of their own: they are asked for from a while before.
-  if (time) conditions.unshift(`${quoted(time)} >= timestamp_millis(${fromMs - HOUR_MS})`);
-  if (date) {
-    const day = new Date(fromMs - DAY_MS).toISOString().slice(0, 10);
-    conditions.unshift(`${quoted(date)} >= DATE '${day}'`);
-  }
-  return `SELECT ${selected.join(", ")} FROM ${path.map(quoted).join(".")} WHERE ${conditions.join(" AND ")}`;
 }
 
 const nullText = "CAST(NULL AS STRING)";
@@ -105,6 +110,6 @@ function ofException(events: SpanColumns["events"], key: string): string {
   return valueAt(`${last}.attributes`, events.keyed, key);
 }
 
-function quoted(name: string): string {
+export function quoted(name: string): string {
   return `\`${name.replaceAll("`", "``")}\``;
 }

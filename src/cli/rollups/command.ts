@@ -1,0 +1,145 @@
+/** `dspy-databricks rollups`: the job that rolls up what one machine can't hold, as a file or put in place. */
+import { writeFile } from "node:fs/promises";
+import { Command } from "commander";
+import { createJob, listJobs, resetJob } from "../../databricks/jobs.ts";
+import { getTable } from "../../databricks/tables.ts";
+import {
+  importWorkspaceObject,
+  makeWorkspaceDirectories,
+} from "../../databricks/workspace-objects.ts";
+import { defaultTablePlace, type TablePlace } from "../../history/databricks-tables.ts";
+import { findSpanColumns } from "../../ingest/span-table/columns.ts";
+import { MonitorError } from "../../monitor-error.ts";
+import {
+  type RollupSource,
+  rollupJob,
+  rollupNotebook,
+  rollupNotebookPath,
+  rollupStatements,
+} from "../../rollups/rollup-job.ts";
+import { rollupNames, rollupTable } from "../../rollups/rollup-sql.ts";
+import { workspaceClient } from "../workspace-client.ts";
+
+const { catalog, schema, prefix } = defaultTablePlace;
+const DAYS = 2;
+/** More than this belongs to a run by hand, not to each hour. */
+const DAYS_MAX = 400;
+
+const examples = `
+Examples:
+  $ dspy-databricks rollups --out rollups.sql                          over the tables that export fills
+  $ dspy-databricks rollups --spans main.traces.support_otel_spans --publish
+  $ dspy-databricks rollups --days 30 --out rollups.sql
+
+It makes ${prefix}_rollup_requests, …_modules and …_errors. Each run makes the last days anew, so
+rows that come late are in the next one.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 refused or unreachable.`;
+
+type RawOptions = {
+  readonly spans?: string;
+  readonly to: string;
+  readonly prefix: string;
+  readonly days: string;
+  readonly out?: string;
+  readonly publish?: boolean;
+  readonly profile?: string;
+};
+
+export function rollupsCommand(): Command {
+  return new Command("rollups")
+    .summary("requests, modules and errors by hour and day, made by a Databricks job")
+    .description(
+      "Make the SQL that rolls up requests, modules and errors by minute, hour and day, or\n" +
+        "put it into a workspace as a job that runs every hour.",
+    )
+    .option("--spans <table>", "of a table of OpenTelemetry spans, instead of the tables of export")
+    .option("--to <catalog.schema>", "where the tables are", `${catalog}.${schema}`)
+    .option("--prefix <name>", "in front of the names of the tables", prefix)
+    .option("--days <days>", "days that a run makes anew, with today", String(DAYS))
+    .option("--out <file>", "write the SQL there; to stdout without this and --publish")
+    .option("--publish", "put notebook and job into the workspace, over those that are there")
+    .option("--profile <name>", "the workspace of this profile of ~/.databrickscfg")
+    .addHelpText("after", examples)
+    .action(async (raw: RawOptions) => {
+      const place = placeOf(raw);
+      const source = await sourceOf(raw);
+      const options = { source, place, days: daysOf(raw.days) };
+      const sql = `${rollupStatements(options).join(";\n\n")};\n`;
+      if (raw.out !== undefined) await write(raw.out, sql);
+      else if (!raw.publish) process.stdout.write(sql);
+      if (raw.publish) await publish(options, raw.profile);
+    });
+}
+
+async function publish(
+  options: Parameters<typeof rollupNotebook>[0],
+  profile: string | undefined,
+): Promise<void> {
+  const client = workspaceClient(profile);
+  const path = rollupNotebookPath(options.place);
+  const settings = rollupJob(options.place);
+  process.stderr.write(`Writing ${path} and the job "${settings.name}" on ${client.host}\n`);
+  await makeWorkspaceDirectories(client, path.slice(0, path.lastIndexOf("/")));
+  const content = JSON.stringify(rollupNotebook(options));
+  await importWorkspaceObject(client, { path, content, format: "JUPYTER", overwrite: true });
+  const [known] = await listJobs(client, { name: settings.name });
+  const id = known ? known.id : await createJob(client, settings);
+  if (known) await resetJob(client, known.id, settings);
+  const tables = rollupNames.map((name) => rollupTable(options.place, name));
+  process.stdout.write(`job ${id}, every hour: ${tables.join(", ")}\n`);
+}
+
+async function sourceOf({ spans, profile }: RawOptions): Promise<RollupSource> {
+  if (spans === undefined) return { kind: "tables" };
+  const [catalog, schema, name, ...further] = spans.split(".");
+  if (!catalog || !schema || !name || further.length > 0) {
+    throw new MonitorError("USAGE_INVALID", `--spans "${spans}" names no table`, {
+      hint: "Give CATALOG.SCHEMA.TABLE, such as main.traces.support_otel_spans.",
+    });
+  }
+  // Layouts differ: which columns there are is asked, and nothing of the spans.
+  const { columns } = await getTable(workspaceClient(profile), spans);
+  const found = findSpanColumns(columns);
+  if ("found" in found) {
+    return { kind: "spans", table: { path: [catalog, schema, name], columns: found.found } };
+  }
+  throw new MonitorError(
+    "USAGE_INVALID",
+    `table ${spans} has no column ${found.missing.join(", and none ")} of a type that can be read`,
+    { hint: "Name the table of the spans, such as main.traces.support_otel_spans." },
+  );
+}
+
+function daysOf(text: string): number {
+  const days = Number(text);
+  if (Number.isInteger(days) && days >= 1 && days <= DAYS_MAX) return days;
+  throw new MonitorError("USAGE_INVALID", `--days can't be "${text}"`, {
+    hint: `Give a whole number from 1 to ${DAYS_MAX}.`,
+  });
+}
+
+function placeOf({ to, prefix }: RawOptions): TablePlace {
+  const [, catalog, schema] = /^(\w+)\.(\w+)$/.exec(to) ?? [];
+  if (catalog === undefined || schema === undefined || !/^\w+$/.test(prefix)) {
+    throw new MonitorError(
+      "USAGE_INVALID",
+      `--to "${to}" with --prefix "${prefix}" is no place for tables`,
+      { hint: "Give --to CATALOG.SCHEMA and --prefix NAME, of letters, digits and underscores." },
+    );
+  }
+  return { catalog, schema, prefix };
+}
+
+async function write(path: string, text: string): Promise<void> {
+  try {
+    await writeFile(path, text);
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? ` (${String(error.code)})` : "";
+    throw new MonitorError("USAGE_INVALID", `${path} could not be written${code}`, {
+      hint: "Name a file in a directory that is there, with --out.",
+      cause: error,
+    });
+  }
+  process.stderr.write(`Wrote ${path}\n`);
+}

@@ -1,0 +1,125 @@
+/**
+ * The job that makes roll-ups: a notebook whose cells are its statements, and when it runs.
+ * It asks for no cluster of its own, so Databricks runs it serverless. Pure.
+ */
+import { pythonLiteral } from "../dashboards/notebook/python-text.ts";
+import type { JobSettings } from "../databricks/jobs.ts";
+import { quotedName, type TablePlace } from "../history/databricks-tables.ts";
+import { quoted, type SpanTable } from "../ingest/span-table/select-spans.ts";
+import {
+  createRollupSql,
+  replaceRollupSql,
+  rollupNames,
+  rollupTable,
+  tableRelations,
+} from "./rollup-sql.ts";
+import { spanRelations } from "./span-relations.ts";
+
+export type RollupSource =
+  /** The tables of the history. */
+  { readonly kind: "tables" } | { readonly kind: "spans"; readonly table: SpanTable };
+
+export type RollupOptions = {
+  readonly source: RollupSource;
+  /** Where the roll-ups stand, and the tables of the history. */
+  readonly place: TablePlace;
+  /** Days that each run makes anew, with today. */
+  readonly days: number;
+};
+
+/** A trace may begin on the day before the one that its request ends on. */
+const SPANS_BEFORE_DAYS = 1;
+
+/** In their order: makes the tables where they are missing, and some days of each anew. */
+export function rollupStatements({ source, place, days }: RollupOptions): string[] {
+  const fromDate = `date_sub(current_date(), ${days - 1})`;
+  const relations =
+    source.kind === "tables"
+      ? tableRelations(place, fromDate)
+      : relationsOf(source.table, days + SPANS_BEFORE_DAYS);
+  return [
+    // Days are those of UTC, as the monitor's are.
+    "SET TIME ZONE 'UTC'",
+    `CREATE SCHEMA IF NOT EXISTS ${quotedName(place.catalog)}.${quotedName(place.schema)}`,
+    ...rollupNames.flatMap((name) => {
+      const table = rollupTable(place, name);
+      return [createRollupSql(table, name), replaceRollupSql(table, name, { relations, fromDate })];
+    }),
+  ];
+}
+
+function relationsOf({ path, columns }: SpanTable, days: number): string {
+  const { start, date } = columns;
+  const fromDate = `date_sub(current_date(), ${days - 1})`;
+  const began = start.isTimestamp
+    ? `${quoted(start.name)} >= ${fromDate}`
+    : `${quoted(start.name)} >= unix_micros(CAST(${fromDate} AS TIMESTAMP)) * 1000`;
+  return spanRelations({
+    table: path.map(quoted).join("."),
+    columns,
+    where: date ? `${quoted(date)} >= ${fromDate} AND ${began}` : began,
+    workspaceId: "CAST(NULL AS STRING)",
+  });
+}
+
+export type RollupNotebook = ReturnType<typeof rollupNotebook>;
+
+export function rollupNotebook(options: RollupOptions) {
+  const { place, source, days } = options;
+  const from = source.kind === "tables" ? "the tables of the history" : source.table.path.join(".");
+  const about = `# Roll-ups\n\nRequests, modules and errors by minute, hour and day, from ${from.replaceAll(/[^\w. -]/g, "_")}. Each run makes ${days} days anew. Made by dspy-databricks rollups.`;
+  const cells = [
+    { cell_type: "markdown", metadata: {}, source: [about] },
+    ...rollupStatements(options).map((statement) => ({
+      cell_type: "code",
+      execution_count: null,
+      metadata: {},
+      outputs: [],
+      source: [`spark.sql(${pythonLiteral(statement)})`],
+    })),
+    {
+      cell_type: "code",
+      execution_count: null,
+      metadata: {},
+      outputs: [],
+      source: [
+        `print(spark.sql(${pythonLiteral(`SELECT count(*) FROM ${rollupTable(place, "requests")}`)}).collect()[0][0], "rows")`,
+      ],
+    },
+  ];
+  return {
+    nbformat: 4,
+    nbformat_minor: 5,
+    metadata: {
+      kernelspec: { name: "python3", display_name: "Python 3", language: "python" },
+      language_info: { name: "python" },
+    },
+    cells: cells.map((cell, at) => ({ id: `rollup-${at}`, ...cell })),
+  } as const;
+}
+
+export function rollupNotebookPath({ catalog, schema, prefix }: TablePlace): string {
+  return `/Shared/dspy-databricks/rollups/${catalog}.${schema}.${prefix}`;
+}
+
+/** Every hour, some minutes after it: what comes late is made anew by the next. */
+export function rollupJob(place: TablePlace): JobSettings {
+  return {
+    name: `dspy-databricks roll-ups ${place.catalog}.${place.schema}.${place.prefix}`,
+    tasks: [
+      {
+        task_key: "rollups",
+        notebook_task: { notebook_path: rollupNotebookPath(place), source: "WORKSPACE" },
+        max_retries: 1,
+        timeout_seconds: 3_600,
+      },
+    ],
+    schedule: {
+      quartz_cron_expression: "0 7 * * * ?",
+      timezone_id: "UTC",
+      pause_status: "UNPAUSED",
+    },
+    max_concurrent_runs: 1,
+    tags: { "dspy-databricks": "rollups" },
+  };
+}

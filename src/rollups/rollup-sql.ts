@@ -1,0 +1,233 @@
+/**
+ * Roll-ups as Spark SQL: requests, modules and errors by minute, hour and day, as the
+ * monitor's summaries have them, for what one machine can't hold. Latencies are counted in the
+ * monitor's buckets, so that percentiles of any stretch of time come from merged counts. Each
+ * statement makes some days anew, so running it again, or after rows came late, is right. Pure.
+ */
+import {
+  quotedName,
+  quotedTable,
+  quotedText,
+  type TablePlace,
+} from "../history/databricks-tables.ts";
+
+/** Buckets of an octave: the first six bits of a double's mantissa tell which. */
+const BUCKETS_AN_OCTAVE = 64;
+const EXPONENT_BIAS = 1023;
+
+export type RollupName = "requests" | "modules" | "errors";
+
+type RollupColumn = { readonly name: string; readonly type: string; readonly comment: string };
+
+type Rollup = {
+  readonly comment: string;
+  /** The relation that is rolled up, and by what beside the period. */
+  readonly from: "requests" | "module_calls";
+  readonly where: string | null;
+  readonly keys: readonly RollupColumn[];
+  readonly hasLatency: boolean;
+};
+
+const workspaceId = column(
+  "workspace_id",
+  "STRING",
+  "The workspace, by its host; null where not told",
+);
+const endpointName = column("endpoint_name", "STRING", "The agent");
+
+export const rollups: Readonly<Record<RollupName, Rollup>> = {
+  requests: {
+    comment: "Requests of each agent",
+    from: "requests",
+    where: null,
+    keys: [workspaceId, endpointName],
+    hasLatency: true,
+  },
+  modules: {
+    comment: "Calls of each module, tool and retriever",
+    from: "module_calls",
+    where: "kind IN ('module', 'tool', 'retriever')",
+    keys: [
+      workspaceId,
+      endpointName,
+      column("program", "STRING", "Class of the DSPy program"),
+      column("path", "STRING", "Place in the program, such as self.rag.generate"),
+      column("kind", "STRING", "module, tool or retriever"),
+    ],
+    hasLatency: true,
+  },
+  errors: {
+    comment: "Failed requests of each agent, by why they failed",
+    from: "requests",
+    where: "error_class IS NOT NULL",
+    keys: [
+      workspaceId,
+      endpointName,
+      column("error_class", "STRING", "Why: timeout, lm_provider, tool, …"),
+    ],
+    hasLatency: false,
+  },
+};
+
+export const rollupNames = Object.keys(rollups) as readonly RollupName[];
+
+const period = [
+  column("period", "STRING", "minute, hour or day; each holds all there is"),
+  column("period_start", "TIMESTAMP", "When it begins, in UTC"),
+  column("period_date", "DATE", "Day of that"),
+];
+
+const counted = [
+  column("calls", "BIGINT", "How many ended in it"),
+  column("failed", "BIGINT", "How many of them failed"),
+];
+
+const used = [
+  column("input_tokens", "DOUBLE", "Tokens that models read; null when not told"),
+  column("output_tokens", "DOUBLE", "Tokens that models wrote; null when not told"),
+  column("cost_usd", "DOUBLE", "US dollars; null when not told"),
+];
+
+const latency = [
+  column("latency_sum_ms", "DOUBLE", "For means: divided by calls"),
+  column("latency_min_ms", "DOUBLE", "The fastest"),
+  column("latency_max_ms", "DOUBLE", "The slowest"),
+  column("latency_p50_ms", "DOUBLE", "Nearest rank, within 0.8 %"),
+  column("latency_p95_ms", "DOUBLE", "Nearest rank, within 0.8 %"),
+  column("latency_p99_ms", "DOUBLE", "Nearest rank, within 0.8 %"),
+  column(
+    "latency_buckets",
+    "MAP<INT,BIGINT>",
+    "Calls by bucket, 64 an octave: added up over periods they give their percentiles",
+  ),
+];
+
+export function rollupColumns(name: RollupName): readonly RollupColumn[] {
+  const { keys, hasLatency, from } = rollups[name];
+  if (!hasLatency) return [...period, ...keys, ...counted.slice(0, 1)];
+  return [...period, ...keys, ...counted, ...(from === "requests" ? used : []), ...latency];
+}
+
+export function rollupTable(place: TablePlace, name: RollupName): string {
+  const { catalog, schema, prefix } = place;
+  return [catalog, schema, `${prefix}_rollup_${name}`].map(quotedName).join(".");
+}
+
+export function createRollupSql(table: string, name: RollupName): string {
+  const lines = rollupColumns(name).map(
+    ({ name: column, type, comment }) =>
+      `  ${quotedName(column)} ${type} COMMENT ${quotedText(comment)}`,
+  );
+  return `CREATE TABLE IF NOT EXISTS ${table} (
+${lines.join(",\n")}
+) USING DELTA
+COMMENT ${quotedText(`${rollups[name].comment} by minute, hour and day. Made by dspy-databricks-agents, some days anew with each run`)}`;
+}
+
+/** @param fromDate SQL of the day from which on the table is made anew. */
+export function replaceRollupSql(
+  table: string,
+  name: RollupName,
+  { relations, fromDate }: { readonly relations: string; readonly fromDate: string },
+): string {
+  return `INSERT INTO ${table} REPLACE WHERE period_date >= ${fromDate}
+${rollupQuery(name, { relations, fromDate })}`;
+}
+
+/** @param relations common table expressions with `requests` and `module_calls`. */
+export function rollupQuery(
+  name: RollupName,
+  { relations, fromDate }: { readonly relations: string; readonly fromDate: string },
+): string {
+  const { from, where, keys, hasLatency } = rollups[name];
+  const by = keys.map((key) => quotedName(key.name)).join(", ");
+  const uses = from === "requests" && hasLatency ? used.map((use) => use.name) : [];
+  const sums = [
+    "sum(calls) AS calls",
+    "sum(failed) AS failed",
+    ...uses.map((use) => `sum(${use}) AS ${use}`),
+    ...(hasLatency
+      ? ["sum(sum_ms) AS sum_ms", "min(min_ms) AS min_ms", "max(max_ms) AS max_ms"]
+      : []),
+  ].join(", ");
+  const told = [
+    `date_trunc('MINUTE', timestamp) AS minute`,
+    by,
+    `${hasLatency ? bucketOf("latency_ms") : "0"} AS bucket`,
+    "count(*) AS calls",
+    "count(error_class) AS failed",
+    ...uses.map((use) => `sum(${use}) AS ${use}`),
+    ...(hasLatency
+      ? ["sum(latency_ms) AS sum_ms", "min(latency_ms) AS min_ms", "max(latency_ms) AS max_ms"]
+      : []),
+  ].join(", ");
+  const conditions = [`timestamp >= ${fromDate}`, ...(where ? [where] : [])].join(" AND ");
+  const selected = rollupColumns(name).map(({ name: column, type }) => {
+    const value = madeOf[column] ?? quotedName(column);
+    return `CAST(${value} AS ${type}) AS ${quotedName(column)}`;
+  });
+  return `WITH ${relations}, minutes AS (
+  SELECT ${told}
+  FROM ${from} WHERE ${conditions}
+  GROUP BY date_trunc('MINUTE', timestamp), ${by}${hasLatency ? `, ${bucketOf("latency_ms")}` : ""}
+), in_periods AS (
+  SELECT *, explode(array(struct('minute' AS name, minute AS start), struct('hour' AS name, date_trunc('HOUR', minute) AS start),
+    struct('day' AS name, date_trunc('DAY', minute) AS start))) AS p FROM minutes
+), bucketed AS (
+  SELECT p.name AS period, p.start AS period_start, ${by}, bucket, ${sums}
+  FROM in_periods GROUP BY p.name, p.start, ${by}, bucket
+), summed AS (
+  SELECT period, period_start, ${by}, ${sums}, array_sort(collect_list(struct(bucket, calls))) AS buckets
+  FROM bucketed GROUP BY period, period_start, ${by}
+)
+SELECT ${selected.join(",\n  ")}
+FROM summed`;
+}
+
+/** What a column is made of, where it is not selected as it stands. */
+const madeOf: Readonly<Record<string, string>> = {
+  period_date: "period_start",
+  latency_sum_ms: "sum_ms",
+  latency_min_ms: "min_ms",
+  latency_max_ms: "max_ms",
+  latency_p50_ms: percentile(0.5),
+  latency_p95_ms: percentile(0.95),
+  latency_p99_ms: percentile(0.99),
+  latency_buckets: "map_from_entries(buckets)",
+};
+
+/**
+ * `bucketOf` of the monitor's distributions. A logarithm is not exact, so the octave is
+ * checked against its bounds, which are.
+ */
+export function bucketOf(value: string): string {
+  const near = `CAST(floor(log2(${value})) AS INT)`;
+  const octave = `(${near} + CASE WHEN ${value} < power(2, ${near}) THEN -1 WHEN ${value} >= power(2, ${near} + 1) THEN 1 ELSE 0 END)`;
+  const within = `CAST(floor((${value} / power(2, ${octave}) - 1) * ${BUCKETS_AN_OCTAVE}) AS INT)`;
+  return `CASE WHEN ${value} > 0 THEN (${octave} + ${EXPONENT_BIAS}) * ${BUCKETS_AN_OCTAVE} + ${within} ELSE 0 END`;
+}
+
+/** Of the sorted counts in `buckets`: the middle of the bucket that the rank is in, within smallest and largest. */
+function percentile(fraction: number): string {
+  const rank = `greatest(1, ceil(${fraction}D * calls))`;
+  const bucket = `aggregate(buckets, struct(0L AS seen, CAST(NULL AS INT) AS at), (so, b) -> struct(so.seen + b.calls AS seen,
+    coalesce(so.at, IF(so.seen + b.calls >= ${rank}, b.bucket, NULL)) AS at), so -> so.at)`;
+  const middle = `transform(array(${bucket}), b -> power(2, b div ${BUCKETS_AN_OCTAVE} - ${EXPONENT_BIAS}) * (1 + (b % ${BUCKETS_AN_OCTAVE} + 0.5D) / ${BUCKETS_AN_OCTAVE}))[0]`;
+  return `least(max_ms, greatest(min_ms, ${middle}))`;
+}
+
+/** The tables of the history, as `dspy-databricks export` fills them. */
+export function tableRelations(place: TablePlace, fromDate: string): string {
+  const where = `WHERE event_date >= ${fromDate}`;
+  return `requests AS (
+  SELECT timestamp, workspace_id, endpoint_name, latency_ms, input_tokens, output_tokens, cost_usd, error_class
+  FROM ${quotedTable(place, "requests")} ${where}
+), module_calls AS (
+  SELECT timestamp, workspace_id, endpoint_name, kind, program, path, latency_ms, error_class
+  FROM ${quotedTable(place, "module_calls")} ${where}
+)`;
+}
+
+function column(name: string, type: string, comment: string): RollupColumn {
+  return { name, type, comment };
+}
