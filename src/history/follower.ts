@@ -9,6 +9,7 @@ import type { PriceBook } from "../signals/price-book.ts";
 import type { PlacedEntry } from "../store/journal.ts";
 import { PendingSummaries } from "../summaries/pending-summaries.ts";
 import type { SummaryStore } from "../summaries/summary-store.ts";
+import { SeriesIds } from "./event-id.ts";
 import { tryExportLock } from "./export-lock.ts";
 import { exportedUpTo } from "./export-marks.ts";
 import { type MergeLimits, maintain, type Retention } from "./maintain.ts";
@@ -59,6 +60,7 @@ export class Follower {
   readonly #cameAgain = new Map<TableName, number>();
   #hasBegun = false;
   readonly #summedBefore: number;
+  readonly #series = new SeriesIds();
   #pending = new PendingRows();
   #pendingSummaries = new PendingSummaries();
   #takenUpTo = 0;
@@ -169,7 +171,7 @@ export class Follower {
       // As the live figures, which know only so many agents apart.
       this.#pendingSummaries.add(happened, timeMs, (name) => (agents.get(name) ? name : "other"));
     }
-    const rows = rowsOf(happened, this.#options.workspaceId).filter(
+    const rows = rowsOf(happened, this.#options.workspaceId, this.#series).filter(
       ({ table }) => seq > (this.#sealedBefore.get(table) ?? 0),
     );
     for (const { table, again } of this.#repairs) {

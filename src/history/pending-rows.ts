@@ -2,7 +2,7 @@
  * Rows that wait to be sealed, column by column. Numbers and text lie in arrays of their own,
  * because that is how they are handed over and written; labels are JSON text.
  */
-import type { HistoryRow, Value } from "./rows.ts";
+import type { HistoryRow, Labels, Value } from "./rows.ts";
 import { type TableName, tables } from "./tables.ts";
 
 export type TextColumn = (string | null)[];
@@ -56,10 +56,15 @@ export function rowsAfter(rows: TableRows, place: number): TableRows {
   };
 }
 
+/** Texts of labels that are remembered while rows wait. */
+const TEXTS_MAX = 50_000;
+
 class PendingTable {
   readonly #table: TableName;
   readonly #columns: (TextColumn | number[])[];
   readonly #places: number[] = [];
+  /** Of labels that come again as the same object, as those of a series do. */
+  readonly #texts = new Map<object, string>();
 
   constructor(table: TableName) {
     this.#table = table;
@@ -71,9 +76,18 @@ class PendingTable {
       const value = values[at] ?? null;
       // The kind of a column is that of its values; rows.ts and tables.ts agree, which a test sees.
       const column = this.#columns[at] as (string | number | null)[];
-      column.push(typeof value === "object" && value !== null ? JSON.stringify(value) : value);
+      column.push(typeof value === "object" && value !== null ? this.#textOf(value) : value);
     }
     this.#places.push(place);
+  }
+
+  #textOf(labels: Labels): string {
+    let text = this.#texts.get(labels);
+    if (text === undefined) {
+      text = JSON.stringify(labels);
+      if (this.#texts.size < TEXTS_MAX) this.#texts.set(labels, text);
+    }
+    return text;
   }
 
   finish(): TableRows {

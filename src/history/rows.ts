@@ -12,7 +12,7 @@ import type { HealthResult } from "../signals/health-result.ts";
 import type { LoggedRequest } from "../signals/logged-request.ts";
 import type { ModuleCall, Request } from "../signals/request.ts";
 import type { Sample } from "../signals/sample.ts";
-import { eventIdOf } from "./event-id.ts";
+import { eventIdOf, SeriesIds } from "./event-id.ts";
 import type { TableName } from "./tables.ts";
 
 /** A time is in Unix milliseconds. `undefined` does not occur. */
@@ -22,7 +22,12 @@ export type Labels = Readonly<Record<string, string>>;
 /** Values in the order of the table's columns, without `event_date`, which follows from `timestamp`. */
 export type HistoryRow = { readonly table: TableName; readonly values: readonly Value[] };
 
-export function rowsOf(happened: Happened, workspaceId: string): HistoryRow[] {
+/** @param series remembered from one call to the next. */
+export function rowsOf(
+  happened: Happened,
+  workspaceId: string,
+  series = new SeriesIds(),
+): HistoryRow[] {
   const rows: HistoryRow[] = [];
   for (const trace of happened.traces) {
     for (const request of trace.requests) {
@@ -33,10 +38,10 @@ export function rowsOf(happened: Happened, workspaceId: string): HistoryRow[] {
   }
   for (const request of happened.logged) rows.push(...loggedRows(request, workspaceId));
   for (const sample of happened.samples) {
-    rows.push(sampleRow(sample, { workspaceId, source: "endpoint_metrics" }));
+    rows.push(sampleRow(sample, { workspaceId, source: "endpoint_metrics", series }));
   }
   for (const sample of happened.pushed) {
-    rows.push(sampleRow(sample, { workspaceId, source: "otlp_metrics" }));
+    rows.push(sampleRow(sample, { workspaceId, source: "otlp_metrics", series }));
   }
   for (const result of happened.health) rows.push(healthRow(result, workspaceId));
   for (const change of happened.alerts) rows.push(alertRow(change, workspaceId));
@@ -188,10 +193,15 @@ function errorRow(error: ErrorEvent, workspaceId: string): HistoryRow {
 }
 
 function sampleRow(
-  { name, kind, endpoint, labels, value, timeMs }: Sample,
-  { workspaceId, source }: { readonly workspaceId: string; readonly source: string },
+  { name, kind, endpoint, labels: told, value, timeMs }: Sample,
+  {
+    workspaceId,
+    source,
+    series,
+  }: { readonly workspaceId: string; readonly source: string; readonly series: SeriesIds },
 ): HistoryRow {
-  const eventId = eventIdOf(source, workspaceId, endpoint, name, labels, timeMs);
+  const { id, labels } = series.of(told, source, workspaceId, endpoint, name);
+  const eventId = `${id}/${timeMs}`;
   return {
     table: "metrics",
     values: [eventId, timeMs, workspaceId, endpoint, null, source, name, kind, value, labels],

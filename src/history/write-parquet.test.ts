@@ -1,43 +1,118 @@
-/** Few rows are handed to DuckDB as they are, and many by numbers of their texts: the file is the same. */
+/** What is handed to DuckDB as numbers comes out of the file as the texts and times that it stood for. */
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
-import { connect, loadDuckDb, quoteText } from "./duckdb.ts";
+import { after, before, test } from "node:test";
+import { nothingHappened } from "../signals/happened.ts";
+import type { Sample } from "../signals/sample.ts";
+import { connect, type DuckDBConnection, type DuckDb, loadDuckDb, quoteText } from "./duckdb.ts";
+import { SeriesIds } from "./event-id.ts";
 import { PendingRows } from "./pending-rows.ts";
+import { type HistoryRow, rowsOf } from "./rows.ts";
 import { writeParquet } from "./write-parquet.ts";
 
-const nowMs = 1_800_000_000_000;
+const ROWS = 1_500;
+const startMs = Date.UTC(2026, 10, 26, 23, 59, 58);
 
-test("texts come back as they were, whether rows are few or many", async (t) => {
-  const directory = mkdtempSync(join(tmpdir(), "parquet-"));
-  const duckDb = await loadDuckDb();
-  const connection = await connect(duckDb, { threads: 1, temporaryDirectory: directory });
-  t.after(() => {
-    connection.closeSync();
-    rmSync(directory, { recursive: true });
-  });
-  for (const rows of [1, 999, 1_000, 2_500]) {
-    const expected = Array.from({ length: rows }, (_, at) => [
-      `id ${at}`,
-      at % 3 === 0 ? null : `it's "${at % 3}" ü`,
-      JSON.stringify({ n: `${at % 2}` }),
-    ]);
+let directory = "";
+let duckDb: DuckDb;
+let connection: DuckDBConnection;
+before(async () => {
+  directory = mkdtempSync(join(tmpdir(), "parquet-"));
+  duckDb = await loadDuckDb();
+  connection = await connect(duckDb, { threads: 1, temporaryDirectory: join(directory, "tmp") });
+});
+after(() => {
+  connection.closeSync();
+  rmSync(directory, { recursive: true });
+});
+
+/** @param fractionMs of every third time. */
+function samples(count: number, series: number, fractionMs = 0): HistoryRow[] {
+  const told = Array.from(
+    { length: count },
+    (_, at): Sample => ({
+      name: "cpu",
+      kind: "gauge",
+      endpoint: `agent-${at % series}`,
+      labels: at % 2 === 0 ? { zone: `it's "${at % series}"` } : {},
+      value: at / 3,
+      timeMs: startMs + at * 7 + (at % 3 === 0 ? fractionMs : 0),
+    }),
+  );
+  return rowsOf({ ...nothingHappened, samples: told }, "local", new SeriesIds());
+}
+
+const request = (at: number): HistoryRow => ({
+  table: "metrics",
+  values: [
+    `${String(at).padStart(32, "a")}:bbbb/request_latency_ms`,
+    startMs + at * 7 + 0.123,
+    ...["local", "qa", `v${at}`, "traces", "request_latency_ms", "latency", at, { program: "QA" }],
+  ],
+});
+
+for (const [what, rows] of [
+  ["few rows", samples(20, 3)],
+  ["many rows of few series", samples(ROWS, 7)],
+  ["many rows of one series", samples(ROWS, 1)],
+  ["many rows, some of whose times have fractions", samples(ROWS, 7, 0.25)],
+  ["as many series as rows", samples(ROWS, ROWS)],
+  [
+    "rows of series among others",
+    [...samples(ROWS, 7), ...Array.from({ length: 900 }, (_, at) => request(at))],
+  ],
+  [
+    "rows of series after very many others",
+    [...Array.from({ length: ROWS }, (_, at) => request(at)), ...samples(900, 7)],
+  ],
+] as const) {
+  test(what, async () => {
     const pending = new PendingRows();
-    for (const [at, [id = null, endpoint = null, labels]] of expected.entries()) {
-      const common = [id, nowMs + at, "local", endpoint, null, "test"];
-      const values = [...common, "cpu", "gauge", at, JSON.parse(labels ?? "{}")];
-      pending.add({ table: "metrics", values }, at + 1);
-    }
-    const [written] = pending.tables();
-    assert.ok(written);
-    const path = join(directory, `${rows}.parquet`);
-    const stats = await writeParquet(written, path, { duckDb, connection });
-    assert.equal(stats.rows, rows);
+    for (const row of rows) pending.add(row, 1);
+    const [table] = pending.tables();
+    assert.ok(table);
+    const path = join(directory, `${what}.parquet`);
+    const stats = await writeParquet(table, path, { duckDb, connection });
     const read = await connection.runAndReadAll(
-      `SELECT event_id, endpoint_name, CAST(to_json(labels) AS VARCHAR) FROM read_parquet(${quoteText(path)}) ORDER BY value`,
+      `SELECT event_id, epoch_us(timestamp), workspace_id, endpoint_name, model_version, source, metric_name, metric_type, value,
+         to_json(labels), CAST(event_date AS VARCHAR) FROM read_parquet(${quoteText(path)})`,
     );
-    assert.deepEqual(read.getRowsJson(), expected);
-  }
+    assert.equal(stats.rows, rows.length);
+    // Rows of a file are in no order.
+    const inOrder = (written: readonly unknown[][]) =>
+      written.map((row) => JSON.stringify(row)).sort();
+    const found = inOrder(read.getRowsJson());
+    const expected = inOrder(
+      rows.map(({ values }) => {
+        const [id, timeMs, ...others] = values;
+        const labels = others.pop();
+        const day = new Date(Number(timeMs)).toISOString().slice(0, 10);
+        return [
+          id,
+          String(Math.round(Number(timeMs) * 1000)),
+          ...others,
+          JSON.stringify(labels),
+          day,
+        ];
+      }),
+    );
+    const at = found.findIndex((row, index) => row !== expected[index]);
+    assert.deepEqual([found.length, found[at]], [expected.length, expected[at]]);
+  });
+}
+
+test("the id of a sample is that of its series and its time, whatever the order of labels", () => {
+  const sample = { name: "cpu", kind: "gauge", endpoint: "qa", value: 1, timeMs: startMs } as const;
+  const idOf = (labels: Readonly<Record<string, string>>, timeMs: number) =>
+    rowsOf({ ...nothingHappened, samples: [{ ...sample, labels, timeMs }] }, "local")[0]?.values[0];
+  assert.equal(idOf({ a: "1", b: "2" }, startMs), idOf({ b: "2", a: "1" }, startMs));
+  assert.match(String(idOf({ a: "1" }, startMs)), /^[0-9a-f]{32}\/\d{13}$/);
+  const different = [
+    idOf({ a: "1" }, startMs),
+    idOf({ a: "2" }, startMs),
+    idOf({ a: "1" }, startMs + 1),
+  ];
+  assert.equal(new Set(different).size, 3);
 });

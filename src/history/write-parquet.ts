@@ -24,12 +24,22 @@ export async function writeParquet(
   path: string,
   { duckDb, connection }: WriteContext,
 ): Promise<FileStats> {
-  const staged = givenColumns(table).map((column, at) => stage(column, columns[at] ?? []));
-  const created = staged.map(
-    ({ name, values }) => `${quoteName(name)} ${stagedTypes[kindOf(values)]}`,
+  const given = givenColumns(table);
+  const mapColumns = new Set(
+    given.flatMap(({ name, type }) => (type === "MAP<STRING,STRING>" ? [name] : [])),
   );
+  const constants = new Map<string, string>();
+  const staged = given.flatMap(({ name, type }, at): Staged[] => {
+    const values = columns[at] ?? [];
+    if (type === "TIMESTAMP" && !Array.isArray(values)) return stageTimes(values);
+    const constant = constantOf(values);
+    if (constant === undefined) return stage({ name, type }, values);
+    constants.set(name, constant);
+    return [];
+  });
+  const created = staged.map(({ name, type }) => `${quoteName(name)} ${type}`);
   await connection.run(`CREATE OR REPLACE TEMP TABLE staged (${created.join(", ")})`);
-  const types = staged.map(({ values }) => duckDb[stagedTypes[kindOf(values)]]);
+  const types = staged.map(({ type }) => duckDb[type]);
   const appender = await connection.createAppender("staged");
   for (let from = 0; from < rows; from += CHUNK_ROWS) {
     const chunk = duckDb.DuckDBDataChunk.create(types);
@@ -40,17 +50,24 @@ export async function writeParquet(
   const joins: string[] = [];
   for (const { name, dictionary } of staged) {
     if (!dictionary) continue;
-    await writeDictionary(`known_${name}`, dictionary, { duckDb, connection });
+    const isMap = mapColumns.has(name);
+    await writeDictionary({ name: `known_${name}`, isMap }, dictionary, { duckDb, connection });
     const known = quoteName(`known_${name}`);
     joins.push(`LEFT JOIN ${known} ON ${known}.id = staged.${quoteName(name)}`);
   }
 
   const isKnown = new Set(staged.flatMap(({ name, dictionary }) => (dictionary ? [name] : [])));
+  const stagedAs = (name: string) =>
+    isKnown.has(name) ? `${quoteName(`known_${name}`)}.text` : `staged.${quoteName(name)}`;
+  const isTimed = staged.some(({ name }) => name === SERIES_COLUMN);
+  const hasOthers = staged.some(({ name }) => name === "event_id");
   const selected = tables[table].columns.map(({ name, type }) => {
-    const source = isKnown.has(name)
-      ? `${quoteName(`known_${name}`)}.text`
-      : `staged.${quoteName(name)}`;
-    return `${selection(type, source)} AS ${quoteName(name)}`;
+    const constant = constants.get(name);
+    const source =
+      constant ?? (name === "event_id" && isTimed ? timedId(stagedAs, hasOthers) : stagedAs(name));
+    const isRead = mapColumns.has(name) && isKnown.has(name);
+    const value = isRead ? `coalesce(${source}, ${mapOf("'{}'")})` : selection(type, source);
+    return `${value} AS ${quoteName(name)}`;
   });
   const finished = `SELECT ${selected.join(", ")} FROM staged ${joins.join(" ")}`;
   await connection.run(`CREATE OR REPLACE TEMP TABLE finished AS ${finished}`);
@@ -63,6 +80,8 @@ export async function writeParquet(
 
 type Staged = {
   readonly name: string;
+  /** Whole numbers are staged as such: making them of a DOUBLE takes DuckDB as long as all else of a row. */
+  readonly type: "VARCHAR" | "DOUBLE" | "INTEGER";
   readonly values: TextColumn | NumberColumn | Int32Array;
   /** The texts that the values number; none where the values stand for themselves. */
   readonly dictionary: readonly string[] | null;
@@ -73,11 +92,83 @@ const DICTIONARY_TEXTS_MAX = 1_000;
 /** Rows up to which a table of texts costs more than handing them over one by one. */
 const DICTIONARY_ROWS_MIN = 1_000;
 
+/** An id that is a series and the time of the row stands here as the number of the series. */
+const SERIES_COLUMN = "event_id_series";
+const SERIES_DIGITS = 32;
+
+function timedId(stagedAs: (name: string) => string, hasOthers: boolean): string {
+  const time = `CAST(${MICROSECONDS} // 1000 AS VARCHAR)`;
+  const timed = `${stagedAs(SERIES_COLUMN)} || '/' || ${time}`;
+  return hasOthers ? `coalesce(staged.event_id, ${timed})` : timed;
+}
+
 /** Handing over a text costs ten times as much as a number, and most columns repeat a few. */
-function stage({ name }: Column, values: TextColumn | NumberColumn): Staged {
-  if (!Array.isArray(values) || values.length < DICTIONARY_ROWS_MIN) {
-    return { name, values, dictionary: null };
+function stage(
+  { name, type }: Pick<Column, "name" | "type">,
+  values: TextColumn | NumberColumn,
+): Staged[] {
+  if (!Array.isArray(values)) {
+    const isWhole = type !== "DOUBLE" && values.every((value) => isInt32(value));
+    return [{ name, type: isWhole ? "INTEGER" : "DOUBLE", values, dictionary: null }];
   }
+  const plain = { name, type: "VARCHAR", values, dictionary: null } as const;
+  if (values.length < DICTIONARY_ROWS_MIN) return [plain];
+  if (name === "event_id") return stageIds(values) ?? [plain];
+  const numbered = numberTexts(values, DICTIONARY_TEXTS_MAX);
+  return [numbered ? { name, ...numbered } : plain];
+}
+
+/** `null` where few ids are those of a series. */
+function stageIds(ids: TextColumn): Staged[] | null {
+  const isTimed = (id: string | null) =>
+    id !== null && id.length === TIMED_LENGTH && id.charCodeAt(SERIES_DIGITS) === SLASH;
+  // They are mixed with others, but not by chance: the first rows tell.
+  if (!ids.slice(0, DICTIONARY_ROWS_MIN).some(isTimed)) return null;
+  const series: TextColumn = [];
+  const others: TextColumn = [];
+  let hasOthers = false;
+  for (const id of ids) {
+    const isOfSeries = isTimed(id);
+    series.push(isOfSeries && id !== null ? id.slice(0, SERIES_DIGITS) : null);
+    others.push(isOfSeries ? null : id);
+    hasOthers ||= !isOfSeries;
+  }
+  const numbered = numberTexts(series, ids.length / 4);
+  if (!numbered) return null;
+  const timed = { name: SERIES_COLUMN, ...numbered };
+  if (!hasOthers) return [timed];
+  return [timed, { name: "event_id", type: "VARCHAR", values: others, dictionary: null }];
+}
+
+const SLASH = "/".charCodeAt(0);
+/** Of an id whose time has no fraction: 13 digits from 2001 to 2286. What else has this length is no id of a series. */
+const TIMED_LENGTH = SERIES_DIGITS + 1 + 13;
+
+/** Of the row, as it is staged: the minute, and microseconds within. */
+const MICROSECONDS = "(CAST(staged.timestamp AS BIGINT) * 60000000 + staged.timestamp_within)";
+const MINUTE_MS = 60_000;
+
+function stageTimes(timesMs: NumberColumn): Staged[] {
+  const minutes = new Int32Array(timesMs.length);
+  const within = new Int32Array(timesMs.length);
+  for (const [row, timeMs] of timesMs.entries()) {
+    const minute = Math.floor(timeMs / MINUTE_MS);
+    minutes[row] = minute;
+    within[row] = Math.round((timeMs - minute * MINUTE_MS) * 1000);
+  }
+  const common = { type: "INTEGER", dictionary: null } as const;
+  return [
+    { ...common, name: "timestamp", values: minutes },
+    { ...common, name: "timestamp_within", values: within },
+  ];
+}
+
+function isInt32(value: number): boolean {
+  return Number.isNaN(value) || (value | 0) === value;
+}
+
+/** `null` where there are more different texts. */
+function numberTexts(values: TextColumn, textsMax: number): Omit<Staged, "name"> | null {
   const numbers = new Int32Array(values.length);
   const known = new Map<string, number>();
   for (let row = 0; row < values.length; row++) {
@@ -85,36 +176,49 @@ function stage({ name }: Column, values: TextColumn | NumberColumn): Staged {
     if (text === null || text === undefined) continue;
     let number = known.get(text);
     if (number === undefined) {
-      if (known.size === DICTIONARY_TEXTS_MAX) return { name, values, dictionary: null };
+      if (known.size >= textsMax) return null;
       number = known.size + 1;
       known.set(text, number);
     }
     numbers[row] = number;
   }
-  return { name, values: numbers, dictionary: [...known.keys()] };
+  return { type: "INTEGER", values: numbers, dictionary: [...known.keys()] };
 }
 
+/** What stands in every row, as SQL: it needs no handing over. `undefined` where values differ. */
+function constantOf(values: TextColumn | NumberColumn): string | undefined {
+  const [first = null] = values;
+  if (!Array.isArray(values)) {
+    return values.every((value) => Number.isNaN(value)) ? "CAST(NULL AS DOUBLE)" : undefined;
+  }
+  if (values.some((value) => value !== first)) return undefined;
+  return first === null ? "CAST(NULL AS VARCHAR)" : quoteText(String(first));
+}
+
+/** @param isMap texts are JSON, and read once each here instead of in each row. */
 async function writeDictionary(
-  name: string,
+  { name, isMap }: { readonly name: string; readonly isMap: boolean },
   texts: readonly string[],
   { duckDb, connection }: WriteContext,
 ): Promise<void> {
-  await connection.run(
-    `CREATE OR REPLACE TEMP TABLE ${quoteName(name)} (id INTEGER, text VARCHAR)`,
-  );
-  const appender = await connection.createAppender(name);
-  const chunk = duckDb.DuckDBDataChunk.create([duckDb.INTEGER, duckDb.VARCHAR]);
-  chunk.setColumns([texts.map((_, at) => at + 1), [...texts]]);
-  appender.appendDataChunk(chunk);
+  await connection.run("CREATE OR REPLACE TEMP TABLE texts (id INTEGER, text VARCHAR)");
+  const appender = await connection.createAppender("texts");
+  for (let from = 0; from < texts.length; from += CHUNK_ROWS) {
+    const some = texts.slice(from, from + CHUNK_ROWS);
+    const chunk = duckDb.DuckDBDataChunk.create([duckDb.INTEGER, duckDb.VARCHAR]);
+    chunk.setColumns([some.map((_, at) => from + at + 1), some]);
+    appender.appendDataChunk(chunk);
+  }
   appender.closeSync();
+  const text = isMap ? mapOf("text") : "text";
+  await connection.run(
+    `CREATE OR REPLACE TEMP TABLE ${quoteName(name)} AS SELECT id, ${text} AS text FROM texts`,
+  );
 }
 
-function kindOf(values: Staged["values"]): keyof typeof stagedTypes {
-  if (Array.isArray(values)) return "text";
-  return values instanceof Int32Array ? "number of a text" : "number";
+function mapOf(json: string): string {
+  return `json_transform(coalesce(${json}, '{}'), '"MAP(VARCHAR,VARCHAR)"')`;
 }
-
-const stagedTypes = { text: "VARCHAR", number: "DOUBLE", "number of a text": "INTEGER" } as const;
 
 function valuesOf(values: Staged["values"], from: number): (string | number | null)[] {
   if (Array.isArray(values)) return values.slice(from, from + CHUNK_ROWS);
@@ -130,15 +234,15 @@ function selection(type: ColumnType, source: string): string {
     case "DOUBLE":
       return source;
     case "DATE":
-      return "CAST(make_timestamp(CAST(staged.timestamp * 1000 AS BIGINT)) AS DATE)";
+      return `CAST(make_timestamp(${MICROSECONDS}) AS DATE)`;
     case "TIMESTAMP":
-      return `CAST(make_timestamp(CAST(${source} * 1000 AS BIGINT)) AS TIMESTAMPTZ)`;
+      return `CAST(make_timestamp(${MICROSECONDS}) AS TIMESTAMPTZ)`;
     case "INT":
       return `CAST(${source} AS INTEGER)`;
     case "BIGINT":
       return `CAST(${source} AS BIGINT)`;
     case "MAP<STRING,STRING>":
-      return `json_transform(coalesce(${source}, '{}'), '"MAP(VARCHAR,VARCHAR)"')`;
+      return mapOf(source);
   }
 }
 
