@@ -98,6 +98,9 @@ export async function simulate(options: SimulationOptions): Promise<Simulation> 
     world.note("world", "all is well from here on");
     await world.run(world.nowMs() + SETTLE_MS);
     machine.isSupervised = false;
+    // What an error of the disk left behind is removed when the history begins anew.
+    machine.historyProcess?.end();
+    await world.run(world.nowMs() + MINUTE_MS);
     await closeMonitor();
     for (let left = LAST_EXPORTS; left > 0; left--) {
       let isDone = false;
