@@ -70,7 +70,10 @@ export type AgentRow = CostFigures & {
   failed: number;
   /** Of all, also where only a share is known. */
   requestsPerSecond: number;
+  /** What failed because of the agent. */
   errorRatePercent: number | null;
+  /** What the endpoint refused: too many requests (429), or wrong ones (other 4xx). */
+  refusedRatePercent: number | null;
   latencyMs: Percentiles | null;
   tokens: Tokens | null;
   cacheHits: number | null;

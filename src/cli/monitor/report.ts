@@ -1,5 +1,6 @@
 /** What `dspy-databricks monitor --for …` says at its end, over everything received during the run. */
 import type { Agent } from "../../live/agents.ts";
+import { errorRatePercent } from "../../live/failed-of-agent.ts";
 import type { Place } from "../../live/places.ts";
 import { estimatedRequests } from "../../live/requests.ts";
 import type { Tally } from "../../live/tally.ts";
@@ -127,7 +128,7 @@ function agentReport(agent: Agent): AgentReport {
     requests: run.calls,
     requestsEstimated: estimatedRequests(agent, run.calls),
     failed: run.failed,
-    errorRatePercent: run.calls === 0 ? null : (run.failed / run.calls) * 100,
+    errorRatePercent: errorRatePercent(run),
     ...figures(run),
     unpricedModels: [...models.values()]
       .filter((model) => model.run.cost.unpricedCalls > 0)

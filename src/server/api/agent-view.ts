@@ -1,5 +1,6 @@
 /** The answer of `GET /api/agents/{endpoint}`. */
 import type { Agent } from "../../live/agents.ts";
+import { errorRatePercent } from "../../live/failed-of-agent.ts";
 import type { RecentRequest } from "../../live/requests.ts";
 import type { Tally } from "../../live/tally.ts";
 import type { Monitor } from "../../monitor.ts";
@@ -30,7 +31,6 @@ import {
   componentRows,
   costFigures,
   errorGroupRows,
-  errorRatePercent,
   notificationRows,
 } from "./rows.ts";
 import { ruleRows } from "./rules.ts";

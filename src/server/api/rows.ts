@@ -2,6 +2,7 @@
 
 import type { Change, Component, KeptNotification } from "../../journal-entry.ts";
 import type { Agent } from "../../live/agents.ts";
+import { errorRatePercent, refusedRatePercent } from "../../live/failed-of-agent.ts";
 import { estimatedRequests } from "../../live/requests.ts";
 import type { Tally } from "../../live/tally.ts";
 import type { Monitor } from "../../monitor.ts";
@@ -55,6 +56,7 @@ export function agentRow(
     failed: tally.failed,
     requestsPerSecond: (estimated ?? tally.calls) / observedSeconds,
     errorRatePercent: errorRatePercent(tally),
+    refusedRatePercent: refusedRatePercent(tally),
     latencyMs: tally.latencyMs.percentiles(),
     tokens: tally.tokens,
     ...costFigures(tally.cost),
@@ -90,10 +92,6 @@ function byCache({ hitLatencyMs, missLatencyMs }: Tally): AgentRow["byCache"] {
     latencyMs: latencyMs?.percentiles() ?? null,
   });
   return { hit: side(hitLatencyMs), miss: side(missLatencyMs) };
-}
-
-export function errorRatePercent({ calls, failed }: Tally): number | null {
-  return calls === 0 ? null : (failed / calls) * 100;
 }
 
 function stateOf(monitor: Monitor, agent: Agent, tally: Tally): { status: Status; word: string } {

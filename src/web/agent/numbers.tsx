@@ -51,7 +51,7 @@ export function Numbers({ view, range }: { view: AgentView | null; range: Range 
       </Tile>
       <Tile
         label="Error rate"
-        beside={errorLimit !== null && `limit ${formatPercent(errorLimit)}`}
+        beside={besideErrorRate(agent?.refusedRatePercent ?? 0, errorLimit)}
         alert={alertOn("error_rate")}
         trend={pointsTrend(errorRate, before?.errorRatePercent ?? null)}
         was={before?.errorRatePercent != null && formatPercent(before.errorRatePercent)}
@@ -72,6 +72,11 @@ export function Numbers({ view, range }: { view: AgentView | null; range: Range 
       </Tile>
     </dl>
   );
+}
+
+function besideErrorRate(refusedPercent: number, limitPercent: number | null): string | false {
+  if (refusedPercent > 0) return `and ${formatPercent(refusedPercent)} refused`;
+  return limitPercent !== null && `limit ${formatPercent(limitPercent)}`;
 }
 
 function costEach({ costUsd, requests, unpricedCalls }: AgentView["agent"]): string {
