@@ -201,6 +201,8 @@ const movesWithClock = new Set([
   "trafficFailed",
   "trend",
   "sentence",
+  // What each rule measured last, over windows of seconds.
+  "rules",
   // Of a notification that waits: it is tried again all the time.
   "attempts",
 ]);
