@@ -26,8 +26,8 @@ type Manifest = {
 };
 const manifest: Manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 
-/** Without the page and the recordings of the local workspace, which no import needs: 0.8 MB. */
-const PACKED_MAX_BYTES = 900_000;
+/** Without the page and the recordings of the local workspace, which no import needs: 1.03 MB. */
+const PACKED_MAX_BYTES = 1_100_000;
 
 let directory: string;
 let consumer: string;
