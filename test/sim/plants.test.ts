@@ -8,17 +8,19 @@ const SEEDS_MAX = 60;
 const FAULTS = 40;
 
 test("each planted bug is found", async (t) => {
-  await inProcesses(Object.entries(plants), async ([plant, { breaks }], simulate) => {
-    for (let seed = 1; seed <= SEEDS_MAX; seed++) {
+  await inProcesses(Object.entries(plants), async ([plant, { breaks, foundWith }], simulate) => {
+    const others = Array.from({ length: SEEDS_MAX }, (_, at) => at + 1);
+    for (const seed of new Set([foundWith, ...others])) {
       const { broken } = await simulate({ seed, hours: 1, faults: FAULTS, plant });
       const found = broken.find((sentence) => breaks.test(sentence));
       if (found === undefined) continue;
-      t.diagnostic(`${plant}: with seed ${seed}, ${found}`);
+      const moved = seed === foundWith ? "" : ` (plants.ts says ${foundWith}: write it there)`;
+      t.diagnostic(`${plant}: with seed ${seed}${moved}, ${found}`);
       return;
     }
     assert.fail(`not found within ${SEEDS_MAX} seeds: ${plant}`);
   });
-  assert.ok(Object.keys(plants).length >= 10);
+  assert.ok(Object.keys(plants).length >= 12);
 });
 
 test("a seed is the same twice", async () => {
