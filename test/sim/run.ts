@@ -35,6 +35,15 @@ const options = {
 };
 if (values.plant !== undefined && !(values.plant in plants)) wrong(`no bug "${values.plant}"`);
 
+/** Until whoever reads it goes, as `head` does. Then the seeds that have begun end, and no others begin. */
+let isHeard = true;
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    isHeard = false;
+  });
+}
+
 const startMs = performance.now();
 const failed: Simulation[] = [];
 const injected: Record<string, number> = Object.fromEntries(faultNames.map((name) => [name, 0]));
@@ -43,6 +52,7 @@ let rows = 0;
 
 const progress = setInterval(() => say(`${done} of ${count} seeds`), PROGRESS_MS);
 await inProcesses(seeds, async (seed, simulate) => {
+  if (!isHeard) return;
   const simulation = await simulate({ seed, ...options });
   done++;
   rows += simulation.rows;
