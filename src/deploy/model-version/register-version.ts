@@ -24,6 +24,8 @@ import { CONTENT_HASH_TAG, findVersionByContent, sourceOf } from "./find-version
 
 /** A call without an answer is asked about and made again, so often. */
 const ATTEMPTS_MAX = 3;
+/** How far the upload is, is told so often: a line for each of many small files says nothing. */
+const TOLD_EVERY_MS = 1_000;
 /** Databricks copies the files as it finalizes; small models take seconds. */
 const FINALIZE_MAX_MS = 600_000;
 
@@ -74,12 +76,13 @@ export async function ensureVersion(
 
 /** Files that are there already are replaced by the same ones. */
 export async function uploadFiles(
-  { client, onProgress }: DeployContext,
+  { client, clock, onProgress }: DeployContext,
   version: VersionName,
   { files }: ModelDirectory,
 ): Promise<void> {
   const route = await findModelFileRoute(client, version);
   let uploaded = 0;
+  let toldMs = clock.now();
   for (const [path, bytes] of files) {
     try {
       await uploadModelFile(client, version, { path, bytes, route });
@@ -89,6 +92,8 @@ export async function uploadFiles(
       throw error;
     }
     uploaded += 1;
+    if (Math.abs(clock.now() - toldMs) < TOLD_EVERY_MS) continue;
+    toldMs = clock.now();
     const message = `${uploaded} of ${files.size} files`;
     onProgress({ step: "upload", state: "waiting", message });
   }
