@@ -7,9 +7,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { MetricsCollector, sharedBytesMax } from "./metrics-collector.ts";
-import { createTestClock } from "./test-clock.ts";
-import { WINDOWS_BYTES_MAX } from "./windows.ts";
+import { MetricsCollector, sharedBytesMax } from "../../src/metrics/metrics-collector.ts";
+import { createTestClock } from "../../src/metrics/test-clock.ts";
+import { WINDOWS_BYTES_MAX } from "../../src/metrics/windows.ts";
 
 const isFull = process.env.MEMORY_FULL === "1";
 const REQUESTS_PER_SECOND = isFull ? 1_000 : 10;

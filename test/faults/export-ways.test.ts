@@ -8,23 +8,23 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { systemClock } from "../src/clock.ts";
-import { executeStatement, readStatementRows } from "../src/databricks/statements.ts";
-import { chooseWarehouse, ensureSchema } from "../src/export/delta/delta-target.ts";
-import { directoryTarget } from "../src/export/delta/directory-target.ts";
+import { systemClock } from "../../src/clock.ts";
+import { executeStatement, readStatementRows } from "../../src/databricks/statements.ts";
+import { chooseWarehouse, ensureSchema } from "../../src/export/delta/delta-target.ts";
+import { directoryTarget } from "../../src/export/delta/directory-target.ts";
 import {
   type ExportOptions,
   type ExportTarget,
   exportHistory,
-} from "../src/export/delta/export-history.ts";
-import { createTableSql, defaultTablePlace } from "../src/history/databricks-tables.ts";
-import { readSnapshot } from "../src/history/delta-log.ts";
-import { connect, type DuckDBConnection, loadDuckDb, quoteText } from "../src/history/duckdb.ts";
-import { diskFiles } from "../src/history/files.ts";
-import { defaultRetention, maintain } from "../src/history/maintain.ts";
-import type { SealContext } from "../src/history/seal.ts";
-import { nowMs, sealMinutes } from "../src/history/test-minutes.ts";
-import { type ClientOptions, type DeploySetting, openDeploySetting } from "./deploy-setting.ts";
+} from "../../src/export/delta/export-history.ts";
+import { createTableSql, defaultTablePlace } from "../../src/history/databricks-tables.ts";
+import { readSnapshot } from "../../src/history/delta-log.ts";
+import { connect, type DuckDBConnection, loadDuckDb, quoteText } from "../../src/history/duckdb.ts";
+import { diskFiles } from "../../src/history/files.ts";
+import { defaultRetention, maintain } from "../../src/history/maintain.ts";
+import type { SealContext } from "../../src/history/seal.ts";
+import { nowMs, sealMinutes } from "../../src/history/test-minutes.ts";
+import { type ClientOptions, type DeploySetting, openDeploySetting } from "../deploy-setting.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "export-ways-"));
 let setting: DeploySetting;
