@@ -17,6 +17,8 @@ export type ExportMark = {
   readonly sourceId: string | null;
   /** Up to this place some rows may be in the target all the same: another history told them. */
   readonly repeatsUpTo?: number;
+  /** Names of files beyond it that were on their way: their rows may be there, whatever became of them here. */
+  readonly begun?: readonly string[];
 };
 
 export type ExportMarks = Readonly<Partial<Record<TableName, ExportMark>>>;

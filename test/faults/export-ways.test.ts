@@ -20,7 +20,7 @@ import {
 import { createTableSql, defaultTablePlace } from "../../src/history/databricks-tables.ts";
 import { readSnapshot } from "../../src/history/delta-log.ts";
 import { connect, type DuckDBConnection, loadDuckDb, quoteText } from "../../src/history/duckdb.ts";
-import { diskFiles } from "../../src/history/files.ts";
+import { diskFiles, type Files } from "../../src/history/files.ts";
 import { defaultRetention, maintain } from "../../src/history/maintain.ts";
 import type { SealContext } from "../../src/history/seal.ts";
 import { nowMs, sealMinutes } from "../../src/history/test-minutes.ts";
@@ -118,6 +118,27 @@ for (const way of ways) {
     await seal(7, 8);
     assert.equal((await run()).rows, 4);
   });
+
+  for (const mergedUpTo of way === "volume" ? [4, 6] : [6]) {
+    test(`${way}: stopped before its mark, and merged up to ${mergedUpTo} meanwhile, no row is there twice`, async () => {
+      const { run, seal, merge, counted } = await newHistory(way, 4);
+      const cut: Files = {
+        ...diskFiles,
+        replace(path, bytes) {
+          if (new TextDecoder().decode(bytes).includes('"upTo": 4')) throw new Error("power cut");
+          diskFiles.replace(path, bytes);
+        },
+      };
+      await assert.rejects(run({ files: cut }), /power cut/);
+      await seal(5, 6);
+      // As for a target that nobody exports to any more, or when the clock jumps.
+      await merge(mergedUpTo);
+      await run();
+      assert.deepEqual(await counted(), [12, 12]);
+      await seal(7, 8);
+      assert.equal((await run()).rows, 4);
+    });
+  }
 
   test(`${way}: a history that began anew tells again what it told, and nothing is there twice`, async () => {
     const { home, run, seal, counted } = await newHistory(way, 4);

@@ -144,13 +144,14 @@ async function exportTo(
       before !== undefined && before.upTo > 0 && isOther(before.sourceId, source.sourceId);
     const repeatsUpTo = isOtherSource
       ? Math.max(0, ...sealed.map(({ upTo }) => upTo))
-      : (before?.repeatsUpTo ?? 0);
-    const reach = (upTo: number) =>
+      : Math.max(before?.repeatsUpTo ?? 0, goneUpTo(before?.begun ?? [], sealed));
+    const reach = (upTo: number, begun: readonly string[] = []) =>
       setMark(table, {
         upTo,
         tableId,
         sourceId: source.sourceId,
         ...(repeatsUpTo > upTo && { repeatsUpTo }),
+        ...(begun.length > 0 && { begun }),
       });
     let loaded = 0;
 
@@ -163,7 +164,7 @@ async function exportTo(
       loaded += resumed.rows;
       reach(resumed.upTo);
     } else if (before.tableId !== tableId || before.sourceId !== source.sourceId) {
-      reach(before.upTo);
+      reach(before.upTo, before.begun);
     }
 
     const startedAt = marks[table]?.upTo ?? 0;
@@ -174,7 +175,7 @@ async function exportTo(
         `Rows of ${fullName} were gone from the history before they were exported: those of its entries ${startedAt + 1} to ${first.from - 1}.`,
       );
     }
-    // Merged from files of which some were loaded, or told by another history.
+    // Merged from files of which some were loaded or on their way, or told by another history.
     const overlapping = news.filter(({ from }) => from <= Math.max(startedAt, repeatsUpTo));
     for (const file of overlapping) {
       loaded += await target.loadRest(source, file, local);
@@ -185,6 +186,7 @@ async function exportTo(
       const batch = news.slice(done, done + FILES_PER_LOAD);
       const names = batch.map(({ name }) => name);
       await refuseDamaged(table, names, { ...local, directory: resolve(directory) });
+      reach(marks[table]?.upTo ?? 0, names);
       loaded += await target.load(source, batch, local);
       reach(batch.at(-1)?.upTo ?? startedAt);
       onProgress(`${fullName}: ${loaded} rows, ${done + batch.length} of ${news.length} files`);
@@ -196,6 +198,16 @@ async function exportTo(
     tables: rows,
     warnings,
   };
+}
+
+/**
+ * Where files that were on their way end, if one of them is no more what it was: only files
+ * as they are can be loaded again. Pure.
+ */
+function goneUpTo(begun: readonly string[], sealed: readonly SealedFile[]): number {
+  const known = new Set(sealed.map(({ name }) => name));
+  if (begun.every((name) => known.has(name))) return 0;
+  return Math.max(...begun.map((name) => rangeOf(name)?.upTo ?? 0));
 }
 
 /** Whether both are known, and they differ. */
