@@ -118,14 +118,6 @@ export const plants: Readonly<Record<string, Plant>> = {
       read: (path) => linesOf(path, files.read(path), readableOf),
     }),
   },
-  "the watermark of the history is lost": {
-    breaks: isDoubled,
-    foundWith: 11,
-    files: (files) => ({
-      ...files,
-      read: (path) => linesOf(path, files.read(path), withoutProgress),
-    }),
-  },
   "retention removes what is not exported": {
     breaks: isLostOnTheWay,
     foundWith: 1,
@@ -203,10 +195,6 @@ function linesOf(
 function readableOf(lines: readonly string[]): readonly string[] {
   const actions = lines.filter((line) => isJson(line) && !line.startsWith('{"commitInfo"'));
   return ['{"commitInfo":{}}', ...actions];
-}
-
-function withoutProgress(lines: readonly string[]): readonly string[] {
-  return lines.filter((line) => !line.startsWith('{"txn"'));
 }
 
 function isJson(line: string): boolean {
