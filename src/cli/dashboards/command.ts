@@ -1,5 +1,4 @@
 /** `dspy-databricks dashboards`: notebook, dashboards and alerting rules, as files or put in place. */
-import { writeFile } from "node:fs/promises";
 import { Command } from "commander";
 import { aibiDashboard } from "../../dashboards/aibi/aibi.ts";
 import { grafanaDashboard } from "../../dashboards/grafana/grafana.ts";
@@ -8,10 +7,10 @@ import { prometheusRules } from "../../dashboards/prometheus-rules/prometheus-ru
 import { chooseWarehouse } from "../../export/delta/delta-target.ts";
 import { defaultTablePlace } from "../../history/databricks-tables.ts";
 import { LATENCY_BOUNDS_MS } from "../../live/tally.ts";
-import { MonitorError } from "../../monitor-error.ts";
 import { dashboardName, publishAibi } from "../../publish/publish-aibi.ts";
 import { notebookPath, publishNotebook } from "../../publish/publish-notebook.ts";
 import { readAlertThresholds, thresholdRules } from "../../rules/alert-thresholds.ts";
+import { putText } from "../put-text.ts";
 import { speakAlike } from "../speak-alike.ts";
 import { workspaceClient } from "../workspace-client.ts";
 
@@ -81,7 +80,7 @@ function notebookCommand(): Command {
         place: config.monitoring.tables ?? defaultTablePlace,
         thresholds: readAlertThresholds(config.monitoring.alerts?.thresholds ?? {}),
       });
-      await put(`${JSON.stringify(notebook, null, 1)}\n`, raw);
+      await putText(`${JSON.stringify(notebook, null, 1)}\n`, raw);
       if (!raw.publish) return;
       const client = workspaceClient(raw.profile);
       const path = notebookPath(endpointName);
@@ -113,7 +112,7 @@ function aibiCommand(): Command {
         place: tables ?? defaultTablePlace,
         thresholds: readAlertThresholds(alerts?.thresholds ?? {}),
       });
-      await put(`${JSON.stringify(dashboard, null, 2)}\n`, raw);
+      await putText(`${JSON.stringify(dashboard, null, 2)}\n`, raw);
       if (!raw.publish) return;
       const client = workspaceClient(raw.profile);
       process.stderr.write(`Writing "${dashboardName(endpointName)}" on ${client.host}\n`);
@@ -150,7 +149,7 @@ function grafanaCommand(): Command {
         },
         latencyP99Ms: thresholds.latencyP99ThresholdMs,
       });
-      await put(`${JSON.stringify(dashboard, null, 2)}\n`, raw);
+      await putText(`${JSON.stringify(dashboard, null, 2)}\n`, raw);
     });
 }
 
@@ -166,7 +165,7 @@ function rulesCommand(): Command {
       const { deployment, monitoring } = await readConfig(file, raw.env);
       const thresholds = readAlertThresholds(monitoring.alerts?.thresholds ?? {});
       const rules = thresholdRules(deployment.servingEndpoint, thresholds);
-      await put(prometheusRules(rules, { prefix: PREFIX, boundsMs: LATENCY_BOUNDS_MS }), raw);
+      await putText(prometheusRules(rules, { prefix: PREFIX, boundsMs: LATENCY_BOUNDS_MS }), raw);
     });
 }
 
@@ -174,21 +173,4 @@ async function readConfig(file: string, environment: string | undefined) {
   // Loaded only here: what reads YAML and checks it would slow every other command down.
   const { loadAgentConfig } = await import("../../deployment.ts");
   return loadAgentConfig(file, { environment });
-}
-
-async function put(text: string, { out, publish }: RawOptions): Promise<void> {
-  if (out === undefined) {
-    if (!publish) process.stdout.write(text);
-    return;
-  }
-  try {
-    await writeFile(out, text);
-  } catch (error) {
-    const code = error instanceof Error && "code" in error ? ` (${String(error.code)})` : "";
-    throw new MonitorError("USAGE_INVALID", `${out} could not be written${code}`, {
-      hint: "Name a file in a directory that is there, with --out.",
-      cause: error,
-    });
-  }
-  process.stderr.write(`Wrote ${out}\n`);
 }

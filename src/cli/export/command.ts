@@ -8,6 +8,7 @@ import { MonitorError } from "../../monitor-error.ts";
 import { withDeployer } from "../deploy/deployer.ts";
 import { historyDirectory } from "../monitor/data-directory.ts";
 import { parseOutput } from "../parse-output.ts";
+import { parseTablePlace } from "../parse-table-place.ts";
 import { theOnlyDataDirectory } from "../query/the-only-data-directory.ts";
 import { workspaceClient } from "../workspace-client.ts";
 
@@ -70,7 +71,7 @@ export function exportCommand(): Command {
         await exportAgent(format, raw, output);
         return;
       }
-      const to = { place: placeOf(raw), way: wayOf(raw.way) };
+      const to = { place: parseTablePlace(raw), way: wayOf(raw.way) };
       const directory = historyDirectory(raw.dataDir ?? theOnlyDataDirectory());
       const { target, name } = await targetOf(raw, { ...to, directory });
       const { rows, tables, warnings } = await exportHistory(directory, target, {
@@ -150,16 +151,4 @@ function wayOf(way: string): "volume" | "merge" {
   throw new MonitorError("USAGE_INVALID", `--way can't be "${way}"`, {
     hint: "Give volume or merge, or --directory PATH.",
   });
-}
-
-function placeOf({ to, prefix }: RawOptions): TablePlace {
-  const [, catalog, schema] = /^(\w+)\.(\w+)$/.exec(to) ?? [];
-  if (catalog === undefined || schema === undefined || !/^\w+$/.test(prefix)) {
-    throw new MonitorError(
-      "USAGE_INVALID",
-      `--to "${to}" with --prefix "${prefix}" is no place for tables`,
-      { hint: "Give --to CATALOG.SCHEMA and --prefix NAME, of letters, digits and underscores." },
-    );
-  }
-  return { catalog, schema, prefix };
 }

@@ -1,5 +1,4 @@
 /** `dspy-databricks rollups`: the job that rolls up what one machine can't hold, as a file or put in place. */
-import { writeFile } from "node:fs/promises";
 import { Command } from "commander";
 import { createJob, listJobs, resetJob } from "../../databricks/jobs.ts";
 import { getTable } from "../../databricks/tables.ts";
@@ -7,7 +6,7 @@ import {
   importWorkspaceObject,
   makeWorkspaceDirectories,
 } from "../../databricks/workspace-objects.ts";
-import { defaultTablePlace, type TablePlace } from "../../history/databricks-tables.ts";
+import { defaultTablePlace } from "../../history/databricks-tables.ts";
 import { findSpanColumns } from "../../ingest/span-table/columns.ts";
 import { MonitorError } from "../../monitor-error.ts";
 import {
@@ -18,6 +17,8 @@ import {
   rollupStatements,
 } from "../../rollups/rollup-job.ts";
 import { rollupNames, rollupTable } from "../../rollups/rollup-sql.ts";
+import { parseTablePlace } from "../parse-table-place.ts";
+import { putText } from "../put-text.ts";
 import { workspaceClient } from "../workspace-client.ts";
 
 const { catalog, schema, prefix } = defaultTablePlace;
@@ -62,12 +63,11 @@ export function rollupsCommand(): Command {
     .option("--profile <name>", "the workspace of this profile of ~/.databrickscfg")
     .addHelpText("after", examples)
     .action(async (raw: RawOptions) => {
-      const place = placeOf(raw);
+      const place = parseTablePlace(raw);
       const source = await sourceOf(raw);
       const options = { source, place, days: daysOf(raw.days) };
       const sql = `${rollupStatements(options).join(";\n\n")};\n`;
-      if (raw.out !== undefined) await write(raw.out, sql);
-      else if (!raw.publish) process.stdout.write(sql);
+      await putText(sql, raw);
       if (raw.publish) await publish(options, raw.profile);
     });
 }
@@ -117,29 +117,4 @@ function daysOf(text: string): number {
   throw new MonitorError("USAGE_INVALID", `--days can't be "${text}"`, {
     hint: `Give a whole number from 1 to ${DAYS_MAX}.`,
   });
-}
-
-function placeOf({ to, prefix }: RawOptions): TablePlace {
-  const [, catalog, schema] = /^(\w+)\.(\w+)$/.exec(to) ?? [];
-  if (catalog === undefined || schema === undefined || !/^\w+$/.test(prefix)) {
-    throw new MonitorError(
-      "USAGE_INVALID",
-      `--to "${to}" with --prefix "${prefix}" is no place for tables`,
-      { hint: "Give --to CATALOG.SCHEMA and --prefix NAME, of letters, digits and underscores." },
-    );
-  }
-  return { catalog, schema, prefix };
-}
-
-async function write(path: string, text: string): Promise<void> {
-  try {
-    await writeFile(path, text);
-  } catch (error) {
-    const code = error instanceof Error && "code" in error ? ` (${String(error.code)})` : "";
-    throw new MonitorError("USAGE_INVALID", `${path} could not be written${code}`, {
-      hint: "Name a file in a directory that is there, with --out.",
-      cause: error,
-    });
-  }
-  process.stderr.write(`Wrote ${path}\n`);
 }
