@@ -4,6 +4,18 @@
  */
 import type { Rule } from "./rule.ts";
 
+/** An export is as often as it is, whatever is watched. */
+const exportLagging: Rule = {
+  id: "export_lagging",
+  kind: "export_lagging",
+  endpoint: null,
+  threshold: 0,
+  windowSeconds: 60,
+  minRequests: 0,
+  holdSeconds: 30,
+  keepFiringSeconds: 30,
+};
+
 export const defaultRules: readonly Rule[] = [
   {
     id: "latency_p99",
@@ -45,16 +57,7 @@ export const defaultRules: readonly Rule[] = [
     holdSeconds: 30,
     keepFiringSeconds: 30,
   },
-  {
-    id: "export_lagging",
-    kind: "export_lagging",
-    endpoint: null,
-    threshold: 0,
-    windowSeconds: 60,
-    minRequests: 0,
-    holdSeconds: 30,
-    keepFiringSeconds: 30,
-  },
+  exportLagging,
 ];
 
 export const exampleRules: readonly Rule[] = [
@@ -98,16 +101,7 @@ export const exampleRules: readonly Rule[] = [
     holdSeconds: 5,
     keepFiringSeconds: 5,
   },
-  {
-    id: "export_lagging",
-    kind: "export_lagging",
-    endpoint: null,
-    threshold: 0,
-    windowSeconds: 60,
-    minRequests: 0,
-    holdSeconds: 30,
-    keepFiringSeconds: 30,
-  },
+  exportLagging,
 ];
 
 /** Where no workspace is watched. A data directory from when one was may still say that it can't be read. */
