@@ -68,36 +68,12 @@ export const plants: Readonly<Record<string, Plant>> = {
     // Nothing is lost: what is torn is found and sealed again, but rows that were exported get files of other names.
     breaks: isDoubled,
     foundWith: 3,
-    disk: (disk) => {
-      const directories = new Set<number>();
-      return {
-        ...disk,
-        open(path, mode) {
-          const handle = disk.open(path, mode);
-          if (mode === "r" && !/\.\w+$/.test(path)) directories.add(handle);
-          else directories.delete(handle);
-          return handle;
-        },
-        sync: (handle) => (directories.has(handle) ? disk.sync(handle) : undefined),
-      };
-    },
+    disk: (disk) => syncingOnly(disk, { directories: true }),
   },
   "directories are not synced after a rename": {
     breaks: isLost,
     foundWith: 1,
-    disk: (disk) => {
-      const directories = new Set<number>();
-      return {
-        ...disk,
-        open(path, mode) {
-          const handle = disk.open(path, mode);
-          if (mode === "r" && !/\.\w+$/.test(path)) directories.add(handle);
-          else directories.delete(handle);
-          return handle;
-        },
-        sync: (handle) => (directories.has(handle) ? undefined : disk.sync(handle)),
-      };
-    },
+    disk: (disk) => syncingOnly(disk, { directories: false }),
   },
   "a torn commit of the log is taken for a whole one": {
     breaks: isLost,
@@ -195,6 +171,22 @@ function linesOf(
 function readableOf(lines: readonly string[]): readonly string[] {
   const actions = lines.filter((line) => isJson(line) && !line.startsWith('{"commitInfo"'));
   return ['{"commitInfo":{}}', ...actions];
+}
+
+/** Of directories and files, only the one kind is synced; a name without an ending is a directory's. */
+function syncingOnly(disk: Disk, wanted: { readonly directories: boolean }): Disk {
+  const directories = new Set<number>();
+  return {
+    ...disk,
+    open(path, mode) {
+      const handle = disk.open(path, mode);
+      if (mode === "r" && !/\.\w+$/.test(path)) directories.add(handle);
+      else directories.delete(handle);
+      return handle;
+    },
+    sync: (handle) =>
+      directories.has(handle) === wanted.directories ? disk.sync(handle) : undefined,
+  };
 }
 
 function isJson(line: string): boolean {
