@@ -7,10 +7,9 @@
  */
 import { agentAttributes } from "../src/ingest/otlp/agent-attributes.ts";
 import { agentSpans, toAgentSpan } from "../src/ingest/otlp/agent-span.ts";
-import type { Attributes } from "../src/ingest/otlp/attribute-keys.ts";
 import { decodeTracesProtobuf } from "../src/ingest/otlp/decode-protobuf.ts";
 import { OpenTraces } from "../src/ingest/otlp/open-traces.ts";
-import type { AttributeValue, OtlpSpan } from "../src/ingest/otlp/otlp-span.ts";
+import type { Attributes, AttributeValue, OtlpSpan } from "../src/ingest/otlp/otlp-span.ts";
 import { Agents } from "../src/live/agents.ts";
 import { builtInPriceBook } from "../src/signals/prices.ts";
 import type { AgentSpan } from "../src/signals/span.ts";

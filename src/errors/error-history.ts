@@ -3,7 +3,7 @@
  * that are there already, so that it costs the same whatever the history. Errors
  * that are large make room sooner.
  */
-import type { LiveGroup } from "./group-table.ts";
+import type { LiveGroup, SeenError } from "./group-table.ts";
 import type { Context } from "./kept-context.ts";
 import type { KeptError } from "./kept-error.ts";
 
@@ -11,16 +11,11 @@ import type { KeptError } from "./kept-error.ts";
  * Handed from function to function as one object: measured against nine arguments,
  * in one process and in turns, it costs nothing.
  */
-export type HistoryEntry = {
-  readonly group: LiveGroup;
-  /** Its place among `severities`. */
-  readonly severity: number;
+export type HistoryEntry = SeenError & {
   /** Its place among `errorClasses`. */
   readonly errorClass: number;
-  readonly timeMs: number;
   readonly elapsedMs: number;
   readonly message: string;
-  readonly modelVersion: string | null;
   readonly context: Context;
   readonly error: KeptError | null;
   /** Of message, context and error, an upper estimate. */

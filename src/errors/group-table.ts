@@ -11,7 +11,6 @@ import {
   NEW_MS,
   VERSIONS_MAX,
 } from "./error-group.ts";
-import type { HistoryEntry } from "./error-history.ts";
 import { severities } from "./error-severity.ts";
 
 type Version = { version: string; count: number; firstSeenMs: number; lastSeenMs: number };
@@ -42,6 +41,15 @@ export type LiveGroup = {
   next: LiveGroup | null;
   newer: LiveGroup | null;
   older: LiveGroup | null;
+};
+
+/** What a group takes note of when one more of its errors is seen. */
+export type SeenError = {
+  readonly group: LiveGroup;
+  /** Its place among `severities`. */
+  readonly severity: number;
+  readonly modelVersion: string | null;
+  readonly timeMs: number;
 };
 
 export class GroupTable {
@@ -113,7 +121,7 @@ export class GroupTable {
   }
 
   /** Counts one more error of its group, which is now the last seen. */
-  see({ group, severity, modelVersion, timeMs }: HistoryEntry): void {
+  see({ group, severity, modelVersion, timeMs }: SeenError): void {
     group.count++;
     group.lastSeenMs = timeMs;
     if (severity > group.severity) group.severity = severity;

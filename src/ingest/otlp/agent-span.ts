@@ -10,8 +10,7 @@ import { scrub } from "../../signals/scrub.ts";
 import type { AgentSpan, Convention } from "../../signals/span.ts";
 import { toldTokens } from "../../signals/tokens.ts";
 import { agentAttributes, at } from "./agent-attributes.ts";
-import type { Attributes } from "./attribute-keys.ts";
-import type { AttributeValue, OtlpSpan, SpanReader } from "./otlp-span.ts";
+import type { Attributes, AttributeValue, OtlpSpan, SpanReader } from "./otlp-span.ts";
 import { remembering, rememberingLast } from "./remembering.ts";
 
 /** Longest error message that is kept, in characters. */

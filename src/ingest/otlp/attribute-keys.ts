@@ -4,7 +4,6 @@
  * read by nobody, and their length and last byte tell so before anything is compared
  * (5 ns a key, where a hash over twelve of the bytes takes 10).
  */
-import type { AttributeValue } from "./otlp-span.ts";
 import { bytesEqual } from "./text-table.ts";
 
 export type AttributeKeys = {
@@ -17,9 +16,6 @@ export type AttributeKeys = {
   readonly starts: Int32Array;
   readonly view: DataView;
 };
-
-/** By the places of their keys; `undefined` where the span has none. */
-export type Attributes = readonly (AttributeValue | undefined)[];
 
 /** Five bits of the length, and five of the last byte. */
 const BUCKETS = 1024;

@@ -7,8 +7,9 @@
  * Source: OTLP specification, JSON Protobuf Encoding.
  */
 import { MonitorError } from "../../monitor-error.ts";
-import type { AttributeKeys, Attributes } from "./attribute-keys.ts";
+import type { AttributeKeys } from "./attribute-keys.ts";
 import {
+  type Attributes,
   type AttributeValue,
   countDropped,
   type DecodedTraces,

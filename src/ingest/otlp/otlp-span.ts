@@ -4,7 +4,7 @@
  * that both keep. Nothing here knows DSPy, OpenInference or MLflow.
  */
 
-import type { AttributeKeys, Attributes } from "./attribute-keys.ts";
+import type { AttributeKeys } from "./attribute-keys.ts";
 
 /**
  * A value as OTLP has it. Integers beyond 2^53 lose precision; doubles may be
@@ -18,6 +18,9 @@ export type AttributeValue =
   | null
   | readonly AttributeValue[]
   | { readonly [key: string]: AttributeValue };
+
+/** By the places of their keys; `undefined` where the span has none. */
+export type Attributes = readonly (AttributeValue | undefined)[];
 
 export type OtlpException = { readonly type: string; readonly message: string };
 

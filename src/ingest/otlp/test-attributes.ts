@@ -1,7 +1,7 @@
 /** Attributes of spans for tests: written by key, where decoders hand on a row of values. */
 import { agentAttributes } from "./agent-attributes.ts";
-import { type AttributeKeys, type Attributes, attributeKeys } from "./attribute-keys.ts";
-import type { AttributeValue, OtlpSpan, SpanReader } from "./otlp-span.ts";
+import { type AttributeKeys, attributeKeys } from "./attribute-keys.ts";
+import type { Attributes, AttributeValue, OtlpSpan, SpanReader } from "./otlp-span.ts";
 
 /** Those that agents tell something with. A key that nobody reads is a mistake of the test. */
 export function rowOf(attributes: Readonly<Record<string, AttributeValue>>): Attributes {
