@@ -162,7 +162,9 @@ test("the history says of a logged request what its endpoint saw", () => {
   const more = { statusCode: 503, errorClass: "server", servedEntity: "entity" } as const;
   const { happened } = fold([read([logged(1, more)])]);
   const rows = happened.flatMap((each) => rowsOf(each, "ws"));
-  const named = rows.map(({ table, values }) => {
+  const named = rows.map((row) => {
+    assert.ok("values" in row);
+    const { table, values } = row;
     const columns = tables[table].columns.filter(({ name }) => name !== "event_date");
     assert.equal(columns.length, values.length, table);
     const { event_id: _, ...told } = Object.fromEntries(

@@ -9,7 +9,6 @@ import type { PriceBook } from "../signals/price-book.ts";
 import type { PlacedEntry } from "../store/journal.ts";
 import { PendingSummaries } from "../summaries/pending-summaries.ts";
 import type { SummaryStore } from "../summaries/summary-store.ts";
-import { SeriesIds } from "./event-id.ts";
 import { tryExportLock } from "./export-lock.ts";
 import { exportedUpTo } from "./export-marks.ts";
 import { type MergeLimits, maintain, type Retention } from "./maintain.ts";
@@ -23,6 +22,7 @@ import {
   type SealContext,
   sealRows,
 } from "./seal.ts";
+import { KnownSeries } from "./series.ts";
 import type { TableName } from "./tables.ts";
 
 /** Rows that wait beyond which they are sealed early. */
@@ -60,7 +60,7 @@ export class Follower {
   readonly #cameAgain = new Map<TableName, number>();
   #hasBegun = false;
   readonly #summedBefore: number;
-  readonly #series = new SeriesIds();
+  readonly #series = new KnownSeries();
   #pending = new PendingRows();
   #pendingSummaries = new PendingSummaries();
   #takenUpTo = 0;

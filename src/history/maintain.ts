@@ -8,6 +8,7 @@ import {
   type AddedFile,
   CHECKPOINT_COMMITS,
   type Commit,
+  type FileStats,
   readSnapshot,
   type Snapshot,
   writeCheckpoint,
@@ -15,10 +16,10 @@ import {
 } from "./delta-log.ts";
 import { quoteText } from "./duckdb.ts";
 import { UNFINISHED } from "./files.ts";
+import { copyToParquet } from "./parquet-file.ts";
 import { changedFiles, damagedFiles, refuseDamaged } from "./repair.ts";
 import { fileName, rangeOf, type SealContext, tableDirectory } from "./seal.ts";
 import { type TableName, tableNames, tables } from "./tables.ts";
-import { readStats } from "./write-parquet.ts";
 
 /** Files of about one size that are merged at a time. */
 export const MERGE_FILES = 32;
@@ -179,10 +180,12 @@ async function merge(
   });
   const unfinished = join(home, `${path}${UNFINISHED}`);
   const sources = files.map((file) => quoteText(join(home, file.path))).join(", ");
-  const rows = `read_parquet([${sources}], union_by_name = true)`;
+  let stats: FileStats;
   try {
-    await context.connection.run(
-      `COPY (SELECT * FROM ${rows}) TO ${quoteText(unfinished)} (FORMAT PARQUET, COMPRESSION ZSTD)`,
+    stats = await copyToParquet(
+      `SELECT * FROM read_parquet([${sources}], union_by_name = true)`,
+      { path: unfinished, columns: tables[table].columns },
+      context.connection,
     );
   } catch (error) {
     const paths = files.map((file) => file.path);
@@ -194,7 +197,7 @@ async function merge(
     path,
     sizeBytes: context.files.sizeBytes(join(home, path)),
     modifiedMs: nowMs,
-    stats: await readStats(tables[table].columns, rows, context.connection),
+    stats,
   };
 }
 

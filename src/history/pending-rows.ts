@@ -1,21 +1,36 @@
 /**
- * Rows that wait to be sealed, column by column. Numbers and text lie in arrays of their own,
- * because that is how they are handed over and written; labels are JSON text.
+ * Rows that wait to be sealed, column by column, because that is how they are handed over and
+ * written. Samples lie apart, with their series once. Labels are JSON text.
  */
-import type { HistoryRow, Labels, Value } from "./rows.ts";
+import type { HistoryRow, Labels, PlainRow, SampleRow } from "./rows.ts";
+import type { Series } from "./series.ts";
 import { type TableName, tables } from "./tables.ts";
 
-export type TextColumn = (string | null)[];
+export type TextColumn = readonly (string | null)[];
 /** `NaN` is null. */
-export type NumberColumn = Float64Array<ArrayBuffer>;
+export type NumberColumn = readonly number[];
 
 export type TableRows = {
   readonly table: TableName;
-  readonly rows: number;
+  readonly plain: PlainRows;
+  readonly samples: SampleRows;
+};
+
+export type PlainRows = {
   /** Of each row its place in the journal, in ascending order. */
   readonly places: readonly number[];
-  /** In the order of the table's columns, without `event_date`. */
+  /** In the order of `givenColumns`: numbers where `isNumeric`, else texts. */
   readonly columns: readonly (TextColumn | NumberColumn)[];
+};
+
+/** Values of series; rows of `metrics`. */
+export type SampleRows = {
+  readonly places: readonly number[];
+  readonly series: readonly Series[];
+  /** Of each value its series, as a number of `series`. */
+  readonly seriesAt: readonly number[];
+  readonly timesMs: readonly number[];
+  readonly values: readonly number[];
 };
 
 /** The columns that rows bring values for: the date follows from the timestamp. */
@@ -23,62 +38,108 @@ export function givenColumns(table: TableName) {
   return tables[table].columns.filter(({ name }) => name !== "event_date");
 }
 
+export function isNumeric(type: string): boolean {
+  return type === "DOUBLE" || type === "INT" || type === "BIGINT" || type === "TIMESTAMP";
+}
+
 export class PendingRows {
   readonly #tables = new Map<TableName, PendingTable>();
   rows = 0;
 
   /** @param place of its entry in the journal, later than or the same as the one before. */
-  add({ table, values }: HistoryRow, place: number): void {
-    let pending = this.#tables.get(table);
+  add(row: HistoryRow, place: number): void {
+    let pending = this.#tables.get(row.table);
     if (!pending) {
-      pending = new PendingTable(table);
-      this.#tables.set(table, pending);
+      pending = new PendingTable(row.table);
+      this.#tables.set(row.table, pending);
     }
-    pending.add(values, place);
+    if ("series" in row) pending.addSample(row, place);
+    else pending.add(row, place);
     this.rows++;
   }
 
   tables(): TableRows[] {
-    return [...this.#tables.values()].map((pending) => pending.finish());
+    return [...this.#tables.values()];
   }
 }
 
+export function countOf({ plain, samples }: TableRows): number {
+  return plain.places.length + samples.places.length;
+}
+
 /** Those that come after a place in the journal. */
-export function rowsAfter(rows: TableRows, place: number): TableRows {
-  const from = rows.places.findIndex((its) => its > place);
-  if (from === 0) return rows;
-  const start = from < 0 ? rows.rows : from;
+export function rowsAfter({ table, plain, samples }: TableRows, place: number): TableRows {
+  const from = startAfter(plain.places, place);
+  const samplesFrom = startAfter(samples.places, place);
   return {
-    table: rows.table,
-    rows: rows.rows - start,
-    places: rows.places.slice(start),
-    columns: rows.columns.map((column) => column.slice(start)),
+    table,
+    plain: {
+      places: plain.places.slice(from),
+      columns: plain.columns.map((column) => column.slice(from)),
+    },
+    samples: {
+      series: samples.series,
+      places: samples.places.slice(samplesFrom),
+      seriesAt: samples.seriesAt.slice(samplesFrom),
+      timesMs: samples.timesMs.slice(samplesFrom),
+      values: samples.values.slice(samplesFrom),
+    },
   };
+}
+
+function startAfter(places: readonly number[], place: number): number {
+  const start = places.findIndex((its) => its > place);
+  return start < 0 ? places.length : start;
 }
 
 /** Texts of labels that are remembered while rows wait. */
 const TEXTS_MAX = 50_000;
 
-class PendingTable {
-  readonly #table: TableName;
-  readonly #columns: (TextColumn | number[])[];
-  readonly #places: number[] = [];
-  /** Of labels that come again as the same object, as those of a series do. */
+class PendingTable implements TableRows {
+  readonly table: TableName;
+  readonly plain: { readonly places: number[]; readonly columns: (TextColumn | NumberColumn)[] };
+  readonly samples = {
+    places: [] as number[],
+    series: [] as Series[],
+    seriesAt: [] as number[],
+    timesMs: [] as number[],
+    values: [] as number[],
+  };
+  /** What is null in each column. */
+  readonly #missing: readonly (number | null)[];
+  readonly #seriesAt = new Map<Series, number>();
+  /** Of labels that come again as the same object. */
   readonly #texts = new Map<object, string>();
 
   constructor(table: TableName) {
-    this.#table = table;
-    this.#columns = givenColumns(table).map(() => []);
+    const given = givenColumns(table);
+    this.table = table;
+    this.plain = { places: [], columns: given.map(() => []) };
+    this.#missing = given.map(({ type }) => (isNumeric(type) ? Number.NaN : null));
   }
 
-  add(values: readonly Value[], place: number): void {
-    for (let at = 0; at < this.#columns.length; at++) {
-      const value = values[at] ?? null;
+  add({ values }: PlainRow, place: number): void {
+    const { places, columns } = this.plain;
+    for (let at = 0; at < columns.length; at++) {
+      const value = values[at] ?? this.#missing[at] ?? null;
       // The kind of a column is that of its values; rows.ts and tables.ts agree, which a test sees.
-      const column = this.#columns[at] as (string | number | null)[];
+      const column = columns[at] as (string | number | null)[];
       column.push(typeof value === "object" && value !== null ? this.#textOf(value) : value);
     }
-    this.#places.push(place);
+    places.push(place);
+  }
+
+  addSample({ series, timeMs, value }: SampleRow, place: number): void {
+    const { samples } = this;
+    let at = this.#seriesAt.get(series);
+    if (at === undefined) {
+      at = samples.series.push(series) - 1;
+      this.#seriesAt.set(series, at);
+    }
+    samples.places.push(place);
+    samples.seriesAt.push(at);
+    samples.timesMs.push(timeMs);
+    samples.values.push(value);
   }
 
   #textOf(labels: Labels): string {
@@ -89,22 +150,4 @@ class PendingTable {
     }
     return text;
   }
-
-  finish(): TableRows {
-    const kinds = givenColumns(this.#table);
-    return {
-      table: this.#table,
-      rows: this.#places.length,
-      places: this.#places,
-      columns: this.#columns.map((column, at) =>
-        isNumeric(kinds[at]?.type)
-          ? Float64Array.from(column as (number | null)[], (value) => value ?? Number.NaN)
-          : (column as TextColumn),
-      ),
-    };
-  }
-}
-
-export function isNumeric(type: string | undefined): boolean {
-  return type === "DOUBLE" || type === "INT" || type === "BIGINT" || type === "TIMESTAMP";
 }

@@ -17,9 +17,9 @@ import {
   writeCommit,
 } from "./delta-log.ts";
 import { quoteText } from "./duckdb.ts";
+import { readStats } from "./parquet-file.ts";
 import { rangeOf, type SealContext, tableDirectory, WRITER } from "./seal.ts";
 import { type TableName, tableNames, tables } from "./tables.ts";
-import { readStats } from "./write-parquet.ts";
 
 /** Beside the tables; holds what was set aside. */
 export const DAMAGED_DIRECTORY = "damaged";

@@ -12,21 +12,31 @@ import type { HealthResult } from "../signals/health-result.ts";
 import type { LoggedRequest } from "../signals/logged-request.ts";
 import type { ModuleCall, Request } from "../signals/request.ts";
 import type { Sample } from "../signals/sample.ts";
-import { eventIdOf, SeriesIds } from "./event-id.ts";
+import { eventIdOf } from "./event-id.ts";
+import { KnownSeries, type Series } from "./series.ts";
 import type { TableName } from "./tables.ts";
 
 /** A time is in Unix milliseconds. `undefined` does not occur. */
 export type Value = string | number | null | Labels;
 export type Labels = Readonly<Record<string, string>>;
 
+export type HistoryRow = PlainRow | SampleRow;
+
 /** Values in the order of the table's columns, without `event_date`, which follows from `timestamp`. */
-export type HistoryRow = { readonly table: TableName; readonly values: readonly Value[] };
+export type PlainRow = { readonly table: TableName; readonly values: readonly Value[] };
+
+export type SampleRow = {
+  readonly table: "metrics";
+  readonly series: Series;
+  readonly timeMs: number;
+  readonly value: number;
+};
 
 /** @param series remembered from one call to the next. */
 export function rowsOf(
   happened: Happened,
   workspaceId: string,
-  series = new SeriesIds(),
+  series = new KnownSeries(),
 ): HistoryRow[] {
   const rows: HistoryRow[] = [];
   for (const trace of happened.traces) {
@@ -37,19 +47,17 @@ export function rowsOf(
     for (const error of trace.errors) rows.push(errorRow(error, workspaceId));
   }
   for (const request of happened.logged) rows.push(...loggedRows(request, workspaceId));
-  for (const sample of happened.samples) {
-    rows.push(sampleRow(sample, { workspaceId, source: "endpoint_metrics", series }));
-  }
-  for (const sample of happened.pushed) {
-    rows.push(sampleRow(sample, { workspaceId, source: "otlp_metrics", series }));
-  }
+  const observed = { workspaceId, source: "endpoint_metrics" };
+  for (const sample of happened.samples) rows.push(sampleRow(sample, series.of(sample, observed)));
+  const pushed = { workspaceId, source: "otlp_metrics" };
+  for (const sample of happened.pushed) rows.push(sampleRow(sample, series.of(sample, pushed)));
   for (const result of happened.health) rows.push(healthRow(result, workspaceId));
   for (const change of happened.alerts) rows.push(alertRow(change, workspaceId));
   for (const deployment of happened.deployments) rows.push(deploymentRow(deployment, workspaceId));
   return rows;
 }
 
-function requestRow(request: Request, trace: ClosedTrace, workspaceId: string): HistoryRow {
+function requestRow(request: Request, trace: ClosedTrace, workspaceId: string): PlainRow {
   const { eventId, timeMs, endpoint, modelVersion } = request;
   return {
     table: "requests",
@@ -81,7 +89,7 @@ function requestLabels({ program, incomplete }: Request, { convention }: ClosedT
 }
 
 /** As `requestRow` and `latencyRow`. */
-function loggedRows(request: LoggedRequest, workspaceId: string): HistoryRow[] {
+function loggedRows(request: LoggedRequest, workspaceId: string): PlainRow[] {
   const { requestId, endpoint, timeMs, latencyMs, tokens, servedEntity, share } = request;
   const eventId = eventIdOf("inference_table", workspaceId, endpoint, requestId);
   const labels: Labels = {
@@ -123,7 +131,7 @@ function loggedRows(request: LoggedRequest, workspaceId: string): HistoryRow[] {
   ];
 }
 
-function latencyRow(request: Request, trace: ClosedTrace, workspaceId: string): HistoryRow {
+function latencyRow(request: Request, trace: ClosedTrace, workspaceId: string): PlainRow {
   const { eventId, timeMs, endpoint, modelVersion, latencyMs } = request;
   return {
     table: "metrics",
@@ -142,7 +150,7 @@ function latencyRow(request: Request, trace: ClosedTrace, workspaceId: string): 
   };
 }
 
-function moduleCallRow(call: ModuleCall, workspaceId: string): HistoryRow {
+function moduleCallRow(call: ModuleCall, workspaceId: string): PlainRow {
   return {
     table: "module_calls",
     values: [
@@ -170,7 +178,7 @@ function moduleCallRow(call: ModuleCall, workspaceId: string): HistoryRow {
   };
 }
 
-function errorRow(error: ErrorEvent, workspaceId: string): HistoryRow {
+function errorRow(error: ErrorEvent, workspaceId: string): PlainRow {
   const { path, traceId, handled } = error;
   return {
     table: "errors",
@@ -192,30 +200,23 @@ function errorRow(error: ErrorEvent, workspaceId: string): HistoryRow {
   };
 }
 
-function sampleRow(
-  { name, kind, endpoint, labels: told, value, timeMs }: Sample,
-  {
-    workspaceId,
-    source,
-    series,
-  }: { readonly workspaceId: string; readonly source: string; readonly series: SeriesIds },
-): HistoryRow {
-  const { id, labels } = series.of(told, source, workspaceId, endpoint, name);
-  const eventId = `${id}/${timeMs}`;
-  return {
-    table: "metrics",
-    values: [eventId, timeMs, workspaceId, endpoint, null, source, name, kind, value, labels],
-  };
+function sampleRow({ timeMs, value }: Sample, series: Series): SampleRow {
+  return { table: "metrics", series, timeMs, value };
 }
 
-function healthRow(result: HealthResult, workspaceId: string): HistoryRow {
+/** What tells it from all other events. */
+export function eventIdOfRow(row: HistoryRow): string {
+  return "series" in row ? `${row.series.id}/${row.timeMs}` : String(row.values[0]);
+}
+
+function healthRow(result: HealthResult, workspaceId: string): PlainRow {
   const { component, endpoint, status, state, message, latencyMs, timeMs } = result;
   const eventId = eventIdOf("health", workspaceId, component, timeMs);
   const common = [eventId, timeMs, workspaceId, endpoint, null, "health"];
   return { table: "health", values: [...common, component, status, state, message, latencyMs] };
 }
 
-function alertRow(change: AlertChange, workspaceId: string): HistoryRow {
+function alertRow(change: AlertChange, workspaceId: string): PlainRow {
   const { id, ruleId, endpoint, from, to, value, threshold, reason, timeMs } = change;
   const common = [
     eventIdOf("alert", workspaceId, id),
@@ -228,7 +229,7 @@ function alertRow(change: AlertChange, workspaceId: string): HistoryRow {
   return { table: "alerts", values: [...common, ruleId, from, to, reason, value, threshold] };
 }
 
-function deploymentRow(deployment: Deployment, workspaceId: string): HistoryRow {
+function deploymentRow(deployment: Deployment, workspaceId: string): PlainRow {
   const { endpoint, from, to, release, outcome, timeMs } = deployment;
   const eventId = eventIdOf("deployment", workspaceId, endpoint, to, release);
   const common = [eventId, timeMs, workspaceId, endpoint, to, "monitor"];

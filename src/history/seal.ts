@@ -6,15 +6,16 @@
 import { join } from "node:path";
 import { type Commit, damagedLog, logDirectory, readSnapshot, writeCommit } from "./delta-log.ts";
 import { type Files, UNFINISHED } from "./files.ts";
-import { rowsAfter, type TableRows } from "./pending-rows.ts";
+import { countOf, rowsAfter, type TableRows } from "./pending-rows.ts";
+import type { StageContext } from "./staging.ts";
 import { type TableName, tableNames, tables } from "./tables.ts";
-import { type WriteContext, writeParquet } from "./write-parquet.ts";
+import { writeParquet } from "./write-parquet.ts";
 
 /** Who writes: so that others may write to the same table without being taken for it. */
 export const WRITER = "dspy-databricks-history";
 const SEQ_DIGITS = 16;
 
-export type SealContext = WriteContext & {
+export type SealContext = StageContext & {
   readonly files: Files;
   /** Holds a directory for each table. */
   readonly directory: string;
@@ -93,7 +94,7 @@ async function sealTable(
     if (before < atLeast) throw damagedLog(home, "its last commits are missing");
     // A commit may be there although it was told to have failed, and rows have come since.
     const left = rowsAfter(rows, before);
-    if (left.rows === 0) return;
+    if (countOf(left) === 0) return;
     const path = fileName({ from: before + 1, upTo });
     const unfinished = join(home, `${path}${UNFINISHED}`);
     const stats = await writeParquet(left, unfinished, context);

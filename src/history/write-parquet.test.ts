@@ -7,9 +7,8 @@ import { after, before, test } from "node:test";
 import { nothingHappened } from "../signals/happened.ts";
 import type { Sample } from "../signals/sample.ts";
 import { connect, type DuckDBConnection, type DuckDb, loadDuckDb, quoteText } from "./duckdb.ts";
-import { SeriesIds } from "./event-id.ts";
 import { PendingRows } from "./pending-rows.ts";
-import { type HistoryRow, rowsOf } from "./rows.ts";
+import { eventIdOfRow, type HistoryRow, rowsOf } from "./rows.ts";
 import { writeParquet } from "./write-parquet.ts";
 
 const ROWS = 1_500;
@@ -41,7 +40,14 @@ function samples(count: number, series: number, fractionMs = 0): HistoryRow[] {
       timeMs: startMs + at * 7 + (at % 3 === 0 ? fractionMs : 0),
     }),
   );
-  return rowsOf({ ...nothingHappened, samples: told }, "local", new SeriesIds());
+  return rowsOf({ ...nothingHappened, samples: told }, "local");
+}
+
+function valuesOf(row: HistoryRow) {
+  if (!("series" in row)) return row.values;
+  const { workspaceId, endpoint, source, name, kind, labels } = row.series;
+  const told = [workspaceId, endpoint, null, source, name, kind, row.value, labels];
+  return [eventIdOfRow(row), row.timeMs, ...told];
 }
 
 const request = (at: number): HistoryRow => ({
@@ -85,8 +91,8 @@ for (const [what, rows] of [
       written.map((row) => JSON.stringify(row)).sort();
     const found = inOrder(read.getRowsJson());
     const expected = inOrder(
-      rows.map(({ values }) => {
-        const [id, timeMs, ...others] = values;
+      rows.map((row) => {
+        const [id, timeMs, ...others] = valuesOf(row);
         const labels = others.pop();
         const day = new Date(Number(timeMs)).toISOString().slice(0, 10);
         return [
@@ -106,7 +112,9 @@ for (const [what, rows] of [
 test("the id of a sample is that of its series and its time, whatever the order of labels", () => {
   const sample = { name: "cpu", kind: "gauge", endpoint: "qa", value: 1, timeMs: startMs } as const;
   const idOf = (labels: Readonly<Record<string, string>>, timeMs: number) =>
-    rowsOf({ ...nothingHappened, samples: [{ ...sample, labels, timeMs }] }, "local")[0]?.values[0];
+    rowsOf({ ...nothingHappened, samples: [{ ...sample, labels, timeMs }] }, "local").map(
+      eventIdOfRow,
+    )[0];
   assert.equal(idOf({ a: "1", b: "2" }, startMs), idOf({ b: "2", a: "1" }, startMs));
   assert.match(String(idOf({ a: "1" }, startMs)), /^[0-9a-f]{32}\/\d{13}$/);
   const different = [

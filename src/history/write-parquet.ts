@@ -1,90 +1,154 @@
 /**
- * Rows of one table → one Parquet file, as Spark and Delta expect it, and what the table's
- * log tells of the file so that readers can pass it by.
+ * Rows of one table → one Parquet file. What repeats is handed to DuckDB once and joined there:
+ * the series of samples, and the few texts that most columns have.
  */
 import type { FileStats } from "./delta-log.ts";
-import { type DuckDBConnection, type DuckDb, quoteName, quoteText } from "./duckdb.ts";
+import { quoteName, quoteText } from "./duckdb.ts";
+import { copyToParquet } from "./parquet-file.ts";
 import {
+  countOf,
   givenColumns,
+  isNumeric,
   type NumberColumn,
+  type PlainRows,
+  type SampleRows,
   type TableRows,
   type TextColumn,
 } from "./pending-rows.ts";
-import { type Column, type ColumnType, tables } from "./tables.ts";
+import type { Series } from "./series.ts";
+import {
+  MICROSECONDS,
+  type StageContext,
+  type StagedColumn,
+  stage,
+  stagedTimes,
+} from "./staging.ts";
+import { type Column, type ColumnType, type TableName, tables } from "./tables.ts";
 
-/** Rows that DuckDB takes at a time. */
-const CHUNK_ROWS = 2048;
-/** Text longer than this is told in no statistics. */
-const STATS_TEXT_LENGTH_MAX = 64;
-
-export type WriteContext = { readonly duckDb: DuckDb; readonly connection: DuckDBConnection };
-
+/** @param rows at least one. */
 export async function writeParquet(
-  { table, rows, columns }: TableRows,
+  rows: TableRows,
   path: string,
-  { duckDb, connection }: WriteContext,
+  context: StageContext,
 ): Promise<FileStats> {
-  const given = givenColumns(table);
-  const mapColumns = new Set(
-    given.flatMap(({ name, type }) => (type === "MAP<STRING,STRING>" ? [name] : [])),
-  );
-  const constants = new Map<string, string>();
-  const staged = given.flatMap(({ name, type }, at): Staged[] => {
-    const values = columns[at] ?? [];
-    if (type === "TIMESTAMP" && !Array.isArray(values)) return stageTimes(values);
-    const constant = constantOf(values);
-    if (constant === undefined) return stage({ name, type }, values);
-    constants.set(name, constant);
-    return [];
-  });
-  const created = staged.map(({ name, type }) => `${quoteName(name)} ${type}`);
-  await connection.run(`CREATE OR REPLACE TEMP TABLE staged (${created.join(", ")})`);
-  const types = staged.map(({ type }) => duckDb[type]);
-  const appender = await connection.createAppender("staged");
-  for (let from = 0; from < rows; from += CHUNK_ROWS) {
-    const chunk = duckDb.DuckDBDataChunk.create(types);
-    chunk.setColumns(staged.map(({ values }) => valuesOf(values, from)));
-    appender.appendDataChunk(chunk);
+  const { table, plain, samples } = rows;
+  const { columns } = tables[table];
+  const selects: string[] = [];
+  if (plain.places.length > 0) selects.push(await stagePlain(table, plain, context));
+  if (samples.places.length > 0) selects.push(await stageSamples(samples, context));
+  const select = selects.join(" UNION ALL ");
+  const stats = await copyToParquet(select, { path, columns }, context.connection);
+  for (const staged of ["plain", "samples"]) {
+    await context.connection.run(`DROP TABLE IF EXISTS ${staged}`);
   }
-  appender.closeSync();
-  const joins: string[] = [];
-  for (const { name, dictionary } of staged) {
-    if (!dictionary) continue;
-    const isMap = mapColumns.has(name);
-    await writeDictionary({ name: `known_${name}`, isMap }, dictionary, { duckDb, connection });
-    const known = quoteName(`known_${name}`);
-    joins.push(`LEFT JOIN ${known} ON ${known}.id = staged.${quoteName(name)}`);
+  if (stats.rows !== countOf(rows)) {
+    throw new Error(`${stats.rows} rows were written of ${countOf(rows)}`);
   }
-
-  const isKnown = new Set(staged.flatMap(({ name, dictionary }) => (dictionary ? [name] : [])));
-  const stagedAs = (name: string) =>
-    isKnown.has(name) ? `${quoteName(`known_${name}`)}.text` : `staged.${quoteName(name)}`;
-  const isTimed = staged.some(({ name }) => name === SERIES_COLUMN);
-  const hasOthers = staged.some(({ name }) => name === "event_id");
-  const selected = tables[table].columns.map(({ name, type }) => {
-    const constant = constants.get(name);
-    const source =
-      constant ?? (name === "event_id" && isTimed ? timedId(stagedAs, hasOthers) : stagedAs(name));
-    const isRead = mapColumns.has(name) && isKnown.has(name);
-    const value = isRead ? `coalesce(${source}, ${mapOf("'{}'")})` : selection(type, source);
-    return `${value} AS ${quoteName(name)}`;
-  });
-  const finished = `SELECT ${selected.join(", ")} FROM staged ${joins.join(" ")}`;
-  await connection.run(`CREATE OR REPLACE TEMP TABLE finished AS ${finished}`);
-  await connection.run(`COPY finished TO ${quoteText(path)} (FORMAT PARQUET, COMPRESSION ZSTD)`);
-  const stats = await readStats(tables[table].columns, "finished", connection);
-  await connection.run("DROP TABLE finished");
-  await connection.run("DROP TABLE staged");
   return stats;
 }
 
-type Staged = {
+// ─── Samples ────────────────────────────────────────────────────────────────
+
+/** Where the columns that all values of a series have in common come from. */
+const seriesColumns: Readonly<Record<string, (series: Series) => string>> = {
+  series_id: ({ id }) => id,
+  workspace_id: ({ workspaceId }) => workspaceId,
+  endpoint_name: ({ endpoint }) => endpoint,
+  source: ({ source }) => source,
+  metric_name: ({ name }) => name,
+  metric_type: ({ kind }) => kind,
+  labels: ({ labels }) => JSON.stringify(labels),
+};
+
+/** Returns a SELECT of them. */
+async function stageSamples(
+  { series, seriesAt, timesMs, values }: SampleRows,
+  context: StageContext,
+): Promise<string> {
+  // Whole milliseconds are numbers of their own; of others the id has all digits.
+  const hasFractions = !timesMs.every((timeMs) => Number.isInteger(timeMs));
+  const exactTimes = { name: "time_ms", type: "DOUBLE", values: timesMs } as const;
+  await stage(
+    "samples",
+    [
+      { name: "at", type: "INTEGER", values: seriesAt },
+      ...stagedTimes(timesMs),
+      { name: "value", type: "DOUBLE", values },
+      ...(hasFractions ? [exactTimes] : []),
+    ],
+    context,
+  );
+  const texts = Object.entries(seriesColumns).map(
+    ([name, of]): StagedColumn => ({ name, type: "VARCHAR", values: series.map(of) }),
+  );
+  const numbers = { name: "number", type: "INTEGER", values: series.map((_, at) => at) } as const;
+  await stage("series_texts", [numbers, ...texts], context);
+  await context.connection.run(
+    `CREATE OR REPLACE TEMP TABLE series AS SELECT * REPLACE (${mapOf("labels")} AS labels) FROM series_texts`,
+  );
+  const whole = `CAST(${MICROSECONDS} // 1000 AS VARCHAR)`;
+  const time = hasFractions
+    ? `CASE WHEN time_ms = trunc(time_ms) THEN ${whole} ELSE CAST(time_ms AS VARCHAR) END`
+    : whole;
+  const selected = tables.metrics.columns.map(({ name, type }) => {
+    const source = name in seriesColumns ? `series.${quoteName(name)}` : sampleColumn(name, time);
+    return `${source ?? timeOf(type)} AS ${quoteName(name)}`;
+  });
+  return `SELECT ${selected.join(", ")} FROM samples JOIN series ON series.number = samples.at`;
+}
+
+function sampleColumn(name: string, time: string): string | null {
+  switch (name) {
+    case "event_id":
+      return `series.series_id || '/' || ${time}`;
+    case "value":
+      return "samples.value";
+    case "model_version":
+      return "CAST(NULL AS VARCHAR)";
+    default:
+      return null;
+  }
+}
+
+// ─── Other rows ─────────────────────────────────────────────────────────────
+
+/** Returns a SELECT of them. */
+async function stagePlain(
+  table: TableName,
+  { columns }: PlainRows,
+  context: StageContext,
+): Promise<string> {
+  const given = givenColumns(table).map((column, at) => handOver(column, columns[at] ?? []));
+  await stage(
+    "plain",
+    given.flatMap(({ staged }) => staged),
+    context,
+  );
+  const joins: string[] = [];
+  for (const { name, dictionary, isMap } of given) {
+    if (!dictionary) continue;
+    const known = `known_${name}`;
+    await stageDictionary(known, { texts: dictionary, isMap }, context);
+    joins.push(
+      `LEFT JOIN ${quoteName(known)} ON ${quoteName(known)}.number = plain.${quoteName(name)}`,
+    );
+  }
+  const sources = new Map(given.map(({ name, source }) => [name, source]));
+  const selected = tables[table].columns.map(({ name, type }) => {
+    const source = sources.get(name);
+    return `${source ?? timeOf(type)} AS ${quoteName(name)}`;
+  });
+  return `SELECT ${selected.join(", ")} FROM plain ${joins.join(" ")}`;
+}
+
+type HandedOver = {
   readonly name: string;
-  /** Whole numbers are staged as such: making them of a DOUBLE takes DuckDB as long as all else of a row. */
-  readonly type: "VARCHAR" | "DOUBLE" | "INTEGER";
-  readonly values: TextColumn | NumberColumn | Int32Array;
-  /** The texts that the values number; none where the values stand for themselves. */
+  readonly isMap: boolean;
+  readonly staged: readonly StagedColumn[];
+  /** The texts that the values number from 1 on; none where the values stand for themselves. */
   readonly dictionary: readonly string[] | null;
+  /** SQL of the finished value; of times none. */
+  readonly source: string | undefined;
 };
 
 /** Different texts of a column up to which each is handed to DuckDB once, and then its number. */
@@ -92,83 +156,70 @@ const DICTIONARY_TEXTS_MAX = 1_000;
 /** Rows up to which a table of texts costs more than handing them over one by one. */
 const DICTIONARY_ROWS_MIN = 1_000;
 
-/** An id that is a series and the time of the row stands here as the number of the series. */
-const SERIES_COLUMN = "event_id_series";
-const SERIES_DIGITS = 32;
-
-function timedId(stagedAs: (name: string) => string, hasOthers: boolean): string {
-  const time = `CAST(${MICROSECONDS} // 1000 AS VARCHAR)`;
-  const timed = `${stagedAs(SERIES_COLUMN)} || '/' || ${time}`;
-  return hasOthers ? `coalesce(staged.event_id, ${timed})` : timed;
+function handOver({ name, type }: Column, values: TextColumn | NumberColumn): HandedOver {
+  const isMap = type === "MAP<STRING,STRING>";
+  const plain = { name, isMap, dictionary: null };
+  if (type === "TIMESTAMP") {
+    const staged = stagedTimes(values as NumberColumn);
+    return { ...plain, staged, source: undefined };
+  }
+  const column = `plain.${quoteName(name)}`;
+  if (isNumeric(type)) {
+    // As `isNumeric` says; the type of the column tells it to TypeScript no better.
+    const numbers = stagedNumbers({ name, type }, values as NumberColumn);
+    return { ...plain, ...numbers, source: numbers.source(column) };
+  }
+  const texts = values as TextColumn;
+  const constant = constantOf(texts);
+  if (constant !== undefined) {
+    return { ...plain, staged: [], source: isMap ? mapOf(constant) : constant };
+  }
+  const numbered =
+    texts.length < DICTIONARY_ROWS_MIN ? null : numberTexts(texts, DICTIONARY_TEXTS_MAX);
+  if (!numbered) {
+    const staged = [{ name, type: "VARCHAR", values: texts } as const];
+    return { ...plain, staged, source: isMap ? mapOf(column) : column };
+  }
+  const staged = [{ name, type: "INTEGER", values: numbered.numbers } as const];
+  const text = `${quoteName(`known_${name}`)}.text`;
+  const source = isMap ? `coalesce(${text}, ${mapOf("'{}'")})` : text;
+  return { ...plain, staged, dictionary: numbered.dictionary, source };
 }
 
-/** Handing over a text costs ten times as much as a number, and most columns repeat a few. */
-function stage(
+/** Stands for null among whole numbers. */
+const NULL_INTEGER = -(2 ** 31);
+
+/** Nulls are handed over as numbers, too: to mark them takes many times as long. */
+function stagedNumbers(
   { name, type }: Pick<Column, "name" | "type">,
-  values: TextColumn | NumberColumn,
-): Staged[] {
-  if (!Array.isArray(values)) {
-    const isWhole = type !== "DOUBLE" && values.every((value) => isInt32(value));
-    return [{ name, type: isWhole ? "INTEGER" : "DOUBLE", values, dictionary: null }];
+  values: NumberColumn,
+): { readonly staged: readonly StagedColumn[]; source(column: string): string } {
+  const sqlType = type === "DOUBLE" ? "DOUBLE" : type === "INT" ? "INTEGER" : "BIGINT";
+  if (values.every((value) => Number.isNaN(value))) {
+    return { staged: [], source: () => `CAST(NULL AS ${sqlType})` };
   }
-  const plain = { name, type: "VARCHAR", values, dictionary: null } as const;
-  if (values.length < DICTIONARY_ROWS_MIN) return [plain];
-  if (name === "event_id") return stageIds(values) ?? [plain];
-  const numbered = numberTexts(values, DICTIONARY_TEXTS_MAX);
-  return [numbered ? { name, ...numbered } : plain];
-}
-
-/** `null` where few ids are those of a series. */
-function stageIds(ids: TextColumn): Staged[] | null {
-  const isTimed = (id: string | null) =>
-    id !== null && id.length === TIMED_LENGTH && id.charCodeAt(SERIES_DIGITS) === SLASH;
-  // They are mixed with others, but not by chance: the first rows tell.
-  if (!ids.slice(0, DICTIONARY_ROWS_MIN).some(isTimed)) return null;
-  const series: TextColumn = [];
-  const others: TextColumn = [];
-  let hasOthers = false;
-  for (const id of ids) {
-    const isOfSeries = isTimed(id);
-    series.push(isOfSeries && id !== null ? id.slice(0, SERIES_DIGITS) : null);
-    others.push(isOfSeries ? null : id);
-    hasOthers ||= !isOfSeries;
+  if (type === "DOUBLE" || !values.every(isShort)) {
+    return {
+      staged: [{ name, type: "DOUBLE", values }],
+      source: (column) => `CAST(nullif(${column}, CAST('NaN' AS DOUBLE)) AS ${sqlType})`,
+    };
   }
-  const numbered = numberTexts(series, ids.length / 4);
-  if (!numbered) return null;
-  const timed = { name: SERIES_COLUMN, ...numbered };
-  if (!hasOthers) return [timed];
-  return [timed, { name: "event_id", type: "VARCHAR", values: others, dictionary: null }];
+  const whole = Int32Array.from(values, (value) => (Number.isNaN(value) ? NULL_INTEGER : value));
+  return {
+    staged: [{ name, type: "INTEGER", values: whole }],
+    source: (column) => `CAST(nullif(${column}, ${NULL_INTEGER}) AS ${sqlType})`,
+  };
 }
 
-const SLASH = "/".charCodeAt(0);
-/** Of an id whose time has no fraction: 13 digits from 2001 to 2286. What else has this length is no id of a series. */
-const TIMED_LENGTH = SERIES_DIGITS + 1 + 13;
-
-/** Of the row, as it is staged: the minute, and microseconds within. */
-const MICROSECONDS = "(CAST(staged.timestamp AS BIGINT) * 60000000 + staged.timestamp_within)";
-const MINUTE_MS = 60_000;
-
-function stageTimes(timesMs: NumberColumn): Staged[] {
-  const minutes = new Int32Array(timesMs.length);
-  const within = new Int32Array(timesMs.length);
-  for (const [row, timeMs] of timesMs.entries()) {
-    const minute = Math.floor(timeMs / MINUTE_MS);
-    minutes[row] = minute;
-    within[row] = Math.round((timeMs - minute * MINUTE_MS) * 1000);
-  }
-  const common = { type: "INTEGER", dictionary: null } as const;
-  return [
-    { ...common, name: "timestamp", values: minutes },
-    { ...common, name: "timestamp_within", values: within },
-  ];
+function isShort(value: number): boolean {
+  return Number.isNaN(value) || ((value | 0) === value && value !== NULL_INTEGER);
 }
 
-function isInt32(value: number): boolean {
-  return Number.isNaN(value) || (value | 0) === value;
-}
-
-/** `null` where there are more different texts. */
-function numberTexts(values: TextColumn, textsMax: number): Omit<Staged, "name"> | null {
+/** Texts by their number from 1 on; 0 is null. `null` where there are more different texts. */
+function numberTexts(
+  values: TextColumn,
+  textsMax: number,
+): { readonly numbers: Int32Array; readonly dictionary: readonly string[] } | null {
   const numbers = new Int32Array(values.length);
   const known = new Map<string, number>();
   for (let row = 0; row < values.length; row++) {
@@ -182,37 +233,33 @@ function numberTexts(values: TextColumn, textsMax: number): Omit<Staged, "name">
     }
     numbers[row] = number;
   }
-  return { type: "INTEGER", values: numbers, dictionary: [...known.keys()] };
+  return { numbers, dictionary: [...known.keys()] };
 }
 
 /** What stands in every row, as SQL: it needs no handing over. `undefined` where values differ. */
-function constantOf(values: TextColumn | NumberColumn): string | undefined {
+function constantOf(values: TextColumn): string | undefined {
   const [first = null] = values;
-  if (!Array.isArray(values)) {
-    return values.every((value) => Number.isNaN(value)) ? "CAST(NULL AS DOUBLE)" : undefined;
-  }
   if (values.some((value) => value !== first)) return undefined;
-  return first === null ? "CAST(NULL AS VARCHAR)" : quoteText(String(first));
+  return first === null ? "CAST(NULL AS VARCHAR)" : quoteText(first);
 }
 
 /** @param isMap texts are JSON, and read once each here instead of in each row. */
-async function writeDictionary(
-  { name, isMap }: { readonly name: string; readonly isMap: boolean },
-  texts: readonly string[],
-  { duckDb, connection }: WriteContext,
+async function stageDictionary(
+  table: string,
+  { texts, isMap }: { readonly texts: readonly string[]; readonly isMap: boolean },
+  context: StageContext,
 ): Promise<void> {
-  await connection.run("CREATE OR REPLACE TEMP TABLE texts (id INTEGER, text VARCHAR)");
-  const appender = await connection.createAppender("texts");
-  for (let from = 0; from < texts.length; from += CHUNK_ROWS) {
-    const some = texts.slice(from, from + CHUNK_ROWS);
-    const chunk = duckDb.DuckDBDataChunk.create([duckDb.INTEGER, duckDb.VARCHAR]);
-    chunk.setColumns([some.map((_, at) => from + at + 1), some]);
-    appender.appendDataChunk(chunk);
-  }
-  appender.closeSync();
-  const text = isMap ? mapOf("text") : "text";
-  await connection.run(
-    `CREATE OR REPLACE TEMP TABLE ${quoteName(name)} AS SELECT id, ${text} AS text FROM texts`,
+  const numbers = texts.map((_, at) => at + 1);
+  await stage(
+    "texts",
+    [
+      { name: "number", type: "INTEGER", values: numbers },
+      { name: "text", type: "VARCHAR", values: texts },
+    ],
+    context,
+  );
+  await context.connection.run(
+    `CREATE OR REPLACE TEMP TABLE ${quoteName(table)} AS SELECT number, ${isMap ? mapOf("text") : "text"} AS text FROM texts`,
   );
 }
 
@@ -220,83 +267,8 @@ function mapOf(json: string): string {
   return `json_transform(coalesce(${json}, '{}'), '"MAP(VARCHAR,VARCHAR)"')`;
 }
 
-function valuesOf(values: Staged["values"], from: number): (string | number | null)[] {
-  if (Array.isArray(values)) return values.slice(from, from + CHUNK_ROWS);
-  return Array.from(values.subarray(from, from + CHUNK_ROWS), (value) =>
-    Number.isNaN(value) ? null : value,
-  );
-}
-
-/** @param source the staged value. */
-function selection(type: ColumnType, source: string): string {
-  switch (type) {
-    case "STRING":
-    case "DOUBLE":
-      return source;
-    case "DATE":
-      return `CAST(make_timestamp(${MICROSECONDS}) AS DATE)`;
-    case "TIMESTAMP":
-      return `CAST(make_timestamp(${MICROSECONDS}) AS TIMESTAMPTZ)`;
-    case "INT":
-      return `CAST(${source} AS INTEGER)`;
-    case "BIGINT":
-      return `CAST(${source} AS BIGINT)`;
-    case "MAP<STRING,STRING>":
-      return mapOf(source);
-  }
-}
-
-/** @param relation a table, view or table function with these columns. */
-export async function readStats(
-  columns: readonly Column[],
-  relation: string,
-  connection: DuckDBConnection,
-): Promise<FileStats> {
-  const plain = columns.filter(({ type }) => type !== "MAP<STRING,STRING>");
-  const asked = plain.flatMap(({ name, type }) => {
-    const quoted = quoteName(name);
-    return [
-      `count(*) - count(${quoted})`,
-      bound({ type, quoted, side: "min" }),
-      bound({ type, quoted, side: "max" }),
-    ];
-  });
-  const reader = await connection.runAndReadAll(
-    `SELECT count(*), ${asked.join(", ")} FROM ${relation}`,
-  );
-  const [row = []] = reader.getRowsJson();
-  const min: Record<string, string | number> = {};
-  const max: Record<string, string | number> = {};
-  const nulls: Record<string, number> = {};
-  for (const [at, { name, type }] of plain.entries()) {
-    const [missing, low, high] = row.slice(1 + 3 * at, 4 + 3 * at);
-    nulls[name] = Number(missing);
-    if (low === null || high === null || low === undefined || high === undefined) continue;
-    const isText = type === "STRING" || type === "DATE" || type === "TIMESTAMP";
-    min[name] = isText ? String(low) : Number(low);
-    max[name] = isText ? String(high) : Number(high);
-  }
-  return { rows: Number(row[0]), min, max, nulls };
-}
-
-type Side = "min" | "max";
-
-/** Times are told in milliseconds: rounded away from the rows between the two. */
-function bound({
-  type,
-  quoted,
-  side,
-}: {
-  readonly type: ColumnType;
-  readonly quoted: string;
-  readonly side: Side;
-}): string {
-  if (type === "STRING") {
-    return `CASE WHEN max(length(${quoted})) <= ${STATS_TEXT_LENGTH_MAX} THEN ${side}(${quoted}) END`;
-  }
-  if (type === "TIMESTAMP") {
-    const rounded = side === "min" ? `min(${quoted})` : `max(${quoted}) + INTERVAL 1 MILLISECOND`;
-    return `strftime(${rounded}, '%Y-%m-%dT%H:%M:%S.%gZ')`;
-  }
-  return `${side}(${quoted})`;
+/** Of columns that follow from the time. */
+function timeOf(type: ColumnType): string {
+  const timestamp = `make_timestamp(${MICROSECONDS})`;
+  return `CAST(${timestamp} AS ${type === "DATE" ? "DATE" : "TIMESTAMPTZ"})`;
 }

@@ -2,7 +2,7 @@
  * What agents and a workspace tell a monitor, each with the rows that have to come of it once it
  * was acknowledged. What was not acknowledged is sent again, as exporters of OTLP do.
  */
-import { rowsOf } from "../../src/history/rows.ts";
+import { eventIdOfRow, rowsOf } from "../../src/history/rows.ts";
 import type { TableName } from "../../src/history/tables.ts";
 import type { JournalEntry } from "../../src/journal-entry.ts";
 import type { Monitor } from "../../src/monitor.ts";
@@ -236,7 +236,7 @@ function eventsOf(entries: readonly JournalEntry[]): EventKey[] {
   const state = new MonitorState(builtInPriceBook);
   return entries.flatMap((entry, at) =>
     rowsOf({ ...state.apply(entry, 0, at + 1), deployments: [] }, WORKSPACE_ID).map(
-      ({ table, values }): EventKey => `${table} ${values[0]}`,
+      (row): EventKey => `${row.table} ${eventIdOfRow(row)}`,
     ),
   );
 }

@@ -20,8 +20,8 @@ import {
 } from "../../history/delta-log.ts";
 import { type DuckDBConnection, quoteText } from "../../history/duckdb.ts";
 import type { Files } from "../../history/files.ts";
+import { copyToParquet } from "../../history/parquet-file.ts";
 import { type TableName, tables } from "../../history/tables.ts";
-import { readStats } from "../../history/write-parquet.ts";
 import { MonitorError } from "../../monitor-error.ts";
 import type { RowTarget, SealedFile, SourceTable } from "./row-target.ts";
 
@@ -91,13 +91,10 @@ export function directoryTarget(
           there.length === 0
             ? `SELECT * FROM read_parquet(${quoteText(from)})`
             : `SELECT * FROM read_parquet(${quoteText(from)}) AS new ANTI JOIN read_parquet([${there.join(", ")}], union_by_name = true) AS old USING (event_id)`;
-        await connection.run(
-          `COPY (${rest}) TO ${quoteText(unfinished)} (FORMAT PARQUET, COMPRESSION ZSTD)`,
-        );
+        const { columns } = tables[source.table];
+        const stats = await copyToParquet(rest, { path: unfinished, columns }, connection);
         files.publish(unfinished, join(home, path));
         const sizeBytes = files.sizeBytes(join(home, path));
-        const written = `read_parquet(${quoteText(join(home, path))})`;
-        const stats = await readStats(tables[source.table].columns, written, connection);
         return { path, sizeBytes, modifiedMs: clock.now(), stats };
       }),
   };
