@@ -9,7 +9,14 @@ import { readSnapshot } from "./delta-log.ts";
 import { connect, type DuckDBConnection, loadDuckDb, quoteName, quoteText } from "./duckdb.ts";
 import { diskFiles } from "./files.ts";
 import { tableDirectory } from "./seal.ts";
-import { type Column, type ColumnType, type Table, tableNames, tables } from "./tables.ts";
+import {
+  type Column,
+  type ColumnType,
+  type Table,
+  type TableName,
+  tableNames,
+  tables,
+} from "./tables.ts";
 
 export type QueryResult = {
   readonly columns: readonly { readonly name: string; readonly type: string }[];
@@ -44,10 +51,11 @@ export async function openHistory(directory: string): Promise<HistoryReader> {
   const temporaryDirectory = join(directory, "temporary");
   const connection = await connect(duckDb, { threads: THREADS, temporaryDirectory });
   await shutIn(connection, resolve(directory));
+  const defined = new Map<TableName, string>();
   return {
     async query(sql, { rowsMax }) {
       for (let attempt = 1; ; attempt++) {
-        await defineViews(connection, resolve(directory));
+        await defineViews(connection, resolve(directory), defined);
         try {
           return await run(connection, sql, rowsMax);
         } catch (error) {
@@ -103,7 +111,12 @@ async function shutIn(connection: DuckDBConnection, directory: string): Promise<
   await connection.run(`CREATE OR REPLACE MACRO "current_timestamp"() AS now()`);
 }
 
-async function defineViews(connection: DuckDBConnection, directory: string): Promise<void> {
+/** @param defined what they select. A view is made anew only where that changed: DuckDB opens its files for it. */
+async function defineViews(
+  connection: DuckDBConnection,
+  directory: string,
+  defined: Map<TableName, string>,
+): Promise<void> {
   for (const name of tableNames) {
     const home = tableDirectory(directory, name);
     const snapshot = await readSnapshot(home, { files: diskFiles, connection });
@@ -111,9 +124,11 @@ async function defineViews(connection: DuckDBConnection, directory: string): Pro
       tables[name],
       [...snapshot.files.keys()].map((path) => join(home, path)),
     );
+    if (defined.get(name) === selected) continue;
     for (const view of [name, `${PREFIX}${name}`, `${CATALOG}.${SCHEMA}.${PREFIX}${name}`]) {
       await connection.run(`CREATE OR REPLACE VIEW ${view} AS ${selected}`);
     }
+    defined.set(name, selected);
   }
 }
 

@@ -5,35 +5,72 @@
 import type { Sample } from "../signals/sample.ts";
 import { eventIdOf, textOf } from "./event-id.ts";
 
-export type Series = {
+export type Series = Pick<Sample, "endpoint" | "name" | "kind" | "labels"> & {
   /** A hash of what tells it from all others. The event id of a value is this, a slash, and its time. */
   readonly id: string;
   readonly workspaceId: string;
   readonly source: string;
-  readonly endpoint: string;
-  readonly name: string;
-  readonly kind: Sample["kind"];
-  readonly labels: Sample["labels"];
 };
 
 /** Series that are remembered. */
 const SERIES_MAX = 50_000;
+/** Of one name and endpoint, beyond which they are found by the text of their labels. */
+const COMPARED_MAX = 8;
+
+/** Of one name and endpoint. */
+type Alike = { readonly first: Series[]; readonly byLabels: Map<string, Series[]> };
 
 export class KnownSeries {
-  readonly #known = new Map<string, Series>();
+  readonly #alike = new Map<string, Map<string, Alike>>();
+  #size = 0;
 
   /** The same object for each value of a series. */
-  of(
-    { endpoint, name, kind, labels }: Pick<Sample, "endpoint" | "name" | "kind" | "labels">,
-    { workspaceId, source }: Pick<Series, "workspaceId" | "source">,
-  ): Series {
-    const text = `${source}\u0000${endpoint}\u0000${name}\u0000${kind}\u0000${textOf(labels)}`;
-    let series = this.#known.get(text);
-    if (series?.workspaceId === workspaceId) return series;
-    if (this.#known.size >= SERIES_MAX) this.#known.clear();
-    const id = eventIdOf(source, workspaceId, endpoint, name, labels);
-    series = { id, workspaceId, source, endpoint, name, kind, labels };
-    this.#known.set(text, series);
+  of(sample: Sample, told: Pick<Series, "workspaceId" | "source">): Series {
+    const { endpoint, name, kind, labels } = sample;
+    const { first, byLabels } = this.#alikeOf(endpoint, name);
+    const isIts = (series: Series) =>
+      series.kind === kind &&
+      series.source === told.source &&
+      series.workspaceId === told.workspaceId &&
+      hasLabels(series, labels);
+    for (const series of first) if (isIts(series)) return series;
+    const text = first.length < COMPARED_MAX ? null : textOf(labels);
+    const known = text === null ? first : (byLabels.get(text) ?? []);
+    const found = known.find(isIts);
+    if (found) return found;
+    const id = eventIdOf(told.source, told.workspaceId, endpoint, name, labels);
+    const series = { ...told, id, endpoint, name, kind, labels };
+    known.push(series);
+    if (text !== null) byLabels.set(text, known);
+    this.#size++;
     return series;
   }
+
+  #alikeOf(endpoint: string, name: string): Alike {
+    if (this.#size >= SERIES_MAX) {
+      this.#alike.clear();
+      this.#size = 0;
+    }
+    let ofEndpoint = this.#alike.get(endpoint);
+    if (!ofEndpoint) {
+      ofEndpoint = new Map();
+      this.#alike.set(endpoint, ofEndpoint);
+    }
+    let alike = ofEndpoint.get(name);
+    if (!alike) {
+      alike = { first: [], byLabels: new Map() };
+      ofEndpoint.set(name, alike);
+    }
+    return alike;
+  }
+}
+
+function hasLabels({ labels }: Series, told: Series["labels"]): boolean {
+  let more = 0;
+  for (const key in told) {
+    if (told[key] !== labels[key]) return false;
+    more++;
+  }
+  for (const _ in labels) more--;
+  return more === 0;
 }

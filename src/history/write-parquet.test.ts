@@ -7,8 +7,10 @@ import { after, before, test } from "node:test";
 import { nothingHappened } from "../signals/happened.ts";
 import type { Sample } from "../signals/sample.ts";
 import { connect, type DuckDBConnection, type DuckDb, loadDuckDb, quoteText } from "./duckdb.ts";
+import { readStats } from "./parquet-file.ts";
 import { PendingRows } from "./pending-rows.ts";
 import { eventIdOfRow, type HistoryRow, rowsOf } from "./rows.ts";
+import { tables } from "./tables.ts";
 import { writeParquet } from "./write-parquet.ts";
 
 const ROWS = 1_500;
@@ -86,6 +88,8 @@ for (const [what, rows] of [
          to_json(labels), CAST(event_date AS VARCHAR) FROM read_parquet(${quoteText(path)})`,
     );
     assert.equal(stats.rows, rows.length);
+    const relation = `read_parquet(${quoteText(path)})`;
+    assert.deepEqual(stats, await readStats(tables.metrics.columns, relation, connection));
     // Rows of a file are in no order.
     const inOrder = (written: readonly unknown[][]) =>
       written.map((row) => JSON.stringify(row)).sort();
