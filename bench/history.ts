@@ -88,7 +88,8 @@ function samplesOf(rows: number): Sample[] {
 /** Signals to rows: ids, labels and columns. */
 function pendingOf(samples: readonly Sample[]): PendingRows {
   const pending = new PendingRows();
-  for (const row of rowsOf({ ...nothingHappened, samples }, "local")) pending.add(row, 1);
+  for (const row of rowsOf({ ...nothingHappened, samples }, { workspaceId: "local" }))
+    pending.add(row, 1);
   return pending;
 }
 

@@ -161,7 +161,7 @@ test("telemetry that begins takes over from the log, and the history has each re
 test("the history says of a logged request what its endpoint saw", () => {
   const more = { statusCode: 503, errorClass: "server", servedEntity: "entity" } as const;
   const { happened } = fold([read([logged(1, more)])]);
-  const rows = happened.flatMap((each) => rowsOf(each, "ws"));
+  const rows = happened.flatMap((each) => rowsOf(each, { workspaceId: "ws" }));
   const named = rows.map((row) => {
     assert.ok("values" in row);
     const { table, values } = row;

@@ -4,6 +4,7 @@
  * after a restart gives the same figures again. Beside it only what may be forgotten is
  * noted: when a check was last looked at, and how an alert's value moves.
  */
+import { endpointComponent } from "./ingest/endpoint-state/endpoint-state.ts";
 import { PushedSeries } from "./ingest/otlp/metric-samples.ts";
 import { OpenTraces } from "./ingest/otlp/open-traces.ts";
 import type { Change, Component, JournalEntry, KeptNotification } from "./journal-entry.ts";
@@ -130,6 +131,14 @@ export class MonitorState {
         this.#forget(timeMs);
         return nothingHappened;
     }
+  }
+
+  /** The version of the model that the newest request of an endpoint told, and that which it serves. */
+  versionsOf(endpoint: string): { readonly called: string | null; readonly served: string | null } {
+    return {
+      called: this.agents.get(endpoint)?.modelVersion ?? null,
+      served: this.components.get(endpointComponent(endpoint))?.modelVersion ?? null,
+    };
   }
 
   /** What has to be carried over when older entries leave the journal. */

@@ -311,9 +311,10 @@ export class Monitor {
 
   /** Takes what a source saw. Health that has not changed is noted, not journalled again. */
   async observe({ samples, health, dropped }: Observation): Promise<void> {
-    const isNews = ({ component, status, state, message }: HealthResult) => {
+    const isNews = ({ component, status, state, message, modelVersion }: HealthResult) => {
       const known = this.state.components.get(component);
-      return known?.status !== status || known.state !== state || known.message !== message;
+      const isSame = known?.status === status && known.state === state && known.message === message;
+      return !isSame || known.modelVersion !== modelVersion;
     };
     const news = health.filter(isNews);
     const noted = health.filter((result) => !isNews(result));

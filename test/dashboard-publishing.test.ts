@@ -82,6 +82,33 @@ test("each latency and each error is in the tables once", async () => {
   dashboard.close();
 });
 
+test("each call of an agent is a request, with how it ended, unless that is not wanted", async () => {
+  const { metrics, dashboard } = service(setting.client());
+  const labels = { region: "eu" };
+  metrics.recordRequest("qa", { latencyMs: 150, statusCode: 200, modelVersion: "v2", labels });
+  metrics.recordRequest("qa", { latencyMs: 20, statusCode: 429 });
+  metrics.recordRequest("qa", { latencyMs: 30, statusCode: 503 });
+  metrics.recordRequest("qa", { latencyMs: 5_000, labels: { outcome: "timeout" } });
+  metrics.recordLatency("inference_time", 250);
+  const place = { catalog: "ml", schema: "calls" };
+  const { tables } = await dashboard.exportToDeltaTable(place);
+  assert.equal(tables["ml.calls.agent_monitoring_requests"], 4);
+  assert.deepEqual(
+    await ask(`SELECT endpoint_name, model_version, source, status_code, latency_ms, error_class,
+        labels['region'] FROM ml.calls.agent_monitoring_requests ORDER BY latency_ms`),
+    [
+      "qa  collector 429 20.0 throttled ",
+      "qa  collector 503 30.0 server ",
+      "qa v2 collector 200 150.0  eu",
+      "qa  collector  5000.0 timeout ",
+    ],
+  );
+  metrics.recordRequest("qa", { latencyMs: 150, statusCode: 200 });
+  const second = await dashboard.exportToDeltaTable({ ...place, requests: false });
+  assert.equal(second.tables["ml.calls.agent_monitoring_requests"], undefined);
+  dashboard.close();
+});
+
 test("what could not be loaded is loaded the next time, and once", async () => {
   const client = setting.client();
   let isDown = true;

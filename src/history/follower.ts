@@ -171,9 +171,11 @@ export class Follower {
       // As the live figures, which know only so many agents apart.
       this.#pendingSummaries.add(happened, timeMs, (name) => (agents.get(name) ? name : "other"));
     }
-    const rows = rowsOf(happened, this.#options.workspaceId, this.#series).filter(
-      ({ table }) => seq > (this.#sealedBefore.get(table) ?? 0),
-    );
+    const rows = rowsOf(happened, {
+      workspaceId: this.#options.workspaceId,
+      series: this.#series,
+      versionsOf: (endpoint) => this.#state.versionsOf(endpoint),
+    }).filter(({ table }) => seq > (this.#sealedBefore.get(table) ?? 0));
     for (const { table, again } of this.#repairs) {
       if (!again || seq > again.upTo) continue;
       const came = rows.filter((row) => row.table === table).length;

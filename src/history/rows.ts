@@ -2,6 +2,7 @@
  * Signals → rows of the history. Pure, and the same for the same signals: what is
  * written after a restart is what would have been written before it.
  */
+import type { MonitorState } from "../monitor-state.ts";
 import type { AlertChange } from "../signals/alert.ts";
 import type { ClosedTrace } from "../signals/closed-trace.ts";
 import { costUsdOf } from "../signals/cost.ts";
@@ -32,11 +33,19 @@ export type SampleRow = {
   readonly value: number;
 };
 
-/** @param series remembered from one call to the next. */
+export type RowContext = {
+  readonly workspaceId: string;
+  /** Remembered from one call to the next. */
+  readonly series?: KnownSeries;
+  /** What is known of an endpoint besides: see `MonitorState.versionsOf`. */
+  readonly versionsOf?: MonitorState["versionsOf"];
+};
+
+const unknownVersions = () => ({ called: null, served: null });
+
 export function rowsOf(
   happened: Happened,
-  workspaceId: string,
-  series = new KnownSeries(),
+  { workspaceId, series = new KnownSeries(), versionsOf = unknownVersions }: RowContext,
 ): HistoryRow[] {
   const rows: HistoryRow[] = [];
   for (const trace of happened.traces) {
@@ -47,12 +56,22 @@ export function rowsOf(
     for (const error of trace.errors) rows.push(errorRow(error, workspaceId));
   }
   for (const request of happened.logged) rows.push(...loggedRows(request, workspaceId));
-  const observed = { workspaceId, source: "endpoint_metrics" };
-  for (const sample of happened.samples) rows.push(sampleRow(sample, series.of(sample, observed)));
-  const pushed = { workspaceId, source: "otlp_metrics" };
-  for (const sample of happened.pushed) rows.push(sampleRow(sample, series.of(sample, pushed)));
+  for (const sample of happened.samples) {
+    const modelVersion = versionsOf(sample.endpoint).served;
+    const told = { workspaceId, source: "endpoint_metrics", modelVersion };
+    rows.push(sampleRow(sample, series.of(sample, told)));
+  }
+  for (const sample of happened.pushed) {
+    const modelVersion = sample.labels.model_version ?? null;
+    const told = { workspaceId, source: "otlp_metrics", modelVersion };
+    rows.push(sampleRow(sample, series.of(sample, told)));
+  }
   for (const result of happened.health) rows.push(healthRow(result, workspaceId));
-  for (const change of happened.alerts) rows.push(alertRow(change, workspaceId));
+  for (const change of happened.alerts) {
+    const { called, served } =
+      change.endpoint === null ? unknownVersions() : versionsOf(change.endpoint);
+    rows.push(alertRow(change, { workspaceId, version: called ?? served }));
+  }
   for (const deployment of happened.deployments) rows.push(deploymentRow(deployment, workspaceId));
   return rows;
 }
@@ -193,7 +212,7 @@ function errorRow(error: ErrorEvent, workspaceId: string): PlainRow {
       error.errorClass,
       error.severity,
       error.group,
-      error.message,
+      error.message === "" ? null : error.message,
       error.program,
       { path, trace_id: traceId, handled: String(handled) },
     ],
@@ -212,18 +231,22 @@ export function eventIdOfRow(row: HistoryRow): string {
 function healthRow(result: HealthResult, workspaceId: string): PlainRow {
   const { component, endpoint, status, state, message, latencyMs, timeMs } = result;
   const eventId = eventIdOf("health", workspaceId, component, timeMs);
-  const common = [eventId, timeMs, workspaceId, endpoint, null, "health"];
+  const version = result.modelVersion ?? null;
+  const common = [eventId, timeMs, workspaceId, endpoint, version, "health"];
   return { table: "health", values: [...common, component, status, state, message, latencyMs] };
 }
 
-function alertRow(change: AlertChange, workspaceId: string): PlainRow {
+function alertRow(
+  change: AlertChange,
+  { workspaceId, version }: { readonly workspaceId: string; readonly version: string | null },
+): PlainRow {
   const { id, ruleId, endpoint, from, to, value, threshold, reason, timeMs } = change;
   const common = [
     eventIdOf("alert", workspaceId, id),
     timeMs,
     workspaceId,
     endpoint,
-    null,
+    version,
     "monitor",
   ];
   return { table: "alerts", values: [...common, ruleId, from, to, reason, value, threshold] };

@@ -21,6 +21,7 @@ const sample = fc.record({
 const told = fc.record({
   source: fc.constantFrom("otlp_metrics", "endpoint_metrics"),
   workspaceId: fc.constantFrom("local", "other"),
+  modelVersion: fc.constantFrom("1", null),
 });
 
 test("two values are of one series exactly where all but value and time is the same", () => {
@@ -33,10 +34,11 @@ test("two values are of one series exactly where all but value and time is the s
         const parts = [of.source, of.workspaceId, endpoint, its.name] as const;
         const id = eventIdOf(...parts, its.labels);
         const series = known.of(its, of);
-        const before = first.get(`${id} ${kind}`) ?? series;
+        const key = `${id} ${kind} ${of.modelVersion}`;
+        const before = first.get(key) ?? series;
         assert.equal(series, before);
         assert.deepEqual([series.id, series.kind, series.labels], [id, kind, its.labels]);
-        first.set(`${id} ${kind}`, series);
+        first.set(key, series);
       }
       assert.equal(new Set(first.values()).size, first.size);
     }),

@@ -10,7 +10,11 @@ export type Series = Pick<Sample, "endpoint" | "name" | "kind" | "labels"> & {
   readonly id: string;
   readonly workspaceId: string;
   readonly source: string;
+  /** Tells no series apart from another: of what concerns an endpoint it is the one that is served. */
+  readonly modelVersion: string | null;
 };
+
+type Told = Pick<Series, "workspaceId" | "source" | "modelVersion">;
 
 /** Series that are remembered. */
 const SERIES_MAX = 50_000;
@@ -25,13 +29,14 @@ export class KnownSeries {
   #size = 0;
 
   /** The same object for each value of a series. */
-  of(sample: Sample, told: Pick<Series, "workspaceId" | "source">): Series {
+  of(sample: Sample, told: Told): Series {
     const { endpoint, name, kind, labels } = sample;
     const { first, byLabels } = this.#alikeOf(endpoint, name);
     const isIts = (series: Series) =>
       series.kind === kind &&
       series.source === told.source &&
       series.workspaceId === told.workspaceId &&
+      series.modelVersion === told.modelVersion &&
       hasLabels(series, labels);
     for (const series of first) if (isIts(series)) return series;
     const text = first.length < COMPARED_MAX ? null : textOf(labels);

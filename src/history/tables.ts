@@ -41,7 +41,11 @@ const eventColumns = [
   column("timestamp", "TIMESTAMP", "When it happened; of a call, when it ended"),
   column("workspace_id", "STRING", "The workspace, by its host"),
   column("endpoint_name", "STRING", "The agent; null where it is about the workspace"),
-  column("model_version", "STRING", "Version of the model that was served"),
+  column(
+    "model_version",
+    "STRING",
+    "Version of the model that was called, or that the endpoint serves; null when not told",
+  ),
   column("source", "STRING", "What told it, such as traces or endpoint_metrics"),
 ];
 
@@ -96,12 +100,12 @@ export const tables: Readonly<Record<TableName, Table>> = {
     callColumns.cache,
     callColumns.errorClass,
   ]),
-  errors: table("errors", "One failure", [
+  errors: table("errors", "One failure inside an agent, or told to an error tracker", [
     column("error_type", "STRING", "Class of the exception"),
     column("error_class", "STRING", "What failed: timeout, lm_provider, tool, …"),
     column("severity", "STRING", "warning or error"),
     column("group_id", "STRING", "Errors with the same cause have the same"),
-    column("message", "STRING", "Scrubbed and cut"),
+    column("message", "STRING", "Scrubbed and cut; null when not told"),
     column("agent_name", "STRING", "Class of the DSPy program"),
     column("context", "MAP<STRING,STRING>", "path, trace_id, handled"),
   ]),

@@ -21,7 +21,8 @@ export async function sealMinutes(
     } as const;
     const timeMs = nowMs + seq * 60_000;
     const samples = ["cpu", "memory"].map((name) => ({ ...sample, name, timeMs }));
-    for (const row of rowsOf({ ...nothingHappened, samples }, "local")) pending.add(row, seq);
+    const rows = rowsOf({ ...nothingHappened, samples }, { workspaceId: "local" });
+    for (const row of rows) pending.add(row, seq);
     await sealRows({ upTo: seq, timeMs, tables: pending.tables() }, context);
   }
 }

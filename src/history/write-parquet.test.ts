@@ -42,13 +42,14 @@ function samples(count: number, series: number, fractionMs = 0): HistoryRow[] {
       timeMs: startMs + at * 7 + (at % 3 === 0 ? fractionMs : 0),
     }),
   );
-  return rowsOf({ ...nothingHappened, samples: told }, "local");
+  const versionsOf = () => ({ called: null, served: "3" });
+  return rowsOf({ ...nothingHappened, samples: told }, { workspaceId: "local", versionsOf });
 }
 
 function valuesOf(row: HistoryRow) {
   if (!("series" in row)) return row.values;
-  const { workspaceId, endpoint, source, name, kind, labels } = row.series;
-  const told = [workspaceId, endpoint, null, source, name, kind, row.value, labels];
+  const { workspaceId, endpoint, modelVersion, source, name, kind, labels } = row.series;
+  const told = [workspaceId, endpoint, modelVersion, source, name, kind, row.value, labels];
   return [eventIdOfRow(row), row.timeMs, ...told];
 }
 
@@ -116,9 +117,10 @@ for (const [what, rows] of [
 test("the id of a sample is that of its series and its time, whatever the order of labels", () => {
   const sample = { name: "cpu", kind: "gauge", endpoint: "qa", value: 1, timeMs: startMs } as const;
   const idOf = (labels: Readonly<Record<string, string>>, timeMs: number) =>
-    rowsOf({ ...nothingHappened, samples: [{ ...sample, labels, timeMs }] }, "local").map(
-      eventIdOfRow,
-    )[0];
+    rowsOf(
+      { ...nothingHappened, samples: [{ ...sample, labels, timeMs }] },
+      { workspaceId: "local" },
+    ).map(eventIdOfRow)[0];
   assert.equal(idOf({ a: "1", b: "2" }, startMs), idOf({ b: "2", a: "1" }, startMs));
   assert.match(String(idOf({ a: "1" }, startMs)), /^[0-9a-f]{32}\/\d{13}$/);
   const different = [

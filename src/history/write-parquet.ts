@@ -50,10 +50,11 @@ export async function writeParquet(
 // ─── Samples ────────────────────────────────────────────────────────────────
 
 /** Where the columns that all values of a series have in common come from. */
-const seriesColumns: Readonly<Record<string, (series: Series) => string>> = {
+const seriesColumns: Readonly<Record<string, (series: Series) => string | null>> = {
   series_id: ({ id }) => id,
   workspace_id: ({ workspaceId }) => workspaceId,
   endpoint_name: ({ endpoint }) => endpoint,
+  model_version: ({ modelVersion }) => modelVersion,
   source: ({ source }) => source,
   metric_name: ({ name }) => name,
   metric_type: ({ kind }) => kind,
@@ -103,8 +104,6 @@ function sampleColumn(name: string, time: string): string | null {
       return `series.series_id || '/' || ${time}`;
     case "value":
       return "samples.value";
-    case "model_version":
-      return "CAST(NULL AS VARCHAR)";
     default:
       return null;
   }

@@ -52,6 +52,16 @@ export type Metric = {
   readonly series: Series[];
 };
 
+/** One raw sample of a latency. */
+export type HeldSample = {
+  readonly metric: Metric;
+  readonly series: Series;
+  /** That of the status, where it is the latency of a request. */
+  readonly counter: Series | undefined;
+  readonly timeMs: number;
+  readonly value: number;
+};
+
 /** Shown only once something is in them. */
 const SHOWN_WHEN_USED: ReadonlySet<string> = new Set(Object.values(OVERFLOW_NAMES));
 
@@ -241,22 +251,27 @@ export class Ledger {
         times: ring.times.subarray(from),
         values: ring.values.subarray(from),
         rows: ring.rows.subarray(from),
+        statusRows: ring.statusRows.subarray(from),
       };
     });
   }
 
   /** The raw samples with what they are of, oldest first within each thread. */
-  eachHeld(see: (metric: Metric, series: Series, timeMs: number, value: number) => void): void {
+  eachHeld(see: (sample: HeldSample) => void): void {
     const { words } = this.#arena;
-    const known = new Map<number, readonly [Metric, Series]>();
+    const known = new Map<number, Pick<HeldSample, "metric" | "series">>();
+    const counters = new Map<number, Series>();
     for (const metric of this.metrics()) {
-      if (metric.kind !== KIND_LATENCY) continue;
-      for (const series of metric.series) known.set(series.id, [metric, series]);
+      for (const series of metric.series) {
+        if (metric.kind === KIND_LATENCY) known.set(series.id, { metric, series });
+        if (metric.kind === KIND_COUNTER) for (const row of series.rows) counters.set(row, series);
+      }
     }
-    for (const { times, values, rows } of this.held()) {
+    for (const { times, values, rows, statusRows } of this.held()) {
       for (let i = 0; i < times.length; i++) {
         const found = known.get((words[seriesWordOf(rows[i] ?? 0)] ?? 0) - 1);
-        if (found) see(found[0], found[1], times[i] ?? 0, values[i] ?? 0);
+        const counter = counters.get(statusRows[i] ?? 0);
+        if (found) see({ ...found, counter, timeMs: times[i] ?? 0, value: values[i] ?? 0 });
       }
     }
   }

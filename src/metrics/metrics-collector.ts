@@ -45,6 +45,8 @@ export type HeldLatency = {
   readonly timeMs: number;
   /** By a clock that is never set, so that the same sample has the same time always. */
   readonly steadyMs: number;
+  /** How the call of an agent ended that it is the latency of; `null` of any other. */
+  readonly request: { readonly statusCode: number | null } | null;
 };
 
 const HISTORY_SIZE_DEFAULT = 10_000;
@@ -56,8 +58,8 @@ const SERIES_MAX = 1_000_000;
 
 /** Shared memory, most there can be: this for each series, in all threads together. */
 const BYTES_PER_SERIES = 1_024;
-/** The own ring's length is a power of two, so up to twice 20 bytes. */
-const BYTES_PER_SAMPLE = 40;
+/** The own ring's length is a power of two, so up to twice 24 bytes. */
+const BYTES_PER_SAMPLE = 48;
 /** Of each other thread the ring and a first page of rows; the rest is headers and room to grow. */
 const BYTES_BASE = (SHARDS_MAX * (ringPages(WORKER_RING_SAMPLES) + 1) + 16) * PAGE_BYTES;
 
@@ -332,14 +334,14 @@ export class MetricsCollector extends MetricsRecorder {
   getHeldLatencies(): readonly HeldLatency[] {
     const held: HeldLatency[] = [];
     const wallMs = this.#clock.now() - this.#steadyNow();
-    this.#ledger.eachHeld((metric, series, timeMs, valueMs) => {
-      const { name } = metric;
+    this.#ledger.eachHeld(({ metric, series, counter, timeMs, value }) => {
       held.push({
-        name,
+        name: metric.name,
         labels: series.labels,
-        valueMs,
+        valueMs: value,
         timeMs: wallMs + timeMs,
         steadyMs: timeMs,
+        request: counter ? endOf(counter.labels) : null,
       });
     });
     return held;
@@ -384,6 +386,13 @@ export class MetricsCollector extends MetricsRecorder {
     for (const connection of this.#connections) void connection.close();
     this.#connections.clear();
   }
+}
+
+/** In an overflow series it can't be told any more. */
+function endOf({ status_code: status, overflow }: SeriesLabels): HeldLatency["request"] {
+  if (overflow !== undefined) return null;
+  const statusCode = Number(status);
+  return { statusCode: Number.isInteger(statusCode) ? statusCode : null };
 }
 
 function limit(name: string, value: number | undefined, byDefault: number, max: number): number {

@@ -21,14 +21,16 @@ export const DRAIN_SAMPLES = 1_024;
 export const WORKER_RING_SAMPLES = 16_384;
 /** So many of the oldest may be written over this very moment, before the head tells. */
 const IN_FLIGHT_SAMPLES = 64;
-const BYTES_PER_SAMPLE = 8 + 8 + 4;
+const BYTES_PER_SAMPLE = 8 + 8 + 4 + 4;
 
-/** In doubles, but `rowsAt` in words. */
+/** In doubles, but `rowsAt` and `statusRowsAt` in words. */
 export type Ring = {
   readonly capacity: number;
   readonly valuesAt: number;
   readonly timesAt: number;
   readonly rowsAt: number;
+  /** Of the counters that the samples counted in. */
+  readonly statusRowsAt: number;
 };
 
 /** For the collector's own thread: all the history, and what has not been counted yet. */
@@ -59,7 +61,8 @@ export function makeRing(arena: Arena, shard: number, capacity: number): Ring | 
 
 function layOut(valuesAt: number, capacity: number): Ring {
   const timesAt = valuesAt + capacity;
-  return { capacity, valuesAt, timesAt, rowsAt: (timesAt + capacity) * 2 };
+  const rowsAt = (timesAt + capacity) * 2;
+  return { capacity, valuesAt, timesAt, rowsAt, statusRowsAt: rowsAt + capacity };
 }
 
 /** Oldest first. */
@@ -67,6 +70,7 @@ export type HeldSamples = {
   readonly times: Float64Array;
   readonly values: Float64Array;
   readonly rows: Uint32Array;
+  readonly statusRows: Uint32Array;
   /** All that came after this time is held; `-Infinity` when all that ever came is. */
   readonly lostUpToMs: number;
 };
@@ -151,6 +155,7 @@ export class RingReader {
       times: view.doubles.subarray(view.timesAt + from, view.timesAt + to),
       values: view.doubles.subarray(view.valuesAt + from, view.valuesAt + to),
       rows: view.words.subarray(view.rowsAt + from, view.rowsAt + to),
+      statusRows: view.words.subarray(view.statusRowsAt + from, view.statusRowsAt + to),
     };
     const held = to - from;
     if (!this.#hasWrapped && held === head) {
@@ -182,6 +187,7 @@ export class RingReader {
     copy(ownDoubles, layout.timesAt, doubles, ring.timesAt);
     copy(ownDoubles, layout.valuesAt, doubles, ring.valuesAt);
     copy(ownWords, layout.rowsAt, words, ring.rowsAt);
+    copy(ownWords, layout.statusRowsAt, words, ring.statusRowsAt);
     const cameMeanwhile = (this.head() - head) >>> 0;
     const spare = ring.capacity - count;
     const lost = Math.min(count, Math.max(0, cameMeanwhile + IN_FLIGHT_SAMPLES - spare));

@@ -47,6 +47,7 @@ export class Shard {
   readonly #valuesAt: number;
   readonly #timesAt: number;
   readonly #rowsAt: number;
+  readonly #statusRowsAt: number;
   readonly #ringMask: number;
   #nowMs = 0;
   #wallMs = 0;
@@ -67,6 +68,7 @@ export class Shard {
     this.#valuesAt = ring.valuesAt;
     this.#timesAt = ring.timesAt;
     this.#rowsAt = ring.rowsAt;
+    this.#statusRowsAt = ring.statusRowsAt;
     this.#ringMask = ring.capacity - 1;
     this.refreshClock();
     this.#stopTimer = this.#isTestClock ? () => {} : everyTick(this);
@@ -88,6 +90,7 @@ export class Shard {
     doubles[valueAt] = ms;
     doubles[this.#timesAt + place] = this.#nowMs;
     words[this.#rowsAt + place] = row;
+    words[this.#statusRowsAt + place] = statusRow;
 
     let bucket = HISTOGRAM_BUCKET_OF_BITS[(words[valueAt * 2 + 1] ?? 0) >>> 14] ?? 0;
     if (ms > (HISTOGRAM_BOUNDS_MS[bucket] ?? 0)) bucket++;

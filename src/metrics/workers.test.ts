@@ -104,6 +104,27 @@ test("workers that end by themselves: every total is exact", async () => {
   metrics.close();
 });
 
+test("of each call that a worker recorded it is known how it ended, while it is held", async () => {
+  const metrics = new MetricsCollector();
+  const worker = start(metrics, { records: 3_000 });
+  await worker.ended;
+  const { counters } = metrics.getAllMetrics();
+  const counted = (status: number) =>
+    Object.entries(counters)
+      .filter(([name]) => name.startsWith("request_total") && name.includes(`"${status}"`))
+      .reduce((sum, [, value]) => sum + value, 0);
+  const held = Map.groupBy(metrics.getHeldLatencies(), ({ request }) => request?.statusCode);
+  for (const status of [200, 500]) {
+    assert.ok(counted(status) > 100);
+    assert.equal(held.get(status)?.length, counted(status));
+  }
+  assert.deepEqual(
+    new Set(held.get(undefined)?.map(({ name }) => name)),
+    new Set(["step_latency_ms"]),
+  );
+  metrics.close();
+});
+
 for (let run = 1; run <= RUNS; run++) {
   test(`run ${run}: workers terminated midway lose no call that returned`, async (context) => {
     const metrics = new MetricsCollector();

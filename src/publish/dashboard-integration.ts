@@ -124,6 +124,12 @@ export type DeltaExportOptions = {
   readonly prefix?: string | undefined;
   /** The SQL warehouse that loads the rows; one that runs by default. */
   readonly warehouseId?: string | undefined;
+  /**
+   * Whether each call that `recordRequest` was told of is a row of `_requests`; `true` by
+   * default. `false` where a monitor exports the requests of the same endpoints to the same
+   * tables: each would be there twice.
+   */
+  readonly requests?: boolean | undefined;
 };
 
 const TIME_RANGE_DEFAULT_MINUTES = 60;
@@ -267,15 +273,16 @@ export class DashboardIntegration {
   }
 
   /**
-   * Loads what came since the last call into the Delta tables: each latency that is still
-   * held and each error once, counters and gauges as they are now, and the health checks.
+   * Loads what came since the last call into the Delta tables: each request, each latency that is
+   * still held and each error once, counters and gauges as they are now, and the health checks.
    * What could not be loaded goes first the next time.
    *
    * @throws MonitorError `CONFIG_INVALID` without a `client`, or what Databricks refuses.
    */
   async exportToDeltaTable(options: DeltaExportOptions = {}): Promise<DeltaExport> {
     checkOptions("exportToDeltaTable", options);
-    const { warehouseId, ...given } = options;
+    const { warehouseId, requests = true, ...given } = options;
+    if (typeof requests !== "boolean") refuseOption("requests", requests, "Give true or false.");
     const client = this.#clientFor("export to Delta tables");
     const named = Object.entries(given).filter(([, value]) => value !== undefined);
     const place: TablePlace = { ...defaultTablePlace, ...Object.fromEntries(named) };
@@ -285,7 +292,7 @@ export class DashboardIntegration {
       .then(async () => {
         const target = { client, place, warehouseId: await chooseWarehouse(client, warehouseId) };
         const before = this.#unloaded && (await this.#load(this.#unloaded, target));
-        const now = await this.#load(await this.#collect(client), target);
+        const now = await this.#load(await this.#collect(client, requests), target);
         return before ? sumOfExports(before, now) : now;
       });
     this.#exporting = exported;
@@ -299,7 +306,10 @@ export class DashboardIntegration {
     return loaded;
   }
 
-  async #collect(client: DatabricksClient): Promise<ReadonlyMap<TableName, string>> {
+  async #collect(
+    client: DatabricksClient,
+    requests: boolean,
+  ): Promise<ReadonlyMap<TableName, string>> {
     const { components } = await this.#health.runAllChecks();
     const { latenciesUpToMs, errorsUpTo } = this.#exported;
     const latencies = this.#metrics
@@ -321,6 +331,7 @@ export class DashboardIntegration {
       values: this.#metrics.snapshot().series.filter((one) => one.kind !== "latency"),
       errors,
       components,
+      requests,
     });
   }
 

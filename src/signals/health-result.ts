@@ -12,5 +12,7 @@ export type HealthResult = {
   /** One sentence with the evidence. */
   readonly message: string;
   readonly latencyMs: number | null;
+  /** The version of the model that the endpoint serves; missing while that is not known, or it serves several. */
+  readonly modelVersion?: string;
   readonly timeMs: number;
 };

@@ -235,9 +235,10 @@ function traceOf(random: Random, nowMs: number): AgentSpan[] {
 function eventsOf(entries: readonly JournalEntry[]): EventKey[] {
   const state = new MonitorState(builtInPriceBook);
   return entries.flatMap((entry, at) =>
-    rowsOf({ ...state.apply(entry, 0, at + 1), deployments: [] }, WORKSPACE_ID).map(
-      (row): EventKey => `${row.table} ${eventIdOfRow(row)}`,
-    ),
+    rowsOf(
+      { ...state.apply(entry, 0, at + 1), deployments: [] },
+      { workspaceId: WORKSPACE_ID },
+    ).map((row): EventKey => `${row.table} ${eventIdOfRow(row)}`),
   );
 }
 

@@ -8,6 +8,8 @@ import { eventIdOf } from "../../history/event-id.ts";
 import { type TableName, tables } from "../../history/tables.ts";
 import type { HeldLatency } from "../../metrics/metrics-collector.ts";
 import type { CounterOrGauge, SeriesLabels } from "../../metrics/snapshot.ts";
+import { failedOutcomes } from "../../signals/call-outcome.ts";
+import { classOfStatus, type ErrorClass } from "../../signals/error-class.ts";
 
 export type Collected = {
   /** Tells the collectors of a workspace apart. */
@@ -19,12 +21,15 @@ export type Collected = {
   readonly values: readonly CounterOrGauge[];
   readonly errors: readonly TrackedError[];
   readonly components: readonly ComponentHealth[];
+  /** Whether each call of an agent is a row of `_requests`, too. */
+  readonly requests: boolean;
 };
 
 /** By table, NDJSON; tables without a row are left out. */
 export function collectedRows(collected: Collected): ReadonlyMap<TableName, string> {
   const lines: readonly (readonly [TableName, readonly string[]])[] = [
     ["metrics", [...latencyLines(collected), ...valueLines(collected)]],
+    ["requests", collected.requests ? requestLines(collected) : []],
     ["errors", collected.errors.map((error) => errorLine(error, collected))],
     ["health", collected.components.map((component) => healthLine(component, collected))],
   ];
@@ -33,22 +38,58 @@ export function collectedRows(collected: Collected): ReadonlyMap<TableName, stri
   );
 }
 
-function latencyLines({ latencies, collectorId, workspaceId }: Collected): string[] {
-  // Times come in steps of some milliseconds: equal ones are told apart by their order.
-  const seen = new Map<string, number>();
-  return latencies.map(({ name, labels, valueMs, timeMs, steadyMs }) => {
-    const id = eventIdOf("collector", collectorId, name, labels, steadyMs, valueMs);
-    const nth = seen.get(id) ?? 0;
-    seen.set(id, nth + 1);
+function latencyLines(collected: Collected): string[] {
+  const idOf = latencyIds(collected);
+  return collected.latencies.map((latency) => {
+    const { name, labels, valueMs, timeMs } = latency;
     return line("metrics", {
-      event_id: nth === 0 ? id : `${id}/${nth}`,
-      ...common(timeMs, workspaceId, labels),
+      event_id: idOf(latency),
+      ...common(timeMs, collected.workspaceId, labels),
       metric_name: name,
       metric_type: "latency",
       value: valueMs,
       labels,
     });
   });
+}
+
+/** A request has the id of its latency. */
+function requestLines(collected: Collected): string[] {
+  const idOf = latencyIds(collected);
+  return collected.latencies.flatMap((latency) => {
+    const id = idOf(latency);
+    const { request, labels, valueMs, timeMs } = latency;
+    if (!request) return [];
+    return line("requests", {
+      event_id: id,
+      ...common(timeMs, collected.workspaceId, labels),
+      status_code: request.statusCode,
+      latency_ms: valueMs,
+      cache: "unknown",
+      error_class: errorClassOf(request.statusCode, labels.outcome),
+      labels,
+    });
+  });
+}
+
+/** Times come in steps of some milliseconds: equal ones are told apart by their order. */
+function latencyIds({ collectorId }: Collected): (latency: HeldLatency) => string {
+  const seen = new Map<string, number>();
+  return ({ name, labels, steadyMs, valueMs }) => {
+    const id = eventIdOf("collector", collectorId, name, labels, steadyMs, valueMs);
+    const nth = seen.get(id) ?? 0;
+    seen.set(id, nth + 1);
+    return nth === 0 ? id : `${id}/${nth}`;
+  };
+}
+
+const FAILED_OUTCOMES: ReadonlySet<string> = new Set(failedOutcomes);
+
+/** The status first: a refusal whose body breaks off is a refusal. */
+function errorClassOf(statusCode: number | null, outcome: string | undefined): ErrorClass | null {
+  const refused = statusCode === null ? null : classOfStatus(statusCode);
+  if (refused || outcome === undefined || !FAILED_OUTCOMES.has(outcome)) return refused;
+  return outcome === "timeout" ? "timeout" : "unknown";
 }
 
 function valueLines({ values, collectorId, workspaceId, nowMs }: Collected): string[] {

@@ -27,10 +27,33 @@ function check(
     servedEntities: served,
     pendingEntities: pending,
   };
-  const { status, state, message, ...rest } = healthOfEndpoint(endpoint, { timeMs: 5 });
+  const {
+    status,
+    state,
+    message,
+    modelVersion: _,
+    ...rest
+  } = healthOfEndpoint(endpoint, {
+    timeMs: 5,
+  });
   assert.equal(`${status}/${state}: ${message}`, expected);
   const component = "endpoint/support";
   assert.deepEqual(rest, { component, endpoint: "support", latencyMs: null, timeMs: 5 });
+}
+
+for (const [what, versions, expected] of [
+  ["the version that it serves", ["3"], "3"],
+  ["one that two entities serve", ["3", "3"], "3"],
+  ["no version while it serves two", ["3", "4"], undefined],
+  ["no version of what is not ours", [null], undefined],
+  ["no version while it serves nothing", [], undefined],
+] as const) {
+  test(`health tells ${what}`, () => {
+    const servedEntities = versions.map((entityVersion) => ({ ...entity(null), entityVersion }));
+    const endpoint = { name: "support", ready: "READY", configUpdate: "NOT_UPDATING" };
+    const all = { ...endpoint, servedEntities, pendingEntities: [] };
+    assert.equal(healthOfEndpoint(all, { timeMs: 5 }).modelVersion, expected);
+  });
 }
 
 test("ready", () => check("READY", "NOT_UPDATING", {}, "healthy/ready: Ready to serve."));

@@ -6,11 +6,15 @@ export function healthOfEndpoint(
   endpoint: EndpointState,
   { timeMs }: { readonly timeMs: number },
 ): HealthResult {
+  const [version, ...others] = new Set(
+    endpoint.servedEntities.map(({ entityVersion }) => entityVersion),
+  );
   return {
     component: endpointComponent(endpoint.name),
     endpoint: endpoint.name,
     ...judgeEndpoint(endpoint),
     latencyMs: null,
+    ...(version && others.length === 0 && { modelVersion: version }),
     timeMs,
   };
 }
