@@ -8,7 +8,7 @@
  */
 import { join } from "node:path";
 import { MonitorError } from "../monitor-error.ts";
-import { type DuckDBConnection, quoteText } from "./duckdb.ts";
+import { type DuckDBConnection, isSystemFailure, quoteText } from "./duckdb.ts";
 import { type Files, UNFINISHED } from "./files.ts";
 import { notNull, type Table } from "./tables.ts";
 
@@ -137,6 +137,7 @@ export async function writeCheckpoint(
     })),
     ...Array.from(snapshot.files.values(), (file) => ({ add: addOf(file, false) })),
   ];
+  files.makeDirectory(logDirectory(directory));
   const path = checkpointPath(directory, version);
   const unfinished = `${path}${UNFINISHED}`;
   const columns = Object.keys(checkpointSchema).map(
@@ -307,7 +308,8 @@ async function readCheckpoint(
     );
     // What the checkpoint holds was written by this file.
     return reader.getRowsJson().map(([line]) => JSON.parse(String(line)) as Action);
-  } catch {
+  } catch (error) {
+    if (isSystemFailure(error)) throw error;
     throw damagedLog(directory, `checkpoint ${version} can't be read`);
   }
 }
@@ -368,7 +370,7 @@ export async function readRemains(
   const { commits, checkpoints } = listLog(context.files, directory);
   const actions: Action[] = [];
   for (const version of checkpoints) {
-    actions.push(...(await readCheckpoint(directory, version, context).catch(() => [])));
+    actions.push(...(await readableCheckpoint(directory, version, context)));
   }
   for (const version of commits) {
     const text = new TextDecoder().decode(context.files.read(commitPath(directory, version)));
@@ -385,6 +387,19 @@ export async function readRemains(
     version: Math.max(-1, ...commits, ...checkpoints),
     creation: metaData ? [protocol, { metaData }] : [],
   };
+}
+
+async function readableCheckpoint(
+  directory: string,
+  version: number,
+  context: LogContext,
+): Promise<Action[]> {
+  try {
+    return await readCheckpoint(directory, version, context);
+  } catch (error) {
+    if (error instanceof DamagedLogError) return [];
+    throw error;
+  }
 }
 
 function readAdd({ path, size, modificationTime, stats }: AddAction): AddedFile {

@@ -57,6 +57,13 @@ export async function connect(
   return connection;
 }
 
+/** Whether the system failed: what it can't read now it may read later. All else is the file's fault. */
+export function isSystemFailure(error: unknown): boolean {
+  if (!(error instanceof Error) || !error.message.startsWith("IO Error")) return false;
+  // A damaged file may name places beyond its end.
+  return !error.message.includes("Could not read enough bytes");
+}
+
 export function quoteText(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }

@@ -91,9 +91,11 @@ export function exportedUpTo(
 /** `null` when they are damaged: an export then finds out from its target how far it came. */
 function readAll(directory: string, files: Files): AllMarks | null {
   if (!files.list(directory).includes(FILE)) return {};
+  // What the system can't read now it may read later: marks that are forgotten load rows again.
+  const text = new TextDecoder().decode(files.read(join(directory, FILE)));
   try {
     // This file alone writes it.
-    const read = JSON.parse(new TextDecoder().decode(files.read(join(directory, FILE))));
+    const read = JSON.parse(text);
     if (read.version === undefined) return ofFirstFormat(read);
     if (read.version > FORMAT_VERSION) throw newerFormat(directory, read.version);
     return read.targets as AllMarks;

@@ -11,6 +11,7 @@ import {
   type FileStats,
   readSnapshot,
   type Snapshot,
+  tableIdIn,
   writeCheckpoint,
   writeCommit,
 } from "./delta-log.ts";
@@ -90,7 +91,8 @@ export async function maintain(options: Maintained, context: SealContext): Promi
     const exported = options.exportedUpTo?.[name] ?? Number.POSITIVE_INFINITY;
     const limits = { ...options, mergeUpTo: Math.min(options.mergeUpTo, exported) };
     for (const files of mergeable([...snapshot.files.values()], limits)) {
-      const merged = await merge(files, { home, nowMs, table: name }, context);
+      const tableId = tableIdIn(snapshot) ?? context.newId();
+      const merged = await merge(files, { home, nowMs, table: name, tableId }, context);
       const latest = await readSnapshot(home, context);
       commitTo(latest, {
         timeMs: nowMs,
@@ -170,7 +172,13 @@ async function merge(
     home,
     nowMs,
     table,
-  }: { readonly home: string; readonly nowMs: number; readonly table: keyof typeof tables },
+    tableId,
+  }: {
+    readonly home: string;
+    readonly nowMs: number;
+    readonly table: TableName;
+    readonly tableId: string;
+  },
   context: SealContext,
 ): Promise<AddedFile> {
   const ranges = files.flatMap(({ path }) => rangeOf(path) ?? []);
@@ -184,7 +192,7 @@ async function merge(
   try {
     stats = await copyToParquet(
       `SELECT * FROM read_parquet([${sources}], union_by_name = true)`,
-      { path: unfinished, columns: tables[table].columns },
+      { path: unfinished, columns: tables[table].columns, tableId },
       context.connection,
     );
   } catch (error) {

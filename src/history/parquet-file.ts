@@ -9,28 +9,53 @@ import type { Column, ColumnType } from "./tables.ts";
 /** Text longer than this is told in no statistics. */
 const STATS_TEXT_LENGTH_MAX = 64;
 
+/** The key of a file's own metadata under which it says whose it is, should the log be lost. */
+const TABLE_ID_KEY = "dspy.table_id";
+
+export type NewFile = {
+  readonly path: string;
+  readonly columns: readonly Column[];
+  /** Of the table that it is a file of. */
+  readonly tableId: string;
+};
+
 /** @param select gives the table's columns. */
 export async function copyToParquet(
   select: string,
-  { path, columns }: { readonly path: string; readonly columns: readonly Column[] },
+  { path, columns, tableId }: NewFile,
   connection: DuckDBConnection,
 ): Promise<FileStats> {
+  const told = `KV_METADATA {${quoteText(TABLE_ID_KEY)}: ${quoteText(tableId)}}`;
   const reader = await connection.runAndReadAll(
-    `COPY (${select}) TO ${quoteText(path)} (FORMAT PARQUET, COMPRESSION ZSTD, RETURN_STATS)`,
+    `COPY (${select}) TO ${quoteText(path)} (FORMAT PARQUET, COMPRESSION ZSTD, RETURN_STATS, ${told})`,
   );
-  const [told] = reader.getRowObjectsJson();
+  const [returned] = reader.getRowObjectsJson();
   // As DuckDB documents what COPY returns; in JSON a map is a list of keys and values.
-  const listed = (told?.column_statistics ?? []) as unknown as readonly Entry<readonly Entry[]>[];
+  const listed = (returned?.column_statistics ?? []) as unknown as readonly Entry<
+    readonly Entry[]
+  >[];
   const stats = new Map(
     listed.map(({ key, value }) => [key, new Map(value.map((entry) => [entry.key, entry.value]))]),
   );
   return statsOf(
-    Number(told?.count),
+    Number(returned?.count),
     columns.map(({ name, type }) => {
       const its = stats.get(quoteName(name));
       return { name, type, nulls: Number(its?.get("null_count") ?? 0), ...boundsOf(its) };
     }),
   );
+}
+
+/** `null` in a file of an earlier version. */
+export async function readTableId(
+  path: string,
+  connection: DuckDBConnection,
+): Promise<string | null> {
+  const reader = await connection.runAndReadAll(
+    `SELECT decode(value) FROM parquet_kv_metadata(${quoteText(path)}) WHERE decode(key) = ${quoteText(TABLE_ID_KEY)}`,
+  );
+  const [row] = reader.getRowsJson();
+  return typeof row?.[0] === "string" ? row[0] : null;
 }
 
 type Entry<T = string> = { readonly key: string; readonly value: T };

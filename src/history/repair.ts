@@ -16,8 +16,8 @@ import {
   writeCheckpoint,
   writeCommit,
 } from "./delta-log.ts";
-import { quoteText } from "./duckdb.ts";
-import { readStats } from "./parquet-file.ts";
+import { isSystemFailure, quoteText } from "./duckdb.ts";
+import { readStats, readTableId } from "./parquet-file.ts";
 import { rangeOf, type SealContext, tableDirectory, WRITER } from "./seal.ts";
 import { type TableName, tableNames, tables } from "./tables.ts";
 
@@ -119,6 +119,9 @@ async function rebuildLog(
   const kept = found.slice(0, firstGap(found, options));
   const again = found.slice(kept.length);
   const upTo = rangeOf(kept.at(-1)?.path ?? "")?.upTo ?? 0;
+  const newest = kept.at(-1);
+  // Under another id its rows would be those of another history to whomever they were exported to.
+  const tableId = (newest && (await readTableId(join(home, newest.path), connection))) ?? newId();
   const snapshot: Snapshot = {
     version: Math.max(0, remains.version),
     files: new Map(kept.map((file) => [file.path, file])),
@@ -127,7 +130,7 @@ async function rebuildLog(
     creation:
       remains.creation.length > 0
         ? remains.creation
-        : creation(tables[table], newId(), options.nowMs),
+        : creation(tables[table], tableId, options.nowMs),
   };
   await writeCheckpoint(home, snapshot, { files, connection });
   const what = `The log of ${table} was damaged: it was made anew from ${kept.length} files of rows.`;
@@ -200,8 +203,7 @@ export async function isReadable(
     );
     return true;
   } catch (error) {
-    // What the system can't read now it may read later.
-    if (error instanceof Error && error.message.startsWith("IO Error")) throw error;
+    if (isSystemFailure(error)) throw error;
     return false;
   }
 }
@@ -260,7 +262,7 @@ async function adoptFinished(
       home,
       {
         table: tables[table],
-        tableId: context.newId(),
+        tableId: (await readTableId(join(home, path), context.connection)) ?? context.newId(),
         version: snapshot.version,
         commit: {
           timeMs: options.nowMs,

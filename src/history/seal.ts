@@ -4,7 +4,14 @@
  * since the commit holds both.
  */
 import { join } from "node:path";
-import { type Commit, damagedLog, logDirectory, readSnapshot, writeCommit } from "./delta-log.ts";
+import {
+  type Commit,
+  damagedLog,
+  logDirectory,
+  readSnapshot,
+  tableIdIn,
+  writeCommit,
+} from "./delta-log.ts";
 import { type Files, UNFINISHED } from "./files.ts";
 import { countOf, rowsAfter, type TableRows } from "./pending-rows.ts";
 import type { StageContext } from "./staging.ts";
@@ -97,7 +104,8 @@ async function sealTable(
     if (countOf(left) === 0) return;
     const path = fileName({ from: before + 1, upTo });
     const unfinished = join(home, `${path}${UNFINISHED}`);
-    const stats = await writeParquet(left, unfinished, context);
+    const tableId = tableIdIn(snapshot) ?? newId();
+    const stats = await writeParquet(left, { path: unfinished, tableId }, context);
     files.publish(unfinished, join(home, path));
     const added = {
       path,
@@ -114,7 +122,7 @@ async function sealTable(
     };
     const isCommitted = writeCommit(
       home,
-      { table: tables[rows.table], tableId: newId(), version: snapshot.version, commit },
+      { table: tables[rows.table], tableId, version: snapshot.version, commit },
       context,
     );
     if (isCommitted) return;

@@ -83,7 +83,7 @@ for (const [what, rows] of [
     const [table] = pending.tables();
     assert.ok(table);
     const path = join(directory, `${what}.parquet`);
-    const stats = await writeParquet(table, path, { duckDb, connection });
+    const stats = await writeParquet(table, { path, tableId: "t" }, { duckDb, connection });
     const read = await connection.runAndReadAll(
       `SELECT event_id, epoch_us(timestamp), workspace_id, endpoint_name, model_version, source, metric_name, metric_type, value,
          to_json(labels), CAST(event_date AS VARCHAR) FROM read_parquet(${quoteText(path)})`,

@@ -25,10 +25,13 @@ import {
 } from "./staging.ts";
 import { type Column, type ColumnType, type TableName, tables } from "./tables.ts";
 
-/** @param rows at least one. */
+/**
+ * @param rows at least one.
+ * @param tableId of the table that it is a file of.
+ */
 export async function writeParquet(
   rows: TableRows,
-  path: string,
+  { path, tableId }: { readonly path: string; readonly tableId: string },
   context: StageContext,
 ): Promise<FileStats> {
   const { table, plain, samples } = rows;
@@ -37,7 +40,7 @@ export async function writeParquet(
   if (plain.places.length > 0) selects.push(await stagePlain(table, plain, context));
   if (samples.places.length > 0) selects.push(await stageSamples(samples, context));
   const select = selects.join(" UNION ALL ");
-  const stats = await copyToParquet(select, { path, columns }, context.connection);
+  const stats = await copyToParquet(select, { path, columns, tableId }, context.connection);
   for (const staged of ["plain", "samples"]) {
     await context.connection.run(`DROP TABLE IF EXISTS ${staged}`);
   }

@@ -22,6 +22,7 @@ import { readSnapshot } from "../../src/history/delta-log.ts";
 import { connect, type DuckDBConnection, loadDuckDb, quoteText } from "../../src/history/duckdb.ts";
 import { diskFiles, type Files } from "../../src/history/files.ts";
 import { defaultRetention, maintain } from "../../src/history/maintain.ts";
+import { repairTables } from "../../src/history/repair.ts";
 import type { SealContext } from "../../src/history/seal.ts";
 import { nowMs, sealMinutes } from "../../src/history/test-minutes.ts";
 import { type ClientOptions, type DeploySetting, openDeploySetting } from "../deploy-setting.ts";
@@ -117,6 +118,39 @@ for (const way of ways) {
     assert.deepEqual(await counted(), [12, 12]);
     await seal(7, 8);
     assert.equal((await run()).rows, 4);
+  });
+
+  test(`${way}: marks that can't be read for a moment are not taken for none`, async () => {
+    const { home, run, seal, merge, counted } = await newHistory(way, 4);
+    await run();
+    await merge(4);
+    let failures = 1;
+    const failing: Files = {
+      ...diskFiles,
+      read(path) {
+        if (path.endsWith("exported.json") && failures-- > 0) throw new Error("EIO: i/o error");
+        return diskFiles.read(path);
+      },
+    };
+    await assert.rejects(run({ files: failing }), /EIO/);
+    rmSync(join(home.directory, "metrics", "_delta_log"), { recursive: true });
+    await repairTables({ journalFrom: 9, nowMs }, home);
+    await seal(5, 5);
+    await run();
+    assert.deepEqual(await counted(), [10, 10]);
+  });
+
+  test(`${way}: marks and log that are lost together make no row twice`, async () => {
+    const { home, run, seal, merge, counted } = await newHistory(way, 4);
+    await run();
+    await merge(4);
+    writeFileSync(join(home.directory, "exported.json"), "");
+    rmSync(join(home.directory, "metrics", "_delta_log"), { recursive: true });
+    await run();
+    await repairTables({ journalFrom: 9, nowMs }, home);
+    await seal(5, 5);
+    await run();
+    assert.deepEqual(await counted(), [10, 10]);
   });
 
   for (const mergedUpTo of way === "volume" ? [4, 6] : [6]) {

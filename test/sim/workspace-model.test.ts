@@ -186,7 +186,7 @@ async function upload({ client }: Asked, name: string, rows: number): Promise<vo
   const [written] = pending.tables();
   assert.ok(written);
   const path = join(directory, name);
-  await writeParquet(written, path, { duckDb: await loadDuckDb(), connection });
+  await writeParquet(written, { path, tableId: "t" }, { duckDb: await loadDuckDb(), connection });
   await uploadFile(client, `${volume}/h/${name}`, readFileSync(path), { overwrite: false });
 }
 

@@ -92,7 +92,11 @@ export function directoryTarget(
             ? `SELECT * FROM read_parquet(${quoteText(from)})`
             : `SELECT * FROM read_parquet(${quoteText(from)}) AS new ANTI JOIN read_parquet([${there.join(", ")}], union_by_name = true) AS old USING (event_id)`;
         const { columns } = tables[source.table];
-        const stats = await copyToParquet(rest, { path: unfinished, columns }, connection);
+        const stats = await copyToParquet(
+          rest,
+          { path: unfinished, columns, tableId: tableIdIn(snapshot) ?? newId() },
+          connection,
+        );
         files.publish(unfinished, join(home, path));
         const sizeBytes = files.sizeBytes(join(home, path));
         return { path, sizeBytes, modifiedMs: clock.now(), stats };

@@ -137,8 +137,9 @@ async function exportTo(
     const sealed = sealedFiles(home, snapshot.files);
     const tableId = ids.get(table) ?? null;
     const before = marks[table];
-    // Its log is lost: the monitor makes it anew from the files of rows.
-    if (snapshot.version < 0 && before !== undefined && before.upTo > 0) continue;
+    rows[fullName] = 0;
+    // It has no rows yet, or its log is lost: the monitor makes it anew from the files of rows.
+    if (snapshot.version < 0) continue;
     // A history that began anew may hold rows that the one before it told already.
     const isOtherSource =
       before !== undefined && before.upTo > 0 && isOther(before.sourceId, source.sourceId);
