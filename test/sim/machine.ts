@@ -4,7 +4,7 @@
  * programs are the product's own; what they touch is the world's.
  */
 import { EventEmitter } from "node:events";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { createDatabricksClient } from "../../src/databricks/client.ts";
 import { Secret } from "../../src/databricks/secret.ts";
@@ -21,7 +21,7 @@ import type { StartJournalWriter } from "../../src/store/journal.ts";
 import { type FromWorker, openJournalFile, type ToWorker } from "../../src/store/journal-file.ts";
 import { createSimDisk, type SimDisk } from "./disk.ts";
 import { WORKSPACE_ID } from "./load.ts";
-import { memoryDirectory } from "./memory-directory.ts";
+import { makeMemoryDirectory, removeMemoryDirectory } from "./memory-directory.ts";
 import type { SimNetwork } from "./network.ts";
 import type { Plant } from "./plants.ts";
 import { Process, type World } from "./world.ts";
@@ -75,7 +75,7 @@ export type Parts = {
 
 export function createMachine({ world, duckDb, connectDuckDb, network, plant }: Parts): Machine {
   const { random } = world;
-  const dataDirectory = mkdtempSync(join(memoryDirectory(), "sim-"));
+  const dataDirectory = makeMemoryDirectory();
   const historyDirectory = join(dataDirectory, "history");
   mkdirSync(historyDirectory);
   const disk = createSimDisk(historyDirectory, world);
@@ -110,7 +110,7 @@ export function createMachine({ world, duckDb, connectDuckDb, network, plant }: 
     notices: [],
     exportProblems: [],
     bugs: [],
-    close: () => rmSync(dataDirectory, { recursive: true, force: true }),
+    close: () => removeMemoryDirectory(dataDirectory),
   };
 
   function spawn(name: string): Process {

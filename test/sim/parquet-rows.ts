@@ -1,8 +1,8 @@
 /** The rows of a Parquet file, and its columns as Spark would see them: read by DuckDB. */
-import { mkdtempSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
+import { unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type DuckDBConnection, quoteText } from "../../src/history/duckdb.ts";
-import { memoryDirectory } from "./memory-directory.ts";
+import { makeMemoryDirectory, removeMemoryDirectory } from "./memory-directory.ts";
 import { connectDuckDb } from "./shared-duckdb.ts";
 import type { Row } from "./workspace-model.ts";
 
@@ -45,11 +45,11 @@ export async function closeParquetReader(): Promise<void> {
   if (!connection) return;
   (await connection).closeSync();
   connection = null;
-  rmSync(directory, { recursive: true, force: true });
+  removeMemoryDirectory(directory);
 }
 
 async function open(): Promise<DuckDBConnection> {
-  directory = mkdtempSync(join(memoryDirectory(), "sim-parquet-"));
+  directory = makeMemoryDirectory();
   return connectDuckDb();
 }
 

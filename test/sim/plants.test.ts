@@ -1,6 +1,10 @@
 /** The simulator, tried: each bug that is planted is found within some seeds, and for the right reason. */
 import assert from "node:assert/strict";
+import { fork } from "node:child_process";
+import { on, once } from "node:events";
+import { readdirSync, watch } from "node:fs";
 import { test } from "node:test";
+import { memoryDirectory } from "./memory-directory.ts";
 import { plants } from "./plants.ts";
 import { inProcesses } from "./seed-pool.ts";
 
@@ -22,6 +26,23 @@ test("each planted bug is found", async (t) => {
   });
   assert.ok(Object.keys(plants).length >= 11);
 });
+
+for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  test(`what a seed keeps in memory is gone when ${signal} ends it`, async () => {
+    const child = fork(new URL("./seed-process.ts", import.meta.url), {
+      execArgv: ["--disable-warning=ExperimentalWarning"],
+    });
+    const isOurs = (name: string) => name.startsWith(`sim-${child.pid}-`);
+    const watcher = watch(memoryDirectory);
+    const changes = on(watcher, "change");
+    child.send({ seed: 1, hours: 9, faults: 0 });
+    for await (const [, name] of changes) if (isOurs(String(name))) break;
+    watcher.close();
+    child.kill(signal);
+    await once(child, "exit");
+    assert.deepEqual(readdirSync(memoryDirectory).filter(isOurs), []);
+  });
+}
 
 test("a seed is the same twice", async () => {
   await inProcesses([7], async (seed, simulate) => {
