@@ -13,6 +13,10 @@ const SHOWN_LINES = 60;
 /** How often it is told how far it is. */
 const PROGRESS_MS = 5_000;
 
+/** What a night tries. Faults are those of an hour. */
+const NIGHTLY = { seeds: 20, hours: 24, faults: 5 };
+const DAY_MS = 24 * 60 * 60_000;
+
 const usage = `Usage: npm run sim -- [options]
 
   --seeds <n>      seeds to try (default: 20)
@@ -21,9 +25,11 @@ const usage = `Usage: npm run sim -- [options]
   --hours <n>      simulated hours of each (default: 1)
   --faults <n>     faults in each hour (default: 20)
   --plant <name>   with a bug that is planted: ${Object.keys(plants).join(", ")}
+  --nightly        ${NIGHTLY.seeds} seeds of ${NIGHTLY.hours} hours and ${NIGHTLY.faults * NIGHTLY.hours} faults each, other seeds each day; the
+                   same as npm run sim:nightly
   --output json    the result as JSON`;
 
-const { values } = readArguments();
+const values = readArguments();
 const only = values.seed === undefined ? null : numberOf("seed");
 const first = only ?? numberOf("first");
 const count = only === null ? numberOf("seeds") : 1;
@@ -93,22 +99,31 @@ function commandFor(seed: number): string {
 }
 
 function readArguments() {
-  const text = (fallback: string) => ({ type: "string", default: fallback }) as const;
+  const text = { type: "string" } as const;
   try {
-    return parseArgs({
+    const { values } = parseArgs({
       options: {
-        seeds: text("20"),
-        first: text("1"),
-        seed: { type: "string" },
-        hours: text("1"),
-        faults: text("20"),
-        plant: { type: "string" },
-        output: text("text"),
+        seeds: text,
+        first: text,
+        seed: text,
+        hours: text,
+        faults: text,
+        plant: text,
+        output: text,
+        nightly: { type: "boolean" },
       },
     });
+    return {
+      ...(values.nightly ? tonight() : { seeds: 20, first: 1, hours: 1, faults: 20 }),
+      ...values,
+    };
   } catch (error) {
     return wrong(error instanceof Error ? error.message : String(error));
   }
+}
+
+function tonight() {
+  return { ...NIGHTLY, first: Math.floor(Date.now() / DAY_MS) * NIGHTLY.seeds };
 }
 
 function numberOf(name: "seeds" | "first" | "seed" | "hours" | "faults"): number {
