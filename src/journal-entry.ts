@@ -2,7 +2,7 @@
  * What the journal keeps: everything that changes what the monitor knows. An entry
  * becomes bytes (spans, of which there are very many) or JSON (all else) and back.
  */
-import type { MetricPoint } from "./ingest/otlp/metric-samples.ts";
+
 import type { Handover } from "./live/source-of-record.ts";
 import type { Notification } from "./notify/notification.ts";
 import type { AlertState } from "./rules/step-alerts.ts";
@@ -10,6 +10,7 @@ import type { AccountDays } from "./signals/account-day.ts";
 import type { AlertChange } from "./signals/alert.ts";
 import type { HealthResult } from "./signals/health-result.ts";
 import type { LoggedRequest } from "./signals/logged-request.ts";
+import type { MetricPoint } from "./signals/metric-point.ts";
 import type { Sample } from "./signals/sample.ts";
 import type { EntryBody } from "./store/journal.ts";
 import { decodeSpans, encodeSpans, type SpanBatch } from "./store/span-codec.ts";

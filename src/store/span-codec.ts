@@ -20,6 +20,7 @@ import type { ErrorClass } from "../signals/error-class.ts";
 import type { Tokens } from "../signals/request.ts";
 import type { AgentSpan, Convention } from "../signals/span.ts";
 import { toldTokens } from "../signals/tokens.ts";
+import { BodyReader, BodyWriter } from "./body-bytes.ts";
 
 /** What was received at once, and how much of it was left out while it was read, by reason. */
 export type SpanBatch = {
@@ -72,13 +73,9 @@ const kinds: readonly AgentSpan["kind"][] = [
 
 /** Room for all of a span but its texts. */
 const SPAN_BYTES_MAX = 208;
-/** Up to so many characters ASCII is encoded here. */
-const SHORT_TEXT = 48;
-/** A character takes at most so many bytes in UTF-8. */
-const CHAR_BYTES_MAX = 3;
 
 export function encodeSpans({ spans, dropped }: SpanBatch): Uint8Array<ArrayBuffer> {
-  const writer = new Writer(spans.length * SPAN_BYTES_MAX + 1_024);
+  const writer = new BodyWriter(spans.length * SPAN_BYTES_MAX + 1_024, SPAN_BYTES_MAX);
   writer.number(FORMAT);
   const reasons = Object.entries(dropped);
   writer.number(reasons.length);
@@ -89,7 +86,7 @@ export function encodeSpans({ spans, dropped }: SpanBatch): Uint8Array<ArrayBuff
   writer.number(spans.length);
   let before: AgentSpan | undefined;
   for (const span of spans) {
-    writer.reserve(SPAN_BYTES_MAX);
+    writer.reserve();
     writeSpan(writer, span, before);
     before = span;
   }
@@ -98,7 +95,7 @@ export function encodeSpans({ spans, dropped }: SpanBatch): Uint8Array<ArrayBuff
 
 /** @throws Error when the bytes are of another format, or cut off. */
 export function decodeSpans(bytes: Uint8Array): SpanBatch {
-  const reader = new Reader(bytes);
+  const reader = new BodyReader(bytes);
   const format = reader.number();
   if (format !== FORMAT) throw new Error(`Spans of format ${format} can't be read.`);
   const reasons: [string, number][] = [];
@@ -113,7 +110,7 @@ export function decodeSpans(bytes: Uint8Array): SpanBatch {
   return { spans, dropped: Object.fromEntries(reasons) };
 }
 
-function writeSpan(writer: Writer, span: AgentSpan, before: AgentSpan | undefined): void {
+function writeSpan(writer: BodyWriter, span: AgentSpan, before: AgentSpan | undefined): void {
   const isSameTrace = before?.traceId === span.traceId;
   const isSameResource =
     before?.endpoint === span.endpoint && before.modelVersion === span.modelVersion;
@@ -172,7 +169,7 @@ function writeSpan(writer: Writer, span: AgentSpan, before: AgentSpan | undefine
   if (span.firstTokenMs !== null) writer.double(span.firstTokenMs);
 }
 
-function writeTokens(writer: Writer, { input, output, cacheRead, cacheWrite }: Tokens): void {
+function writeTokens(writer: BodyWriter, { input, output, cacheRead, cacheWrite }: Tokens): void {
   writer.double(input);
   writer.double(output);
   if (cacheRead !== undefined) writer.double(cacheRead);
@@ -180,7 +177,7 @@ function writeTokens(writer: Writer, { input, output, cacheRead, cacheWrite }: T
 }
 
 /** Reads in the order in which `writeSpan` writes. */
-function readSpan(reader: Reader, before: AgentSpan | undefined): AgentSpan {
+function readSpan(reader: BodyReader, before: AgentSpan | undefined): AgentSpan {
   const flags = reader.number();
   const has = (flag: number) => (flags & flag) !== 0;
   const traceId = has(SAME_TRACE) && before ? before.traceId : reader.hex(16);
@@ -247,136 +244,4 @@ function readSpan(reader: Reader, before: AgentSpan | undefined): AgentSpan {
     errorMessage,
     repeatsParent: has(REPEATS_PARENT),
   };
-}
-
-const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-
-class Writer {
-  #bytes: Uint8Array<ArrayBuffer>;
-  #view: DataView;
-  #at = 0;
-  readonly #texts = new Map<string, number>();
-
-  constructor(sizeBytes: number) {
-    this.#bytes = new Uint8Array(sizeBytes);
-    this.#view = new DataView(this.#bytes.buffer);
-  }
-
-  written(): Uint8Array<ArrayBuffer> {
-    return this.#bytes.slice(0, this.#at);
-  }
-
-  reserve(sizeBytes: number): void {
-    if (this.#at + sizeBytes <= this.#bytes.length) return;
-    const larger = new Uint8Array(Math.max(this.#bytes.length * 2, this.#at + sizeBytes));
-    larger.set(this.#bytes);
-    this.#bytes = larger;
-    this.#view = new DataView(larger.buffer);
-  }
-
-  /** @param value whole, from 0 to 2^31 - 1. */
-  number(value: number): void {
-    let rest = value;
-    for (; rest > 0x7f; rest >>>= 7) this.#bytes[this.#at++] = (rest & 0x7f) | 0x80;
-    this.#bytes[this.#at++] = rest;
-  }
-
-  double(value: number): void {
-    this.#view.setFloat64(this.#at, value, true);
-    this.#at += 8;
-  }
-
-  /** @param digits lower-case, an even number of them. */
-  hex(digits: string): void {
-    for (let at = 0; at < digits.length; at += 2) {
-      this.#bytes[this.#at++] =
-        (nibble(digits.charCodeAt(at)) << 4) | nibble(digits.charCodeAt(at + 1));
-    }
-  }
-
-  text(text: string): void {
-    const known = this.#texts.get(text);
-    if (known !== undefined) {
-      this.number(known);
-      return;
-    }
-    this.number(this.#texts.size);
-    this.#texts.set(text, this.#texts.size);
-    this.reserve(text.length * CHAR_BYTES_MAX + SPAN_BYTES_MAX);
-    const start = this.#at;
-    if (this.#ascii(text)) return;
-    this.#at = start;
-    const bytes = encoder.encode(text);
-    this.number(bytes.length);
-    this.#bytes.set(bytes, this.#at);
-    this.#at += bytes.length;
-  }
-
-  /** Nearly all texts are short names: a third of the encoder's time. `false` where it does not fit. */
-  #ascii(text: string): boolean {
-    if (text.length > SHORT_TEXT) return false;
-    this.number(text.length);
-    for (let index = 0; index < text.length; index++) {
-      const code = text.charCodeAt(index);
-      if (code >= 0x80) return false;
-      this.#bytes[this.#at++] = code;
-    }
-    return true;
-  }
-}
-
-class Reader {
-  readonly #bytes: Uint8Array;
-  readonly #view: DataView;
-  #at = 0;
-  readonly #texts: string[] = [];
-
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  }
-
-  number(): number {
-    let value = 0;
-    for (let shift = 0; shift < 35; shift += 7) {
-      const byte = this.#view.getUint8(this.#at++);
-      value |= (byte & 0x7f) << shift;
-      if (byte < 0x80) return value;
-    }
-    throw new RangeError("A number of the journal is too large.");
-  }
-
-  double(): number {
-    const value = this.#view.getFloat64(this.#at, true);
-    this.#at += 8;
-    return value;
-  }
-
-  hex(sizeBytes: number): string {
-    let digits = "";
-    for (let left = sizeBytes; left > 0; left -= 4) {
-      digits += this.#view.getUint32(this.#at).toString(16).padStart(8, "0");
-      this.#at += 4;
-    }
-    return digits;
-  }
-
-  text(): string {
-    const place = this.number();
-    const known = this.#texts[place];
-    if (known !== undefined) return known;
-    const sizeBytes = this.number();
-    const end = this.#at + sizeBytes;
-    if (end > this.#bytes.length) throw new RangeError("A text of the journal is cut off.");
-    const text = decoder.decode(this.#bytes.subarray(this.#at, end));
-    this.#at = end;
-    this.#texts.push(text);
-    return text;
-  }
-}
-
-/** Of `0` to `9` and `a` to `f`. */
-function nibble(charCode: number): number {
-  return charCode < 58 ? charCode - 48 : charCode - 87;
 }

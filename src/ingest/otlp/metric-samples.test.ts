@@ -2,12 +2,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import type { MetricPoint } from "../../signals/metric-point.ts";
 import type { Sample } from "../../signals/sample.ts";
 import type { OtlpMetricPoint, OtlpPointData } from "./decode-metrics-point.ts";
 import {
   METRIC_AHEAD_MAX_MS,
   METRIC_BEHIND_MAX_MS,
-  type MetricPoint,
   PushedSeries,
   SERIES_MAX,
   SERIES_PER_ENDPOINT_MAX,

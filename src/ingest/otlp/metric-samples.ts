@@ -3,6 +3,7 @@
  * keeps the newest of every series. Points may come twice, late, or with totals
  * that began anew; each counts once. Pure: the time is passed in.
  */
+import type { MetricPoint, MetricValue } from "../../signals/metric-point.ts";
 import type { Sample } from "../../signals/sample.ts";
 import { scrub } from "../../signals/scrub.ts";
 import {
@@ -11,26 +12,6 @@ import {
   type MetricDropReason,
   type OtlpMetricPoint,
 } from "./decode-metrics-point.ts";
-
-/** One data point as the journal keeps it. */
-export type MetricPoint = {
-  readonly endpoint: string;
-  readonly name: string;
-  readonly labels: Readonly<Record<string, string>>;
-  /** What a new value does to the one before. Only a delta is added to it. */
-  readonly mode: "gauge" | "cumulative" | "delta";
-  readonly startMs: number;
-  readonly timeMs: number;
-  readonly values: readonly MetricValue[];
-};
-
-/** A histogram has several values: `_count`, `_sum`, `_p50`, … */
-export type MetricValue = {
-  readonly suffix: string;
-  readonly kind: Sample["kind"];
-  /** Of a gauge alone it may be no finite number; JSON knows no such number, hence the text. */
-  readonly value: number | "NaN" | "Infinity" | "-Infinity";
-};
 
 /** A point may be this much older than its arrival: what a collector in between held back. */
 export const METRIC_BEHIND_MAX_MS = 24 * 3_600_000;
