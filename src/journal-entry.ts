@@ -1,8 +1,8 @@
 /**
  * What the journal keeps: everything that changes what the monitor knows. An entry
- * becomes bytes (spans, of which there are very many) or JSON (all else) and back.
+ * becomes bytes (spans and metric points, of which there are very many) or JSON (all else) and
+ * back. Metric points of earlier versions are JSON.
  */
-
 import type { Handover } from "./live/source-of-record.ts";
 import type { Notification } from "./notify/notification.ts";
 import type { AlertState } from "./rules/step-alerts.ts";
@@ -10,9 +10,14 @@ import type { AccountDays } from "./signals/account-day.ts";
 import type { AlertChange } from "./signals/alert.ts";
 import type { HealthResult } from "./signals/health-result.ts";
 import type { LoggedRequest } from "./signals/logged-request.ts";
-import type { MetricPoint } from "./signals/metric-point.ts";
 import type { Sample } from "./signals/sample.ts";
 import type { EntryBody } from "./store/journal.ts";
+import {
+  decodeMetrics,
+  encodeMetrics,
+  METRIC_FORMAT,
+  type MetricBatch,
+} from "./store/metric-codec.ts";
 import { decodeSpans, encodeSpans, type SpanBatch } from "./store/span-codec.ts";
 
 export type JournalEntry =
@@ -24,14 +29,7 @@ export type JournalEntry =
       readonly health: readonly HealthResult[];
       readonly dropped: Readonly<Record<string, number>>;
     }
-  | {
-      readonly kind: "metrics";
-      /** Points that say something new. */
-      readonly points: readonly MetricPoint[];
-      /** How many more points came that repeat a known value. */
-      readonly repeated: number;
-      readonly dropped: Readonly<Record<string, number>>;
-    }
+  | ({ readonly kind: "metrics" } & MetricBatch)
   | {
       /** What endpoints logged, seen from outside; spans tell the same from inside. */
       readonly kind: "requests";
@@ -97,12 +95,22 @@ export type Change = {
 };
 
 export function bodyOf(entry: JournalEntry): EntryBody {
-  return entry.kind === "spans" ? encodeSpans(entry) : JSON.stringify(entry);
+  switch (entry.kind) {
+    case "spans":
+      return encodeSpans(entry);
+    case "metrics":
+      return encodeMetrics(entry);
+    default:
+      return JSON.stringify(entry);
+  }
 }
 
 /** @throws Error when `bodyOf` did not make it, or another version of it. */
 export function entryOf(body: EntryBody): JournalEntry {
-  if (typeof body !== "string") return { kind: "spans", ...decodeSpans(body) };
   // The journal's checksum says that this is what was written.
-  return JSON.parse(body) as JournalEntry;
+  if (typeof body === "string") return JSON.parse(body) as JournalEntry;
+  const isMetrics = body[0] === METRIC_FORMAT;
+  return isMetrics
+    ? { kind: "metrics", ...decodeMetrics(body) }
+    : { kind: "spans", ...decodeSpans(body) };
 }

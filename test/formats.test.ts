@@ -114,6 +114,8 @@ function raise(path: string): void {
 const newer: Readonly<Record<string, () => unknown>> = {
   async "the journal"() {
     copyOf("journal-2");
+    const { journal } = await openJournal(directory);
+    await journal.close();
     raise(join(directory, "journal.db"));
     await openJournal(directory);
   },

@@ -73,8 +73,8 @@ export type FromWorker =
 const READ_LENGTH = 8 * 1024 * 1024;
 /** Pages given back to the disk with each removal, so that none takes long. */
 const PAGES_FREED_MAX = 256;
-/** The layout of the table and of the entries in it. Version 1 held text only. */
-const FORMAT_VERSION = 2;
+/** The layout of the table and of the entries in it. Version 1 held text only, and 2 spans as bytes. */
+const FORMAT_VERSION = 3;
 
 const ENTRIES_TABLE = `
   CREATE TABLE IF NOT EXISTS entries (
