@@ -5,31 +5,15 @@
  * fills fails, unless it is said here why. `UPDATE=1` writes the file anew.
  */
 import assert from "node:assert/strict";
-import { globSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { after, test } from "node:test";
-import { gunzipSync } from "node:zlib";
 import { createTestClock } from "../src/databricks/test-clock.ts";
 import { ErrorTracker } from "../src/errors/error-tracker.ts";
 import { collectedRows } from "../src/export/delta/collected-rows.ts";
-import { encodeMetrics } from "../src/export/otlp/encode-metrics.ts";
 import { HealthCheckManager } from "../src/health/health-check-manager.ts";
-import { eventIdOfRow, type HistoryRow, rowsOf } from "../src/history/rows.ts";
+import { eventIdOfRow, type HistoryRow } from "../src/history/rows.ts";
 import { type Column, notNull, type TableName, tableNames, tables } from "../src/history/tables.ts";
-import {
-  emptyMemory,
-  readEndpointMetrics,
-} from "../src/ingest/endpoint-metrics/endpoint-metrics.ts";
-import { healthOfEndpoint } from "../src/ingest/endpoint-state/endpoint-state.ts";
-import { readRows } from "../src/ingest/inference-table/read-rows.ts";
-import { agentSpans } from "../src/ingest/otlp/agent-span.ts";
-import { decodeMetricsProtobuf } from "../src/ingest/otlp/decode-metrics-protobuf.ts";
-import { decodeTracesProtobuf } from "../src/ingest/otlp/decode-protobuf.ts";
-import { toMetricPoints } from "../src/ingest/otlp/metric-samples.ts";
-import type { JournalEntry } from "../src/journal-entry.ts";
-import { MetricsCollector } from "../src/metrics/metrics-collector.ts";
-import { MonitorState } from "../src/monitor-state.ts";
-import { builtInPriceBook } from "../src/signals/prices.ts";
-import type { AgentSpan } from "../src/signals/span.ts";
+import { measuredService, nowMs, recordedRows, workspaceId } from "./recorded-rows.ts";
 
 /** Why nothing can fill it. */
 const nothingFills: Readonly<Record<string, string>> = {
@@ -38,139 +22,23 @@ const nothingFills: Readonly<Record<string, string>> = {
 
 type Row = Readonly<Record<string, unknown>>;
 
-const nowMs = Date.UTC(2026, 10, 26, 12);
 const golden = new URL("table-columns.golden.txt", import.meta.url);
 
 // ─── Rows of every source ───────────────────────────────────────────────────
 
-/** All recorded traces: of each convention, and of the example agents. */
-function recordedTraces(): JournalEntry[] {
-  const files = [
-    ...globSync("fixtures/telemetry/captures/*.otlp.pb"),
-    ...globSync("fixtures/telemetry/*/*.otlp.pb.gz"),
-  ].sort();
-  return files.flatMap((file) => {
-    const bytes = readFileSync(file);
-    return traceEntries(file.endsWith(".gz") ? gunzipSync(bytes) : bytes);
-  });
-}
-
-/** As if it had been deployed again before this trace. */
-function nextRelease(): JournalEntry[] {
-  const file = "fixtures/telemetry/captures/callback-rag-0001.otlp.pb";
-  return traceEntries(readFileSync(file), (span) => ({
-    ...span,
-    traceId: `fe${span.traceId.slice(2)}`,
-    modelVersion: "1.5.0",
-    release: span.parentSpanId === null ? "0123456789abcdef" : null,
-  }));
-}
-
-function traceEntries(
-  body: Uint8Array,
-  changed: (span: AgentSpan) => AgentSpan = (span) => span,
-): JournalEntry[] {
-  const spans = decodeTracesProtobuf(body, agentSpans).spans.map(changed);
-  const traceIds = new Set(spans.map(({ traceId, endpoint }) => `${traceId} ${endpoint}`));
-  return [
-    { kind: "spans", spans, dropped: {} },
-    { kind: "close", traceIds: [...traceIds] },
-  ];
-}
-
-function loggedRequests(): JournalEntry {
-  const row = (id: string, status: string, tokens: string | null) =>
-    ["0", id, "0af7651916cd43dd8448eb211c80319c", `${nowMs - 5_000}`, "1200", status, "e1"].concat(
-      ...[tokens ?? [], tokens ?? []],
-    );
-  const rows = [row("r1", "200", "263"), row("r2", "503", null)];
-  const { requests } = readRows(rows, [{ endpoint: "logged" }]);
-  return { kind: "requests", requests, dropped: {} };
-}
-
-const entity = {
-  name: "support-1",
-  entityName: "ml.agents.support",
-  entityVersion: "1",
-  deployment: "DEPLOYMENT_READY",
-  message: null,
-};
-
-function observed(): JournalEntry {
-  const text = 'cpu_usage_percentage{endpoint="support-agent"} 12.5\n';
-  const endpoint = "support-agent";
-  const { samples } = readEndpointMetrics({
-    endpoint,
-    text,
-    polledAtMs: nowMs,
-    memory: emptyMemory,
-  });
-  const state = {
-    name: endpoint,
-    ready: "READY",
-    configUpdate: "NOT_UPDATING",
-    servedEntities: [entity],
-    pendingEntities: [],
-  };
-  const workspace = {
-    component: "workspace",
-    endpoint: null,
-    status: "healthy",
-    state: "ready",
-    message: "Answered with 1 serving endpoint.",
-    latencyMs: 12,
-    timeMs: nowMs,
-  } as const;
-  const health = [workspace, healthOfEndpoint(state, { timeMs: nowMs })];
-  return { kind: "observed", samples, health, dropped: {} };
-}
-
-function pushed(metrics: MetricsCollector): JournalEntry {
-  const points = [
-    ...encodeMetrics(metrics.snapshot(), { resource: { "dspy.endpoint": "qa" } }),
-  ].flatMap((body) => toMetricPoints(decodeMetricsProtobuf(body), nowMs).points);
-  return { kind: "metrics", points, repeated: 0, dropped: {} };
-}
-
-function alert(): JournalEntry {
-  const change = {
-    id: "latency_p99/support-agent/1",
-    ruleId: "latency_p99",
-    endpoint: "support-agent",
-    from: "inactive",
-    to: "pending",
-    value: 1_250,
-    threshold: 1_000,
-    reason: "support-agent is getting slow",
-    timeMs: nowMs,
-  } as const;
-  const workspace = { ...change, id: "2", endpoint: null, value: null };
-  return { kind: "alerts", changes: [change, workspace], alerts: [], notifications: [] };
-}
-
-const metrics = new MetricsCollector({ clock: createTestClock({ startMs: nowMs }) });
+const metrics = measuredService();
 after(() => metrics.close());
 
 function monitorRows(): [TableName, Row][] {
-  const state = new MonitorState(builtInPriceBook);
-  const traces = [...recordedTraces(), ...nextRelease()];
-  const entries = [...traces, loggedRequests(), observed(), pushed(metrics), alert()];
-  const context = {
-    workspaceId: "dbc-1234.cloud.databricks.com",
-    versionsOf: (endpoint: string) => state.versionsOf(endpoint),
-  };
-  return entries
-    .flatMap((entry, at) => rowsOf(state.apply(entry, nowMs, at + 1), context))
-    .map((each) => {
-      const { table } = each;
-      const values = valuesOf(each);
-      const columns = tables[table].columns.filter(({ name }) => name !== "event_date");
-      const row = Object.fromEntries(columns.map(({ name }, at) => [name, values[at]] as const));
-      assert.equal(columns.length, values.length);
-      const timestamp = new Date(Number(row.timestamp)).toISOString();
-      return [table, { ...row, timestamp, event_date: timestamp.slice(0, 10) }] as const;
-    })
-    .map(([table, row]) => [table, row]);
+  return recordedRows(metrics).map((each) => {
+    const { table } = each;
+    const values = valuesOf(each);
+    const columns = tables[table].columns.filter(({ name }) => name !== "event_date");
+    const row = Object.fromEntries(columns.map(({ name }, at) => [name, values[at]] as const));
+    assert.equal(columns.length, values.length);
+    const timestamp = new Date(Number(row.timestamp)).toISOString();
+    return [table, { ...row, timestamp, event_date: timestamp.slice(0, 10) }];
+  });
 }
 
 function valuesOf(row: HistoryRow): readonly unknown[] {
@@ -188,7 +56,7 @@ async function serviceRows(): Promise<[TableName, Row][]> {
   errors.trackAgentError("qa", "timeout", "The answer took too long", more);
   const collected = collectedRows({
     collectorId: "c0ffee",
-    workspaceId: "dbc-1234.cloud.databricks.com",
+    workspaceId,
     nowMs,
     latencies: metrics.getHeldLatencies(),
     values: metrics.snapshot().series.filter((one) => one.kind !== "latency"),
@@ -250,10 +118,6 @@ function linesOf(table: TableName, bySource: ReadonlyMap<string, readonly Row[]>
 }
 
 test("each column of each table has something that fills it, of its type", async () => {
-  const labels = { region: "eu" };
-  metrics.recordRequest("qa", { latencyMs: 150, statusCode: 200, modelVersion: "v2", labels });
-  metrics.recordRequest("qa", { latencyMs: 150, statusCode: 503, modelVersion: "v2" });
-  metrics.setGauge("active_connections", 42);
   const all = [...monitorRows(), ...(await serviceRows())];
 
   const lines: string[] = [];

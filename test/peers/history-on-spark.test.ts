@@ -2,21 +2,33 @@
  * The tables that the history wrote, read by programs that know nothing of it: Spark with
  * Delta, delta-rs, and DuckDB's own extension for Delta. Equal rows from all of them, before
  * and after files are merged, with a checkpoint in the log; and Spark reads only the files
- * that a query needs.
+ * that a query needs. What is exported to a directory it reads alike, and the statements that
+ * export to Databricks without files it runs.
  */
 import assert from "node:assert/strict";
-import { globSync, mkdtempSync, rmSync } from "node:fs";
+import { globSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { systemClock } from "../../src/clock.ts";
+import { createDatabricksClient, type DatabricksClient } from "../../src/databricks/client.ts";
+import { Secret } from "../../src/databricks/secret.ts";
+import { collectedRows } from "../../src/export/delta/collected-rows.ts";
+import { exportHistory } from "../../src/export/delta/export-history.ts";
+import { copyIntoSql, quotedText } from "../../src/history/databricks-tables.ts";
 import { CHECKPOINT_COMMITS } from "../../src/history/delta-log.ts";
 import { connect, loadDuckDb, quoteText } from "../../src/history/duckdb.ts";
 import { diskFiles } from "../../src/history/files.ts";
 import { defaultRetention, maintain } from "../../src/history/maintain.ts";
-import { type SealContext, tableDirectory } from "../../src/history/seal.ts";
+import { PendingRows } from "../../src/history/pending-rows.ts";
+import { type SealContext, sealRows, tableDirectory } from "../../src/history/seal.ts";
+import { type TableName, tableNames } from "../../src/history/tables.ts";
 import { nowMs, sealMinutes } from "../../src/history/test-minutes.ts";
+import { measuredService, recordedRows, workspaceId } from "../recorded-rows.ts";
 import { type Spark, startSpark } from "./start-spark.ts";
 
+/** Of those that were recorded; Spark takes seconds for each hundred here. */
+const ROWS_PER_TABLE = 60;
 const minutes = CHECKPOINT_COMMITS + 3;
 const directory = mkdtempSync(join(tmpdir(), "history-"));
 const table = tableDirectory(directory, "metrics");
@@ -90,6 +102,141 @@ for (const step of ["a file for each minute", "merged, with a checkpoint"] as co
     });
   });
 }
+
+describe("what was exported, of all seven tables", () => {
+  const exported = join(directory, "exported");
+  const rowsIn = async (from: string) =>
+    await spark.rows(`SELECT * FROM ${from} ORDER BY event_id`);
+  const sealed = (name: TableName) => `delta.\`${tableDirectory(exported, name)}\``;
+
+  before(async () => {
+    const pending = new PendingRows();
+    const metrics = measuredService();
+    for (const rows of Map.groupBy(recordedRows(metrics), ({ table }) => table).values()) {
+      const every = Math.ceil(rows.length / ROWS_PER_TABLE);
+      for (const [at, row] of rows.entries()) if (at % every === 0) pending.add(row, 1);
+    }
+    metrics.close();
+    const batch = { upTo: 1, timeMs: nowMs, tables: pending.tables() };
+    await sealRows(batch, { ...context, directory: exported });
+  });
+
+  test("Spark reads in a directory that it mounts what the history holds", async () => {
+    const lake = join(directory, "lake");
+    await exportHistory(exported, { directory: lake, prefix: "agents" });
+    for (const name of tableNames) {
+      const rows = await rowsIn(`delta.\`${join(lake, `agents_${name}`)}\``);
+      assert.ok(rows.length > 0, name);
+      assert.deepEqual(rows, await rowsIn(sealed(name)), name);
+    }
+  });
+
+  test("the statements of MERGE leave on Spark what the history holds, also when they run again", async () => {
+    const place = { catalog: "ml", schema: "merged", prefix: "agents" };
+    const target = { client: clientOfSpark(), place, warehouseId: "spark", way: "merge" } as const;
+    const first = await exportHistory(exported, target);
+    // Without its marks it does not know what is there.
+    rmSync(join(exported, "exported.json"));
+    const again = await exportHistory(exported, target);
+    assert.equal(again.rows, 0);
+    for (const name of tableNames) {
+      const rows = await rowsIn(`merged.agents_${name}`);
+      assert.equal(first.tables[`ml.merged.agents_${name}`], rows.length, name);
+      assert.deepEqual(rows, await rowsIn(sealed(name)), name);
+    }
+  });
+
+  test("Spark makes of a service's lines what the columns of the tables hold", async () => {
+    const metrics = measuredService();
+    const lines = collectedRows({
+      collectorId: "c",
+      workspaceId,
+      nowMs,
+      latencies: metrics.getHeldLatencies(),
+      values: metrics.snapshot().series.filter((one) => one.kind !== "latency"),
+      errors: [],
+      components: [],
+      requests: true,
+    });
+    metrics.close();
+    for (const [name, text] of lines) {
+      const file = join(directory, `${name}.ndjson`);
+      writeFileSync(file, text);
+      const place = { catalog: "ml", schema: "merged", prefix: "agents" };
+      const copy = copyIntoSql(place, name, { directory: "/lines", files: [], format: "JSON" });
+      const [, selected = ""] = /^FROM \((SELECT .* FROM) '/m.exec(copy) ?? [];
+      await spark.rows(`INSERT INTO merged.agents_${name} ${selected} json.\`${file}\``);
+    }
+    const service = "WHERE source = 'collector' AND status_code IS NOT NULL ORDER BY status_code";
+    assert.deepEqual(
+      await spark.rows(
+        `SELECT endpoint_name, model_version, status_code, latency_ms, error_class, labels['region'],
+          event_date FROM merged.agents_requests ${service}`,
+      ),
+      [
+        ["qa", "v2", "200", "150.0", null, "eu", "2026-11-26"],
+        ["qa", "v2", "503", "150.0", "server", null, "2026-11-26"],
+      ],
+    );
+  });
+});
+
+/** A workspace whose SQL is Spark's. Of catalogs Spark has one, so `ml` in front is left out. */
+function clientOfSpark(): DatabricksClient {
+  const made = new Set<string>();
+  const run = async (asked: Asked): Promise<unknown> => {
+    // Where Delta's parser comes first, Spark binds no parameter: its value stands in its place.
+    const sql = (asked.parameters ?? []).reduce(
+      (text, { name, value }) => text.replaceAll(`:${name}`, () => quotedText(value)),
+      asked.statement.replaceAll("`ml`.", ""),
+    );
+    const [, created] = /^CREATE TABLE IF NOT EXISTS ([^ ]+)/.exec(asked.statement) ?? [];
+    if (created) made.add(created.replaceAll("`", ""));
+    const { rows, columns = [], error } = await spark.ask({ sql });
+    if (error !== undefined) {
+      return { statement_id: "1", status: { state: "FAILED", error: { message: error } } };
+    }
+    const schema = columns.map((name, position) => ({ name, position, type_text: "STRING" }));
+    return {
+      statement_id: "1",
+      status: { state: "SUCCEEDED" },
+      manifest: {
+        format: "JSON_ARRAY",
+        schema: { column_count: schema.length, columns: schema },
+        total_chunk_count: 1,
+        total_row_count: rows.length,
+      },
+      result: { chunk_index: 0, row_offset: 0, row_count: rows.length, data_array: rows },
+    };
+  };
+  return createDatabricksClient({
+    credentials: {
+      host: "https://spark.example.com",
+      signIn: { kind: "token", token: new Secret("dapi-canary") },
+      source: "environment",
+    },
+    clock: systemClock,
+    random: Math.random,
+    async fetch(url, { method, body }) {
+      const { pathname } = new URL(url);
+      if (pathname === "/api/2.0/sql/statements" && typeof body === "string") {
+        return Response.json(await run(JSON.parse(body)));
+      }
+      if (pathname === "/api/2.1/unity-catalog/tables") {
+        const there = [...made].map((name) => ({ full_name: name, name: name.split(".")[2] }));
+        return Response.json({ tables: there });
+      }
+      assert.equal(`${method} ${pathname}`, "GET /api/2.1/unity-catalog/schemas/ml.merged");
+      await spark.rows("CREATE SCHEMA IF NOT EXISTS merged");
+      return Response.json({ full_name: "ml.merged", name: "merged", catalog_name: "ml" });
+    },
+  });
+}
+
+type Asked = {
+  readonly statement: string;
+  readonly parameters?: readonly { readonly name: string; readonly value: string }[];
+};
 
 test("Spark knows the comments and how far the writer came", async () => {
   const described = await spark.rows(`DESCRIBE TABLE delta.\`${table}\``);
