@@ -107,7 +107,7 @@ describe("what was exported, of all seven tables", () => {
   const exported = join(directory, "exported");
   const rowsIn = async (from: string) =>
     await spark.rows(`SELECT * FROM ${from} ORDER BY event_id`);
-  const sealed = (name: TableName) => `delta.\`${tableDirectory(exported, name)}\``;
+  const sealed = new Map<TableName, Awaited<ReturnType<typeof rowsIn>>>();
 
   before(async () => {
     const pending = new PendingRows();
@@ -119,6 +119,9 @@ describe("what was exported, of all seven tables", () => {
     metrics.close();
     const batch = { upTo: 1, timeMs: nowMs, tables: pending.tables() };
     await sealRows(batch, { ...context, directory: exported });
+    for (const name of tableNames) {
+      sealed.set(name, await rowsIn(`delta.\`${tableDirectory(exported, name)}\``));
+    }
   });
 
   test("Spark reads in a directory that it mounts what the history holds", async () => {
@@ -127,7 +130,7 @@ describe("what was exported, of all seven tables", () => {
     for (const name of tableNames) {
       const rows = await rowsIn(`delta.\`${join(lake, `agents_${name}`)}\``);
       assert.ok(rows.length > 0, name);
-      assert.deepEqual(rows, await rowsIn(sealed(name)), name);
+      assert.deepEqual(rows, sealed.get(name), name);
     }
   });
 
@@ -142,7 +145,7 @@ describe("what was exported, of all seven tables", () => {
     for (const name of tableNames) {
       const rows = await rowsIn(`merged.agents_${name}`);
       assert.equal(first.tables[`ml.merged.agents_${name}`], rows.length, name);
-      assert.deepEqual(rows, await rowsIn(sealed(name)), name);
+      assert.deepEqual(rows, sealed.get(name), name);
     }
   });
 
