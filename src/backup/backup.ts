@@ -15,6 +15,7 @@ import { MonitorError } from "../monitor-error.ts";
 import { encodePart } from "../store/journal-part.ts";
 import { type JournalSource, openJournalSource } from "./journal-source.ts";
 import { BACKUP_FORMAT, MANIFEST_NAME, type Manifest } from "./manifest.ts";
+import { CHUNK_BYTES, createOwnFile } from "./own-file.ts";
 import { tarEnd, tarHeader, tarPadding } from "./tar.ts";
 
 export type BackupOptions = {
@@ -39,9 +40,6 @@ export type BackupResult = {
   readonly monitor: "running" | "stopped";
 };
 
-const ONLY_THIS_USER = 0o600;
-/** Read and written at a time, in bytes. */
-const CHUNK_BYTES = 1024 * 1024;
 /** So often a log is read anew that is being tidied up. */
 const LOG_ATTEMPTS_MAX = 5;
 /** Where the journal's parts stand in the backup. */
@@ -341,7 +339,7 @@ async function newArchive(path: string, modifiedMs: number): Promise<Archive> {
 
 async function openOut(path: string): Promise<FileHandle> {
   try {
-    return await open(path, "wx", ONLY_THIS_USER);
+    return await createOwnFile(path);
   } catch (cause) {
     const code = cause instanceof Error && "code" in cause ? ` (${String(cause.code)})` : "";
     throw new MonitorError("USAGE_INVALID", `cannot write the backup beside ${path}${code}`, {

@@ -17,6 +17,7 @@ import {
   type Manifest,
   readManifest,
 } from "./manifest.ts";
+import { CHUNK_BYTES, createOwnFile, makeOwnDirectory } from "./own-file.ts";
 import { readTarHeader, type TarEntry, tarPadding } from "./tar.ts";
 
 export type RestoreOptions = {
@@ -43,8 +44,6 @@ export type RestoreResult = {
 
 /** Largest part of a journal that is read, in bytes: one entry may be large. */
 const PART_MAX_BYTES = 128 * 1024 * 1024;
-const CHUNK_BYTES = 1024 * 1024;
-const ONLY_THIS_USER = { file: 0o600, directory: 0o700 } as const;
 
 /**
  * @throws MonitorError `BACKUP_INVALID` when the backup is cut off, changed or of a newer format;
@@ -59,7 +58,7 @@ export async function restoreBackup(options: RestoreOptions): Promise<RestoreRes
   const unfinished = `${dataDirectory}.${randomUUID()}.unfinished`;
   try {
     await mkdir(dirname(unfinished), { recursive: true });
-    await mkdir(unfinished, { mode: ONLY_THIS_USER.directory });
+    await makeOwnDirectory(unfinished);
     onProgress(`restoring ${manifest.files.length} files`);
     await extract(file, unfinished);
     const putAsideAs = await putAside(dataDirectory, options.nowMs);
@@ -184,8 +183,8 @@ async function writeWhole(
   sizeBytes: number,
   read: (sizeBytes: number) => Promise<Buffer>,
 ): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: ONLY_THIS_USER.directory });
-  const handle = await open(path, "wx", ONLY_THIS_USER.file);
+  await makeOwnDirectory(dirname(path));
+  const handle = await createOwnFile(path);
   try {
     for (let left = sizeBytes; left > 0; ) {
       const bytes = await read(Math.min(CHUNK_BYTES, left));

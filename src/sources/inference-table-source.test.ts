@@ -4,12 +4,9 @@
  */
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import type { Clock } from "../clock.ts";
-import { createDatabricksClient } from "../databricks/client.ts";
-import { Secret } from "../databricks/secret.ts";
+import { lookingByHand, MINUTE_MS, openTableWorkspace } from "../../test/table-workspace.ts";
 import { clientThatAnswers } from "../databricks/test-answering-client.ts";
 import { WAREHOUSE_ID } from "../local-workspace/sql/warehouse.ts";
-import { openTestWorkspace } from "../local-workspace/test-workspace.ts";
 import { MonitorState } from "../monitor-state.ts";
 import {
   ROWS_MAX,
@@ -18,20 +15,8 @@ import {
 } from "./inference-table-source.ts";
 import { createWarehouse } from "./warehouse.ts";
 
-const HOST = "https://dbc.cloud.databricks.com";
-const MINUTE_MS = 60_000;
-
-const workspace = openTestWorkspace({ principals: ["reader", "stranger"] });
+const { workspace, clock, sql, clientAs } = openTableWorkspace(["reader", "stranger"]);
 after(() => workspace.close());
-const { clock } = workspace;
-
-async function sql(statement: string): Promise<void> {
-  const { body } = await workspace.ask("POST /api/2.0/sql/statements", {
-    statement,
-    warehouse_id: WAREHOUSE_ID,
-  });
-  assert.equal(body.status.state, "SUCCEEDED", JSON.stringify(body.status));
-}
 
 /** Each generation names and types the same things in its own way. */
 const generations = {
@@ -94,46 +79,14 @@ async function watch({
   as?: string;
   warehouseId?: string;
 } = {}) {
-  const seen: string[] = [];
-  const bodies: string[] = [];
   const state = new MonitorState();
   const problems: string[] = [];
-  const client = createDatabricksClient({
-    credentials: {
-      host: HOST,
-      signIn: { kind: "token", token: new Secret("dapi-canary") },
-      source: "environment",
-    },
-    fetch: (url, { method, body }) => {
-      const path = url.slice(HOST.length);
-      seen.push(`${method} ${path}`);
-      if (typeof body === "string") bodies.push(body);
-      return workspace.request(path, {
-        method: method ?? "GET",
-        ...(typeof body === "string" ? { body } : {}),
-        ...(as === undefined ? {} : { as }),
-      });
-    },
-    clock,
-    random: () => 0,
-  });
-
-  let pending = () => {};
-  let ended = () => {};
-  const nextEnd = () => new Promise<void>((resolve) => (ended = resolve));
-  const sourceClock: Clock = {
-    ...clock,
-    after(_delayMs, run) {
-      pending = run;
-      ended();
-      return () => {};
-    },
-  };
-  const first = nextEnd();
+  const { client, calls: seen, bodies } = clientAs(as);
+  const byHand = lookingByHand(clock);
   const source = startInferenceTableSource({
     client,
     warehouse: createWarehouse({ client, warehouseId, clock }),
-    clock: sourceClock,
+    clock: byHand.clock,
     intervalMs: 5 * MINUTE_MS,
     fromMs: clock.now() - 60 * MINUTE_MS,
     async onRequests({ requests, dropped }) {
@@ -142,7 +95,7 @@ async function watch({
     },
     onProblem: ({ error }) => problems.push(error instanceof Error ? error.message : "unknown"),
   });
-  await first;
+  await byHand.first;
   return {
     source,
     seen,
@@ -150,9 +103,7 @@ async function watch({
     problems,
     async look(minutesLater = 5) {
       await clock.advance(minutesLater * MINUTE_MS);
-      const end = nextEnd();
-      pending();
-      await end;
+      await byHand.look();
     },
     statements: () => seen.filter((call) => call === "POST /api/2.0/sql/statements").length,
     message: () => source.status().map(({ state: is, message }) => `${is}: ${message}`),

@@ -4,31 +4,17 @@
  */
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { createDatabricksClient } from "../databricks/client.ts";
-import { Secret } from "../databricks/secret.ts";
+import { lookingByHand, MINUTE_MS, openTableWorkspace } from "../../test/table-workspace.ts";
 import { toAgentSpan } from "../ingest/otlp/agent-span.ts";
 import type { OtlpSpan } from "../ingest/otlp/otlp-span.ts";
 import { WAREHOUSE_ID } from "../local-workspace/sql/warehouse.ts";
-import { openTestWorkspace } from "../local-workspace/test-workspace.ts";
 import type { AgentSpan } from "../signals/span.ts";
 import { startSpanTableSource } from "./span-table-source.ts";
 import { captures, endingAt, layouts, PROMPT, recorded } from "./test-span-tables.ts";
 import { createWarehouse } from "./warehouse.ts";
 
-const HOST = "https://dbc.cloud.databricks.com";
-const MINUTE_MS = 60_000;
-
-const workspace = openTestWorkspace({ principals: ["reader"] });
+const { workspace, clock, sql, clientAs } = openTableWorkspace(["reader"]);
 after(() => workspace.close());
-const { clock } = workspace;
-
-async function sql(statement: string): Promise<void> {
-  const { body } = await workspace.ask("POST /api/2.0/sql/statements", {
-    statement,
-    warehouse_id: WAREHOUSE_ID,
-  });
-  assert.equal(body.status.state, "SUCCEEDED", JSON.stringify(body.status));
-}
 
 /** As if it had ended some minutes ago. */
 const atMinutesAgo = (spans: readonly OtlpSpan[], minutes: number) =>
@@ -50,43 +36,13 @@ function watch(tables: readonly string[], { as }: { readonly as?: string } = {})
   const spans: AgentSpan[] = [];
   const dropped = new Map<string, number>();
   const problems: string[] = [];
-  const statements: { readonly statement: string; readonly query_tags: unknown }[] = [];
-  const calls: string[] = [];
-  const client = createDatabricksClient({
-    credentials: {
-      host: HOST,
-      signIn: { kind: "token", token: new Secret("dapi-canary") },
-      source: "environment",
-    },
-    fetch: (url, { method = "GET", body }) => {
-      const path = url.slice(HOST.length);
-      calls.push(`${method} ${path}`);
-      if (typeof body === "string") statements.push(JSON.parse(body));
-      return workspace.request(path, {
-        method,
-        ...(typeof body === "string" ? { body } : {}),
-        ...(as === undefined ? {} : { as }),
-      });
-    },
-    clock,
-    random: () => 0,
-  });
-  let pending = () => {};
-  let ended = () => {};
-  const nextEnd = () => new Promise<void>((resolve) => (ended = resolve));
-  const first = nextEnd();
+  const { client, calls, bodies } = clientAs(as);
+  const byHand = lookingByHand(clock);
   const source = startSpanTableSource({
     client,
     warehouse: createWarehouse({ client, warehouseId: WAREHOUSE_ID, clock }),
     tables: tables.map((name) => ["main", "traces", name] as const),
-    clock: {
-      ...clock,
-      after(_delayMs, run) {
-        pending = run;
-        ended();
-        return () => {};
-      },
-    },
+    clock: byHand.clock,
     intervalMs: MINUTE_MS,
     fromMs: clock.now() - 60 * MINUTE_MS,
     async onSpans(batch) {
@@ -98,18 +54,17 @@ function watch(tables: readonly string[], { as }: { readonly as?: string } = {})
     onProblem: ({ error }) => problems.push(error instanceof Error ? error.message : "unknown"),
   });
   return {
-    first,
+    first: byHand.first,
     source,
     spans,
     dropped,
     problems,
-    statements,
+    statements: () =>
+      bodies.map((body): { statement: string; query_tags: unknown } => JSON.parse(body)),
     calls,
     async look(minutesLater = 1) {
       await clock.advance(minutesLater * MINUTE_MS);
-      const end = nextEnd();
-      pending();
-      await end;
+      await byHand.look();
     },
     message: () => source.status().map(({ state, message }) => `${state}: ${message}`),
   };
@@ -134,7 +89,7 @@ for (const layout of ["v1", "v2", "renamed"] as const) {
     assert.equal(watched.spans.length, spans.length, "what was read is not delivered again");
     assert.deepEqual([...watched.dropped], []);
     assert.ok(!JSON.stringify(watched.spans).includes(PROMPT));
-    for (const { statement, query_tags } of watched.statements) {
+    for (const { statement, query_tags } of watched.statements()) {
       assert.doesNotMatch(statement, /input\.value|spanInputs|stacktrace|SELECT \* FROM main/);
       assert.deepEqual(query_tags, [
         { key: "application", value: "dspy-databricks-agents" },

@@ -4,30 +4,18 @@
  */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { createDatabricksClient } from "../databricks/client.ts";
-import { Secret } from "../databricks/secret.ts";
+import { lookingByHand, openTableWorkspace } from "../../test/table-workspace.ts";
 import { WAREHOUSE_ID } from "../local-workspace/sql/warehouse.ts";
-import { openTestWorkspace } from "../local-workspace/test-workspace.ts";
 import { MonitorState } from "../monitor-state.ts";
 import { BILL_EVERY_MS, startSystemTableSource } from "./system-table-source.ts";
 import { createWarehouse } from "./warehouse.ts";
 
-const HOST = "https://dbc.cloud.databricks.com";
 const DAY_MS = 86_400_000;
 
-const workspace = openTestWorkspace({ principals: ["reader", "stranger"] });
+const { workspace, clock, sql, clientAs } = openTableWorkspace(["reader", "stranger"]);
 after(() => workspace.close());
-const { clock } = workspace;
 const dayOf = (daysAgo: number) =>
   new Date(clock.now() - daysAgo * DAY_MS).toISOString().slice(0, 10);
-
-async function sql(statement: string): Promise<void> {
-  const { body } = await workspace.ask("POST /api/2.0/sql/statements", {
-    statement,
-    warehouse_id: WAREHOUSE_ID,
-  });
-  assert.equal(body.status.state, "SUCCEEDED", JSON.stringify(body.status));
-}
 
 /** It stops by itself when nobody asks it. */
 const startWarehouse = () =>
@@ -108,45 +96,13 @@ async function watch({
 } = {}) {
   await startWarehouse();
   const problems: string[] = [];
-  const statements: { readonly statement: string; readonly query_tags: unknown }[] = [];
-  const client = createDatabricksClient({
-    credentials: {
-      host: HOST,
-      signIn: { kind: "token", token: new Secret("dapi-canary") },
-      source: "environment",
-    },
-    fetch: (url, { method = "GET", body }) => {
-      if (typeof body === "string") statements.push(JSON.parse(body));
-      return workspace.request(url.slice(HOST.length), {
-        method,
-        ...(typeof body === "string" ? { body } : {}),
-        ...(as === undefined ? {} : { as }),
-      });
-    },
-    clock,
-    random: () => 0,
-  });
-  /** What each of the two loops runs next. */
-  let pending: (() => void)[] = [];
-  let ended = () => {};
-  const bothEnded = () =>
-    new Promise<void>((resolve) => {
-      pending = [];
-      ended = () => pending.length === 2 && resolve();
-    });
-  const first = bothEnded();
+  const { client, bodies } = clientAs(as);
+  const byHand = lookingByHand(clock, { loops: 2 });
   const entries: number[] = [];
   const source = startSystemTableSource({
     client,
     warehouse: createWarehouse({ client, warehouseId: WAREHOUSE_ID, clock }),
-    clock: {
-      ...clock,
-      after(_delayMs, run) {
-        pending.push(run);
-        ended();
-        return () => {};
-      },
-    },
+    clock: byHand.clock,
     async onDays(days) {
       const news = state.account.newsOf(days);
       entries.push(news.counted.length + news.billed.length);
@@ -154,22 +110,20 @@ async function watch({
     },
     onProblem: ({ error }) => problems.push(error instanceof Error ? error.message : "unknown"),
   });
-  await first;
+  await byHand.first;
   return {
     source,
     state,
     problems,
-    statements,
+    statements: () =>
+      bodies.map((body): { statement: string; query_tags: unknown } => JSON.parse(body)),
     entries,
     message: () =>
       source.status().map(({ name, state, message }) => `${name}, ${state}: ${message}`),
     async look() {
       await clock.advance(BILL_EVERY_MS);
       await startWarehouse();
-      const both = [...pending];
-      const end = bothEnded();
-      for (const run of both) run();
-      await end;
+      await byHand.look();
     },
     sums: (endpoint: string, days: number) => state.account.sumsOf(endpoint, days, clock.now()),
   };
@@ -209,8 +163,8 @@ test("requests by kind of caller, tokens, DBU and cost of the endpoints of this 
     "and nothing else is news",
   );
   await source.close();
-  assert.equal(statements.length, 6, "one statement for all endpoints, each time");
-  for (const { statement, query_tags } of statements) {
+  assert.equal(statements().length, 6, "one statement for all endpoints, each time");
+  for (const { statement, query_tags } of statements()) {
     assert.doesNotMatch(statement, /client_request_id|usage_context|SELECT \*/);
     assert.match(JSON.stringify(query_tags), /dspy-databricks-agents/);
   }
@@ -237,7 +191,7 @@ test("what may not be read is told once with what to grant, costs nothing, and i
     /^Databricks usage, (?:waiting: Not read: |ok: There is no endpoint)/,
   );
   await source.close();
-  assert.deepEqual(statements, []);
+  assert.deepEqual(statements(), []);
   assert.ok(problems.length <= 2);
 });
 
@@ -264,7 +218,7 @@ test("without the prices the quantity is read, and it is said what to grant", as
       "waiting GRANT USE SCHEMA ON SCHEMA system.billing and SELECT ON TABLE system.billing.usage to the identity.",
     ],
   );
-  assert.deepEqual(readsNothing.statements, []);
+  assert.deepEqual(readsNothing.statements(), []);
   await readsNothing.source.close();
 
   for (const [type, name, privilege] of [
