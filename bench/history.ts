@@ -1,9 +1,10 @@
 /**
- * What the history costs beside DuckDB alone: rows of a metric are sealed as a Parquet
+ * What the history costs beside DuckDB alone: samples become rows and are sealed as a Parquet
  * file with its commit, against DuckDB's appender and COPY of the same values; and p99 by
  * minute is asked for, against DuckDB on the same file. CPU time of the process, since
  * DuckDB works in threads of its own. Figures are per row.
  */
+import { hash } from "node:crypto";
 import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,16 +15,20 @@ import { PendingRows } from "../src/history/pending-rows.ts";
 import { openHistory } from "../src/history/query.ts";
 import { rowsOf } from "../src/history/rows.ts";
 import { sealRows, tableDirectory } from "../src/history/seal.ts";
+import { KnownSeries } from "../src/history/series.ts";
 import { nothingHappened } from "../src/signals/happened.ts";
 import type { Sample } from "../src/signals/sample.ts";
 import { type Effort, FULL, grouped, type Measured, type Row } from "./measure.ts";
 
 const ROWS = 250_000;
 const ROUNDS = 5;
+/** Samples that arrive at a time. */
+const BATCH = 1_000;
 const CHUNK_ROWS = 2_048;
 const START_MS = Date.UTC(2026, 0, 15);
 
-const P99_BY_MINUTE = `SELECT date_trunc('minute', timestamp) AS minute, endpoint_name,
+/** The same rows in the same order on both sides. */
+export const P99_BY_MINUTE = `SELECT date_trunc('minute', timestamp) AS minute, endpoint_name,
   quantile_disc(value, 0.99) AS p99 FROM metrics GROUP BY ALL ORDER BY ALL`;
 
 export async function history(effort: Effort): Promise<Measured> {
@@ -33,12 +38,8 @@ export async function history(effort: Effort): Promise<Measured> {
     const samples = samplesOf(rows);
     const ids = samples.map(({ endpoint, timeMs }) => eventIdOf(endpoint, timeMs));
     const duckDb = await loadDuckDb();
-    const before = process.cpuUsage();
-    const pending = pendingOf(samples);
-    const { user, system } = process.cpuUsage(before);
-    const makeNs = ((user + system) * 1_000) / rows;
-    const seal = await compare(rounds, rows, {
-      ours: (round) => sealAll(duckDb, pending, join(directory, `ours-${round}`)),
+    const seal = await compareCpu(rounds, rows, {
+      ours: (round) => sealAll(duckDb, samples, join(directory, `ours-${round}`)),
       peer: (round) => copyAll(duckDb, { samples, ids }, join(directory, `peer-${round}.parquet`)),
     });
     const home = join(directory, "ours-0");
@@ -46,17 +47,11 @@ export async function history(effort: Effort): Promise<Measured> {
     const opened = await openHistory(home);
     const plain = await connect(duckDb, { threads: 2, temporaryDirectory: directory });
     await plain.run(`CREATE VIEW metrics AS SELECT * FROM read_parquet(${quoteText(file ?? "")})`);
-    const counts: number[] = [];
-    const query = await compare(rounds, rows, {
-      ours: async () => {
-        counts.push((await opened.query(P99_BY_MINUTE, { rowsMax: 1_000_000 })).rows.length);
-      },
-      peer: async () => {
-        counts.push((await plain.runAndReadAll(P99_BY_MINUTE)).getRowsJson().length);
-      },
+    const query = await compareCpu(rounds, rows, {
+      ours: async () => (await opened.query(P99_BY_MINUTE, { rowsMax: 1_000_000 })).rows,
+      peer: async () => (await plain.runAndReadAll(P99_BY_MINUTE)).getRowsJson(),
     });
     opened.close();
-    if (new Set(counts).size !== 1) throw new Error(`They answer differently: ${counts}`);
     const ourBytes = statSync(file ?? "").size;
     const theirBytes = statSync(join(directory, "peer-0.parquet")).size;
     return {
@@ -65,7 +60,7 @@ export async function history(effort: Effort): Promise<Measured> {
         rowOf("history_p99_by_minute", "DuckDB on the same file", query),
       ],
       notes: [
-        `history: ${grouped(1e9 / (makeNs + seal.oursNs))} samples per CPU-second become rows (${Math.round(makeNs)} ns each) and are sealed, ${(ourBytes / rows).toFixed(1)} bytes a row (DuckDB alone ${(theirBytes / rows).toFixed(1)})`,
+        `history: ${grouped(1e9 / seal.oursNs)} samples per CPU-second become rows and are sealed, ${(ourBytes / rows).toFixed(1)} bytes a row (DuckDB alone ${(theirBytes / rows).toFixed(1)})`,
       ],
     };
   } finally {
@@ -85,16 +80,14 @@ function samplesOf(rows: number): Sample[] {
   }));
 }
 
-/** Signals to rows: ids, labels and columns. */
-function pendingOf(samples: readonly Sample[]): PendingRows {
+/** As the process that follows the journal does it, batch by batch. */
+async function sealAll(duckDb: DuckDb, samples: readonly Sample[], directory: string) {
   const pending = new PendingRows();
-  for (const row of rowsOf({ ...nothingHappened, samples }, { workspaceId: "local" }))
-    pending.add(row, 1);
-  return pending;
-}
-
-/** As the process that follows the journal does it. */
-async function sealAll(duckDb: DuckDb, pending: PendingRows, directory: string) {
+  const series = new KnownSeries();
+  for (let from = 0; from < samples.length; from += BATCH) {
+    const batch = { ...nothingHappened, pushed: samples.slice(from, from + BATCH) };
+    for (const row of rowsOf(batch, { workspaceId: "local", series })) pending.add(row, 1);
+  }
   const connection = await connect(duckDb, { threads: 1, temporaryDirectory: directory });
   await sealRows(
     { upTo: 1, timeMs: START_MS, tables: pending.tables() },
@@ -147,26 +140,38 @@ function filesIn(directory: string): string[] {
     .map((name) => join(home, name));
 }
 
-type Compared = { readonly oursNs: number; readonly peerNs: number };
+export type Compared = { readonly oursNs: number; readonly peerNs: number };
 
-/** In turns; the median of each. */
-async function compare(
+/**
+ * In turns; the median of each.
+ *
+ * @throws Error when the sides answer differently; where nothing is asked, they answer nothing.
+ */
+export async function compareCpu(
   rounds: number,
   rows: number,
-  sides: Readonly<Record<"ours" | "peer", (round: number) => Promise<void>>>,
+  sides: Readonly<Record<"ours" | "peer", (round: number) => Promise<unknown>>>,
 ): Promise<Compared> {
   const taken = { ours: [] as number[], peer: [] as number[] };
+  const answers = new Set<string>();
   for (let round = 0; round < rounds; round++) {
     for (const side of ["ours", "peer"] as const) {
       const before = process.cpuUsage();
-      await sides[side](round);
-      const { user, system } = process.cpuUsage(before);
-      taken[side].push(((user + system) * 1_000) / rows);
+      const answer = await sides[side](round);
+      taken[side].push(cpuNsOf(before) / rows);
+      answers.add(hash("sha256", JSON.stringify(answer) ?? ""));
     }
   }
+  if (answers.size !== 1) throw new Error("They answer differently.");
   const median = (values: readonly number[]) =>
     values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
   return { oursNs: median(taken.ours), peerNs: median(taken.peer) };
+}
+
+/** Of all threads of the process since then. */
+export function cpuNsOf(before: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) * 1_000;
 }
 
 function rowOf(name: string, peer: string, { oursNs, peerNs }: Compared): Row {

@@ -16,66 +16,45 @@ export type Series = Pick<Sample, "endpoint" | "name" | "kind" | "labels"> & {
 
 type Told = Pick<Series, "workspaceId" | "source" | "modelVersion">;
 
-/** Series that are remembered. */
+/** Series that are remembered by what their labels say. */
 const SERIES_MAX = 50_000;
-/** Of one name and endpoint, beyond which they are found by the text of their labels. */
-const COMPARED_MAX = 8;
-
-/** Of one name and endpoint. */
-type Alike = { readonly first: Series[]; readonly byLabels: Map<string, Series[]> };
+/** Series that are remembered by the very object of their labels, of each: a histogram has six. */
+const ALIKE_MAX = 32;
 
 export class KnownSeries {
-  readonly #alike = new Map<string, Map<string, Alike>>();
-  #size = 0;
+  /** Most values of a series share the object. */
+  readonly #byLabels = new WeakMap<Series["labels"], Series[]>();
+  readonly #byText = new Map<string, Series>();
 
   /** The same object for each value of a series. */
   of(sample: Sample, told: Told): Series {
     const { endpoint, name, kind, labels } = sample;
-    const { first, byLabels } = this.#alikeOf(endpoint, name);
-    const isIts = (series: Series) =>
-      series.kind === kind &&
-      series.source === told.source &&
-      series.workspaceId === told.workspaceId &&
-      series.modelVersion === told.modelVersion &&
-      hasLabels(series, labels);
-    for (const series of first) if (isIts(series)) return series;
-    const text = first.length < COMPARED_MAX ? null : textOf(labels);
-    const known = text === null ? first : (byLabels.get(text) ?? []);
-    const found = known.find(isIts);
-    if (found) return found;
-    const id = eventIdOf(told.source, told.workspaceId, endpoint, name, labels);
-    const series = { ...told, id, endpoint, name, kind, labels };
-    known.push(series);
-    if (text !== null) byLabels.set(text, known);
-    this.#size++;
+    const alike = this.#byLabels.get(labels) ?? [];
+    for (const series of alike) {
+      const isIts =
+        series.name === name &&
+        series.endpoint === endpoint &&
+        series.kind === kind &&
+        series.source === told.source &&
+        series.workspaceId === told.workspaceId &&
+        series.modelVersion === told.modelVersion;
+      if (isIts) return series;
+    }
+    const series = this.#ofText(sample, told);
+    if (alike.length === 0) this.#byLabels.set(labels, alike);
+    if (alike.length < ALIKE_MAX) alike.push(series);
     return series;
   }
 
-  #alikeOf(endpoint: string, name: string): Alike {
-    if (this.#size >= SERIES_MAX) {
-      this.#alike.clear();
-      this.#size = 0;
-    }
-    let ofEndpoint = this.#alike.get(endpoint);
-    if (!ofEndpoint) {
-      ofEndpoint = new Map();
-      this.#alike.set(endpoint, ofEndpoint);
-    }
-    let alike = ofEndpoint.get(name);
-    if (!alike) {
-      alike = { first: [], byLabels: new Map() };
-      ofEndpoint.set(name, alike);
-    }
-    return alike;
+  #ofText({ endpoint, name, kind, labels }: Sample, told: Told): Series {
+    const parts = [told.source, told.workspaceId, endpoint, name, labels] as const;
+    const version = told.modelVersion === null ? "" : `=${told.modelVersion}`;
+    const text = [kind, version, ...parts].map(textOf).join("\u0000");
+    const known = this.#byText.get(text);
+    if (known) return known;
+    if (this.#byText.size >= SERIES_MAX) this.#byText.clear();
+    const series = { ...told, id: eventIdOf(...parts), endpoint, name, kind, labels };
+    this.#byText.set(text, series);
+    return series;
   }
-}
-
-function hasLabels({ labels }: Series, told: Series["labels"]): boolean {
-  let more = 0;
-  for (const key in told) {
-    if (told[key] !== labels[key]) return false;
-    more++;
-  }
-  for (const _ in labels) more--;
-  return more === 0;
 }

@@ -39,6 +39,24 @@ test("a family is chosen by how it begins, and shown as a table", () => {
   assert.match(stdout, /track_error by errors of history – 1 000: .*slowest over fastest/);
 });
 
+test("a million samples are journalled, sealed, asked for and exported, each there once", () => {
+  const { status, stdout, stderr } = bench("history_at_size");
+  assert.equal(status, 0, stderr);
+  for (const row of ["journal", "seal", "p99_by_minute"]) {
+    assert.match(stdout, new RegExp(`^history_at_size_${row} .* × `, "m"));
+  }
+  assert.match(
+    stdout,
+    /history_at_size: 1 000 000 samples – [\d ]+ per CPU-second on disk in the journal, .* each there once; at most \d+ MiB/,
+  );
+});
+
+test("as many rows as no number says are refused", () => {
+  const { status, stderr } = bench("history_at_size", "--rows", "many");
+  assert.equal(status, 2);
+  assert.match(stderr, /--rows can't be "many"/);
+});
+
 test("an unknown family is answered with those that there are", () => {
   const { status, stdout, stderr } = bench("record_requests");
   assert.equal(status, 2);

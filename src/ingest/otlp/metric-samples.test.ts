@@ -411,3 +411,14 @@ test("what moves a series on is told with its value, deltas as their total", () 
   assert.deepEqual(told("delta", 5, 15, 1), [], "late: it adds to the total of second 20");
   assert.deepEqual(told("delta", 20, 30, 1), [[9, 30]]);
 });
+
+test("after a clock that was ahead for a while, silent series make room all the same", () => {
+  const series = new PushedSeries();
+  const atS = (timeS: number, index: number, step: number) =>
+    series.add([point(["gauge", 0, step, 1], { labels: { index: `${index}` } })], timeS * 1_000);
+  for (let index = 0; index <= SERIES_PER_ENDPOINT_MAX; index++) atS(1_000_000, index, 1);
+  assert.equal(series.size, SERIES_PER_ENDPOINT_MAX);
+  for (let index = 0; index < SERIES_PER_ENDPOINT_MAX; index++) atS(1, index, 2);
+  assert.equal(atS(2 + SERIES_STALE_MS / 1_000, SERIES_PER_ENDPOINT_MAX, 3).dropped.size, 0);
+  assert.equal(series.size, 1);
+});

@@ -215,8 +215,9 @@ export type AddedPoints = {
 };
 
 export class PushedSeries {
-  /** The one that was silent longest comes first. */
   readonly #series = new Map<string, Series>();
+  /** When it was last looked for stale ones, and when there may be one at the earliest. */
+  #looked = { atMs: 0, staleMs: 0 };
   readonly #perEndpoint = new Map<string, number>();
 
   get size(): number {
@@ -232,7 +233,7 @@ export class PushedSeries {
       known.mode === point.mode &&
       known.startMs === point.startMs &&
       point.timeMs - known.timeMs < SERIES_REPEAT_MS &&
-      JSON.stringify(known.values) === JSON.stringify(point.values)
+      haveSameValues(known, point)
     );
   }
 
@@ -245,43 +246,49 @@ export class PushedSeries {
     const samples: Sample[] = [];
     for (const point of points) {
       const key = keyOf(point);
-      const beforeMs = this.#series.get(key)?.point.timeMs;
-      const reason = this.#addOne(key, point, takenMs);
-      if (reason !== null) {
-        dropped.set(reason, (dropped.get(reason) ?? 0) + 1);
+      const known = this.#series.get(key);
+      const next = known ? nextOf(known, point, takenMs) : this.#begin(point, takenMs);
+      if (typeof next === "string") {
+        dropped.set(next, (dropped.get(next) ?? 0) + 1);
         continue;
       }
-      const now = this.#series.get(key)?.point;
-      if (now && now.timeMs !== beforeMs) samples.push(...samplesOf(now));
+      this.#series.set(key, next);
+      if (next.point.timeMs !== known?.point.timeMs) addSamples(samples, next.point);
     }
     return { dropped, samples };
   }
 
   /** The newest finite value of every series, of one endpoint or of all. */
   samples(endpoint: string | null = null): Sample[] {
-    return [...this.#series.values()].flatMap(({ point }) =>
-      endpoint === null || point.endpoint === endpoint ? samplesOf(point) : [],
-    );
+    const samples: Sample[] = [];
+    for (const { point } of this.#series.values()) {
+      if (endpoint === null || point.endpoint === endpoint) addSamples(samples, point);
+    }
+    return samples;
   }
 
-  #addOne(key: string, point: MetricPoint, takenMs: number): SeriesDropReason | null {
-    const known = this.#series.get(key);
-    if (!known) {
-      if (!this.#makeRoom(point.endpoint, takenMs)) return "series_limit";
-      this.#perEndpoint.set(point.endpoint, (this.#perEndpoint.get(point.endpoint) ?? 0) + 1);
-      this.#series.set(key, { point, takenMs, added: [stretchOf(point)] });
-      return null;
+  #begin(point: MetricPoint, takenMs: number): Series | SeriesDropReason {
+    if (!this.#makeRoom(point.endpoint, takenMs)) return "series_limit";
+    this.#perEndpoint.set(point.endpoint, (this.#perEndpoint.get(point.endpoint) ?? 0) + 1);
+    return { point, takenMs, added: stretchesOf(point) };
+  }
+
+  /** What was heard of since the last look can't be stale before what was oldest then. */
+  #forgetStale(nowMs: number): void {
+    const isClockSetBack = nowMs < this.#looked.atMs;
+    if (nowMs <= this.#looked.staleMs && !isClockSetBack) return;
+    let oldestMs = nowMs;
+    for (const [key, { point, takenMs }] of this.#series) {
+      if (nowMs - takenMs <= SERIES_STALE_MS) {
+        oldestMs = Math.min(oldestMs, takenMs);
+        continue;
+      }
+      this.#series.delete(key);
+      const left = (this.#perEndpoint.get(point.endpoint) ?? 0) - 1;
+      if (left > 0) this.#perEndpoint.set(point.endpoint, left);
+      else this.#perEndpoint.delete(point.endpoint);
     }
-    const isStale = takenMs - known.takenMs > SERIES_STALE_MS;
-    const next =
-      point.mode === "delta" && known.point.mode === "delta"
-        ? addDelta(known, { point, takenMs })
-        : replace(known, { point, takenMs, isStale });
-    if (typeof next === "string") return next;
-    // Behind the others: it was heard last.
-    this.#series.delete(key);
-    this.#series.set(key, next);
-    return null;
+    this.#looked = { atMs: nowMs, staleMs: oldestMs + SERIES_STALE_MS };
   }
 
   #makeRoom(endpoint: string, takenMs: number): boolean {
@@ -289,13 +296,7 @@ export class PushedSeries {
       this.#series.size >= SERIES_MAX ||
       (this.#perEndpoint.get(endpoint) ?? 0) >= SERIES_PER_ENDPOINT_MAX;
     if (!isFull) return true;
-    for (const [key, { point, takenMs: heardMs }] of this.#series) {
-      if (takenMs - heardMs <= SERIES_STALE_MS) break;
-      this.#series.delete(key);
-      const left = (this.#perEndpoint.get(point.endpoint) ?? 0) - 1;
-      if (left > 0) this.#perEndpoint.set(point.endpoint, left);
-      else this.#perEndpoint.delete(point.endpoint);
-    }
+    this.#forgetStale(takenMs);
     return (
       this.#series.size < SERIES_MAX &&
       (this.#perEndpoint.get(endpoint) ?? 0) < SERIES_PER_ENDPOINT_MAX
@@ -303,8 +304,35 @@ export class PushedSeries {
   }
 }
 
+/** Control characters are taken out where points are read, and labels are in order. */
 function keyOf({ endpoint, name, labels }: MetricPoint): string {
-  return JSON.stringify([endpoint, name, labels]);
+  let key = `${endpoint}\u0000${name}`;
+  for (const label of Object.keys(labels)) key += `\u0000${label}\u0000${labels[label]}`;
+  return key;
+}
+
+function haveSameValues({ values: known }: MetricPoint, { values }: MetricPoint): boolean {
+  return (
+    known.length === values.length &&
+    known.every(({ suffix, kind, value }, at) => {
+      const other = values[at];
+      return suffix === other?.suffix && kind === other.kind && value === other.value;
+    })
+  );
+}
+
+function nextOf(known: Series, told: MetricPoint, takenMs: number): Series | SeriesDropReason {
+  // The same labels for all values of a series, so that they are known again at once.
+  const point = { ...told, labels: known.point.labels };
+  const isStale = takenMs - known.takenMs > SERIES_STALE_MS;
+  return point.mode === "delta" && known.point.mode === "delta"
+    ? addDelta(known, { point, takenMs })
+    : replace(known, { point, takenMs, isStale });
+}
+
+/** Those of deltas alone are asked for. */
+function stretchesOf(point: MetricPoint): readonly string[] {
+  return point.mode === "delta" ? [stretchOf(point)] : [];
 }
 
 function stretchOf({ startMs, timeMs }: MetricPoint): string {
@@ -323,7 +351,7 @@ function replace(
   const isNewer = isRestart || (hasSameStart && point.timeMs > known.timeMs);
   // After a long silence the sender's clock may have been set back.
   if (!isNewer && !isStale && point.mode === known.mode) return "late_metric";
-  return { point, takenMs, added: [stretchOf(point)] };
+  return { point, takenMs, added: stretchesOf(point) };
 }
 
 /** Deltas are added in whatever order they come, each stretch of time once. */
@@ -353,10 +381,12 @@ function byEnd(a: string, b: string): number {
   return Number(a.split(" ")[1]) - Number(b.split(" ")[1]);
 }
 
-function samplesOf({ endpoint, name, labels, timeMs, values }: MetricPoint): Sample[] {
-  return values.flatMap(({ suffix, kind, value }) =>
-    typeof value === "number"
-      ? [{ name: `${name}${suffix}`, kind, endpoint, labels, value, timeMs }]
-      : [],
-  );
+function addSamples(
+  samples: Sample[],
+  { endpoint, name, labels, timeMs, values }: MetricPoint,
+): void {
+  for (const { suffix, kind, value } of values) {
+    if (typeof value !== "number") continue;
+    samples.push({ name: `${name}${suffix}`, kind, endpoint, labels, value, timeMs });
+  }
 }
