@@ -16,9 +16,19 @@ export type AddedFile = {
   /** Relative to the table's directory. */
   readonly path: string;
   readonly sizeBytes: number;
+  /** CRC-32 of its bytes; `null` where an earlier version wrote it. */
+  readonly checksum: number | null;
   readonly modifiedMs: number;
   readonly stats: FileStats;
 };
+
+/** What the log says of the bytes of a file. */
+export function bytesOf(
+  path: string,
+  files: Pick<Files, "sizeBytes" | "checksum">,
+): Pick<AddedFile, "sizeBytes" | "checksum"> {
+  return { sizeBytes: files.sizeBytes(path), checksum: files.checksum(path) };
+}
 
 /** Text is left out where it is long, and times are in Unix milliseconds. */
 export type FileStats = {
@@ -34,7 +44,7 @@ export type Snapshot = {
   readonly files: ReadonlyMap<string, AddedFile>;
   /** Files that are rows no longer, by the time at which that became so, as far as the log goes back. */
   readonly removedMs: ReadonlyMap<string, number>;
-  /** By writer: how far it has come. */
+  /** By writer: how far it has come. Besides, what else writers note. */
   readonly progress: ReadonlyMap<string, number>;
   /** What made the table, as it stands in the log; none before the first commit. */
   readonly creation: readonly Action[];
@@ -48,8 +58,8 @@ export type Commit = {
   readonly operation: "WRITE" | "OPTIMIZE" | "DELETE";
   readonly add: readonly AddedFile[];
   readonly remove: readonly string[];
-  /** Absent where rows only move. */
-  readonly progress?: { readonly writer: string; readonly upTo: number };
+  /** What changes of it; absent where rows only move. */
+  readonly progress?: ReadonlyMap<string, number>;
 };
 
 const READER_VERSION = 1;
@@ -172,6 +182,7 @@ const checkpointSchema = {
     modificationTime: "BIGINT",
     dataChange: "BOOLEAN",
     stats: "VARCHAR",
+    tags: "MAP(VARCHAR, VARCHAR)",
   },
   remove: { path: "VARCHAR", deletionTimestamp: "BIGINT", dataChange: "BOOLEAN" },
   metaData: {
@@ -237,9 +248,9 @@ function actionsOf({ timeMs, operation, add, remove, progress }: Commit): Action
   // Compacting and shortening change no row that anyone asked for to be changed.
   const dataChange = operation !== "OPTIMIZE";
   return [
-    ...(progress
-      ? [{ txn: { appId: progress.writer, version: progress.upTo, lastUpdated: timeMs } }]
-      : []),
+    ...Array.from(progress ?? [], ([appId, version]) => ({
+      txn: { appId, version, lastUpdated: timeMs },
+    })),
     ...remove.map((path) => ({ remove: { path, deletionTimestamp: timeMs, dataChange } })),
     ...add.map((file) => ({ add: addOf(file, dataChange) })),
   ];
@@ -249,6 +260,8 @@ function commitInfoOf({ timeMs, operation }: Commit) {
   return { timestamp: timeMs, operation, engineInfo: "dspy-databricks-agents" };
 }
 
+const CHECKSUM_TAG = "crc32";
+
 function addOf(file: AddedFile, dataChange: boolean): AddAction {
   return {
     path: file.path,
@@ -257,6 +270,7 @@ function addOf(file: AddedFile, dataChange: boolean): AddAction {
     modificationTime: file.modifiedMs,
     dataChange,
     stats: statsText(file.stats),
+    ...(file.checksum !== null && { tags: { [CHECKSUM_TAG]: String(file.checksum) } }),
   };
 }
 
@@ -333,6 +347,7 @@ type AddAction = {
   readonly size: number;
   readonly modificationTime: number;
   readonly stats: string;
+  readonly tags?: Readonly<Record<string, string>> | null;
 } & Readonly<Record<string, unknown>>;
 
 function readCommit(files: Files, directory: string, version: number): Action[] {
@@ -355,38 +370,65 @@ function linesOf(text: string): string[] {
   return text.split("\n").filter((line) => line !== "");
 }
 
-/**
- * Of a damaged log whatever can still be read, in no order that means anything: enough to know
- * the table again.
- */
-export async function readRemains(
-  directory: string,
-  context: LogContext,
-): Promise<{
+/** Of a damaged log whatever can still be read. */
+export type Remains = Pick<Snapshot, "files" | "progress" | "creation"> & {
   /** The highest that there is; -1 without any. */
   readonly version: number;
-  readonly creation: readonly Action[];
-}> {
+  /** Whether the last commit is whole: then nothing came after what it says. */
+  readonly endsWhole: boolean;
+};
+
+export async function readRemains(directory: string, context: LogContext): Promise<Remains> {
   const { commits, checkpoints } = listLog(context.files, directory);
-  const actions: Action[] = [];
+  const files = new Map<string, AddedFile>();
+  const progress = new Map<string, number>();
+  let metaData: Action["metaData"];
+  const take = (action: Action) => {
+    if (action.metaData) metaData = action.metaData;
+    if (action.txn) progress.set(action.txn.appId, Number(action.txn.version));
+    if (action.add) files.set(action.add.path, readAdd(action.add));
+    if (action.remove) files.delete(action.remove.path);
+  };
+  const last = checkpoints.at(-1) ?? -1;
+  let endsWhole = false;
   for (const version of checkpoints) {
-    actions.push(...(await readableCheckpoint(directory, version, context)));
+    const actions = await readableCheckpoint(directory, version, context);
+    endsWhole = actions.length > 0;
+    for (const action of actions) take(action);
   }
-  for (const version of commits) {
-    const text = new TextDecoder().decode(context.files.read(commitPath(directory, version)));
-    for (const line of linesOf(text)) {
-      try {
-        actions.push(JSON.parse(line) as Action);
-      } catch {
-        // Another line may be whole.
-      }
-    }
+  for (const version of commits.filter((one) => one > last || !endsWhole)) {
+    const { actions, isWhole } = readableCommit(directory, version, context.files);
+    endsWhole = isWhole;
+    for (const action of actions) take(action);
   }
-  const metaData = actions.findLast((action) => action.metaData)?.metaData;
   return {
     version: Math.max(-1, ...commits, ...checkpoints),
+    ...{ files, progress, endsWhole },
     creation: metaData ? [protocol, { metaData }] : [],
   };
+}
+
+/** Those of its lines that can be read. */
+function readableCommit(
+  directory: string,
+  version: number,
+  files: Files,
+): { readonly actions: readonly Action[]; readonly isWhole: boolean } {
+  try {
+    return { actions: readCommit(files, directory, version), isWhole: true };
+  } catch (error) {
+    if (!(error instanceof DamagedLogError)) throw error;
+  }
+  const text = new TextDecoder().decode(files.read(commitPath(directory, version)));
+  const actions = linesOf(text).flatMap((line) => {
+    try {
+      return [JSON.parse(line) as Action];
+    } catch {
+      // Another line may be whole.
+      return [];
+    }
+  });
+  return { actions, isWhole: false };
 }
 
 async function readableCheckpoint(
@@ -402,11 +444,13 @@ async function readableCheckpoint(
   }
 }
 
-function readAdd({ path, size, modificationTime, stats }: AddAction): AddedFile {
+function readAdd({ path, size, modificationTime, stats, tags }: AddAction): AddedFile {
+  const checksum = tags?.[CHECKSUM_TAG];
   const { numRecords, minValues, maxValues, nullCount } = JSON.parse(stats);
   return {
     path,
     sizeBytes: Number(size),
+    checksum: checksum === undefined ? null : Number(checksum),
     modifiedMs: Number(modificationTime),
     stats: { rows: numRecords, min: minValues, max: maxValues, nulls: nullCount },
   };

@@ -17,7 +17,7 @@ export type ExportMark = {
   readonly sourceId: string | null;
   /** Up to this place some rows may be in the target all the same: another history told them. */
   readonly repeatsUpTo?: number;
-  /** Names of files beyond it that were on their way: their rows may be there, whatever became of them here. */
+  /** Files beyond it that were on their way, by name and checksum: their rows may be there, whatever became of them here. */
   readonly begun?: readonly string[];
 };
 

@@ -10,12 +10,14 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  readSync,
   renameSync,
   statSync,
   unlinkSync,
   writeSync,
 } from "node:fs";
 import { dirname } from "node:path";
+import { crc32 } from "node:zlib";
 
 export type Files = {
   /** Names in a directory; none when it is not there. */
@@ -24,6 +26,8 @@ export type Files = {
   makeDirectory(directory: string): void;
   read(path: string): Uint8Array;
   sizeBytes(path: string): number;
+  /** CRC-32 of its bytes, however many there are. */
+  checksum(path: string): number;
   /** Writes a file durably, whole or not at all. False when there is one of that name: it stays as it is. */
   create(path: string, bytes: Uint8Array): boolean;
   /** As `create`, but instead of what is there. */
@@ -53,6 +57,8 @@ export type Disk = {
   sizeBytes(path: string): number;
   /** For writing it makes the file, or empties it. A directory is opened for reading. */
   open(path: string, mode: "r" | "w"): number;
+  /** Goes on where it ended before. Returns how many bytes came; 0 at the end. */
+  readInto(handle: number, bytes: Uint8Array): number;
   /** Returns how many bytes were taken. */
   write(handle: number, bytes: Uint8Array, from: number): number;
   sync(handle: number): void;
@@ -79,6 +85,7 @@ function systemDisk({
     read: (path) => readFileSync(path),
     sizeBytes: (path) => statSync(path).size,
     open: (path, mode) => openSync(path, mode, fileMode),
+    readInto: (handle, bytes) => readSync(handle, bytes),
     write: (handle, bytes, from) => writeSync(handle, bytes, from),
     sync: fsyncSync,
     close: closeSync,
@@ -112,6 +119,9 @@ export const diskFiles: Files = filesOn(systemDisk({ fileMode: 0o600, directoryM
 
 /** For whomever the umask lets read: directories that others take from. */
 export const sharedFiles: Files = filesOn(systemDisk({ fileMode: 0o666, directoryMode: 0o777 }));
+
+/** Bytes that are read at a time where a file may be large. */
+const CHUNK_BYTES = 1 << 20;
 
 export function filesOn(disk: Disk): Files {
   function sync(path: string): void {
@@ -150,6 +160,20 @@ export function filesOn(disk: Disk): Files {
     makeDirectory,
     read: disk.read,
     sizeBytes: disk.sizeBytes,
+    checksum(path) {
+      const handle = disk.open(path, "r");
+      try {
+        const chunk = new Uint8Array(CHUNK_BYTES);
+        let sum = 0;
+        for (;;) {
+          const length = disk.readInto(handle, chunk);
+          if (length === 0) return sum;
+          sum = crc32(chunk.subarray(0, length), sum);
+        }
+      } finally {
+        disk.close(handle);
+      }
+    },
     create(path, bytes) {
       const unfinished = `${path}${UNFINISHED}`;
       write(unfinished, bytes);

@@ -18,6 +18,7 @@ import { connect, type DuckDBConnection, type DuckDb, loadDuckDb, quoteText } fr
 import { diskFiles, type Files, UNFINISHED } from "./files.ts";
 import { Follower } from "./follower.ts";
 import { defaultRetention, maintain } from "./maintain.ts";
+import { repeatsIn } from "./repeats.ts";
 import { removeUnfinished, type SealContext, tableDirectory } from "./seal.ts";
 import { type TableName, tableNames, tables } from "./tables.ts";
 
@@ -168,7 +169,7 @@ for (const [what, damage] of Object.entries({
     damage(join(table, first));
     assert.match(
       await restart(home),
-      /^Files of module_calls were damaged and set aside: rows-.* 0 are lost\.$/,
+      /^Files of module_calls were damaged and set aside: rows-.*\.\nRows of module_calls .* \d+ were sealed again from the journal, 0 are lost\.$/,
     );
     assert.deepEqual(await readTables(home), await straight());
   });
@@ -185,11 +186,77 @@ test("rows that the journal does not have any more are counted as lost", async (
   const follower = new Follower(options, contextOf(home, diskFiles));
   await follower.take(journal.slice(2));
   await follower.seal();
-  const [repair] = follower.takeRepairs();
-  assert.equal(repair?.rowsLost, file.stats.rows);
-  assert.match(repair?.what ?? "", new RegExp(`${file.stats.rows} are lost`));
+  const told = follower.takeRepairs().map(({ what }) => what);
+  assert.match(told.at(-1) ?? "", new RegExp(` 0 were .*, ${file.stats.rows} are lost`));
   const expected = (await straight()).get("module_calls")?.length ?? 0;
   assert.equal((await readTables(home)).get("module_calls")?.length, expected - file.stats.rows);
+});
+
+test("a file beside a damaged one stays, though the journal can bring its rows no more", async () => {
+  const home = mkdtempSync(join(directory, "beside-"));
+  const expected = await straight();
+  for (const upTo of [2, 4, 6, 8]) await follow(contextOf(home, diskFiles), upTo, 2, 99);
+  const table = tableDirectory(home, "module_calls");
+  const [first = ""] = diskFiles
+    .list(table)
+    .filter((name) => name.endsWith(".parquet"))
+    .sort();
+  rmSync(join(table, first));
+  // Of the traces after it, the journal has no spans any more.
+  const shortened = journal.filter(({ seq }) => seq <= 2 || seq % 2 === 0);
+  const told = await restart(home, shortened);
+  assert.match(told, /from entries 1 to 2 .* 0 are lost\.$/);
+  assert.deepEqual((await readTables(home)).get("module_calls"), expected.get("module_calls"));
+});
+
+test("of a damaged file of which the journal has a part, the rows that are lost are told by number", async () => {
+  const home = mkdtempSync(join(directory, "partly-"));
+  await follow(contextOf(home, diskFiles), 8);
+  const table = tableDirectory(home, "requests");
+  const [path = ""] = diskFiles.list(table).filter((name) => name.endsWith(".parquet"));
+  const rows = await rowsIn(join(table, path));
+  rmSync(join(table, path));
+  const told = await restart(home, journal.slice(4));
+  const left = (await readTables(home)).get("requests")?.length ?? 0;
+  assert.ok(left > 0 && left < rows);
+  assert.match(told, new RegExp(` ${left} were sealed again .*, ${rows - left} are lost\\.$`));
+});
+
+test("lost rows are told again until whoever hears it asks for more", async () => {
+  const home = mkdtempSync(join(directory, "heard-"));
+  await follow(contextOf(home, diskFiles), 2);
+  const table = tableDirectory(home, "requests");
+  for (const name of readdirSync(table)) if (name.endsWith(".parquet")) rmSync(join(table, name));
+  const rest = journal.slice(2);
+  assert.match(await restart(home, rest), /lost/);
+  const follower = new Follower(options, contextOf(home, diskFiles));
+  await follower.take(rest);
+  await follower.seal();
+  assert.match(
+    follower
+      .takeRepairs()
+      .map(({ what }) => what)
+      .join(),
+    /lost/,
+  );
+  await follower.seal();
+  assert.equal(await restart(home, rest), "");
+});
+
+test("bytes that changed inside a file are found though nobody asked, and its rows are sealed again", async () => {
+  const home = mkdtempSync(join(directory, "changed-"));
+  await follow(contextOf(home, diskFiles), 8, 2);
+  const table = tableDirectory(home, "module_calls");
+  const { files } = await readSnapshot(table, contextOf(home, diskFiles));
+  const [path = ""] = files.keys();
+  const bytes = readFileSync(join(table, path));
+  // DuckDB reads it all the same.
+  writeFileSync(join(table, path), bytes.fill((bytes.at(40) ?? 0) ^ 1, 40, 41));
+  const follower = new Follower(options, contextOf(home, diskFiles));
+  await follower.take(journal);
+  await assert.rejects(follower.seal(), { code: "STORE_DAMAGED" });
+  assert.match(await restart(home), /set aside: rows-.*, 0 are lost\.$/s);
+  assert.deepEqual(await readTables(home), await straight());
 });
 
 test("rows are there although the commit that named them is gone, and the journal too", async () => {
@@ -234,9 +301,9 @@ test("a file that can't be read is found when it is merged, and mended at the ne
 });
 
 /** As the process that writes begins anew; what it says of damage. */
-async function restart(home: string): Promise<string> {
+async function restart(home: string, entries = journal): Promise<string> {
   const follower = new Follower(options, contextOf(home, diskFiles));
-  await follower.take(journal);
+  await follower.take(entries);
   await follower.seal();
   return follower
     .takeRepairs()
@@ -318,6 +385,34 @@ function recorded(file: string): JournalEntry[] {
   ];
 }
 
+/** A monitor that has forgotten what it did tells it again. */
+for (const [what, again] of Object.entries({
+  "whose closing can't be read any more, and that is closed again": [
+    ...journal.slice(0, 1),
+    ...journal.slice(2),
+    ...journal.slice(1, 2).map((entry) => ({ ...entry, seq: journal.length + 1 })),
+  ],
+  "that is sent again after the journal was set aside": journal.map((entry) => ({
+    ...entry,
+    seq: entry.seq + 1_000_000,
+  })),
+})) {
+  test(`a trace ${what}, is in the history once`, async () => {
+    const home = mkdtempSync(join(directory, "again-"));
+    await follow(contextOf(home, diskFiles), journal.length);
+    await restart(home, again);
+    assert.deepEqual(await readTables(home), await straight());
+    const snapshot = await readSnapshot(
+      tableDirectory(home, "requests"),
+      contextOf(home, diskFiles),
+    );
+    assert.ok(
+      repeatsIn(snapshot).upTo > journal.length - 1,
+      "exports add by ids what was told again",
+    );
+  });
+}
+
 // ─── Following it ───────────────────────────────────────────────────────────
 
 function contextOf(home: string, files: Files): SealContext {
@@ -326,13 +421,18 @@ function contextOf(home: string, files: Files): SealContext {
 }
 
 /** Starts as the process does, takes so many entries and seals every so many. */
-async function follow(context: SealContext, count: number, sealEvery = count): Promise<void> {
+async function follow(
+  context: SealContext,
+  count: number,
+  sealEvery = count,
+  mergeFiles = 2,
+): Promise<void> {
   const follower = new Follower(options, context);
   for (let upTo = Math.min(sealEvery, count); upTo <= count; upTo += sealEvery) {
     await follower.take(journal.slice(0, upTo));
     await follower.seal();
     await maintain(
-      { retention: defaultRetention, nowMs, mergeUpTo: journal.length, mergeFiles: 2 },
+      { retention: defaultRetention, nowMs, mergeUpTo: journal.length, mergeFiles },
       context,
     );
   }
@@ -367,13 +467,27 @@ function crashing(at: number): Files {
   };
 }
 
+let straightRows: Promise<ReadonlyMap<TableName, unknown[]>> | null = null;
+
 /** The rows without a crash, all at once. */
-async function straight(): Promise<ReadonlyMap<TableName, unknown[]>> {
+function straight(): Promise<ReadonlyMap<TableName, unknown[]>> {
+  straightRows ??= followStraight();
+  return straightRows;
+}
+
+async function followStraight(): Promise<ReadonlyMap<TableName, unknown[]>> {
   const home = mkdtempSync(join(directory, "straight-"));
   const follower = new Follower(options, contextOf(home, diskFiles));
   await follower.take(journal);
   await follower.seal();
   return readTables(home);
+}
+
+async function rowsIn(path: string): Promise<number> {
+  const counted = await connection.runAndReadAll(
+    `SELECT count(*) FROM read_parquet(${quoteText(path)})`,
+  );
+  return Number(counted.getRowsJson()[0]?.[0]);
 }
 
 async function readTables(home: string): Promise<ReadonlyMap<TableName, unknown[]>> {

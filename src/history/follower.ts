@@ -9,17 +9,23 @@ import type { PriceBook } from "../signals/price-book.ts";
 import type { PlacedEntry } from "../store/journal.ts";
 import { PendingSummaries } from "../summaries/pending-summaries.ts";
 import type { SummaryStore } from "../summaries/summary-store.ts";
+import { checkSome } from "./damaged-files.ts";
 import { tryExportLock } from "./export-lock.ts";
 import { exportedUpTo } from "./export-marks.ts";
+import { type Gap, gapsIn } from "./gaps.ts";
 import { type MergeLimits, maintain, type Retention } from "./maintain.ts";
 import { PendingRows } from "./pending-rows.ts";
 import { type Repair, repairTables } from "./repair.ts";
+import { REPEATED_FOR_MS, repeatsIn } from "./repeats.ts";
 import { rowsOf } from "./rows.ts";
 import {
+  fillGap,
+  noteTold,
   type Progress,
-  readProgress,
+  readSnapshots,
   removeUnfinished,
   type SealContext,
+  sealedUpTo,
   sealRows,
 } from "./seal.ts";
 import { KnownSeries } from "./series.ts";
@@ -47,6 +53,8 @@ export type Upkeep = MergeLimits & {
   readonly intervalMs?: number | undefined;
 };
 
+type OpenGap = { readonly table: TableName; readonly gap: Gap; readonly pending: PendingRows };
+
 export class Follower {
   readonly #options: FollowerOptions;
   readonly #context: SealContext;
@@ -54,11 +62,16 @@ export class Follower {
   #sealedBefore: Progress = new Map();
   /** The same now. */
   #sealed = new Map<TableName, number>();
-  /** What was found damaged, and not told yet. */
-  #repairs: readonly Repair[] = [];
-  /** Rows that come again, by table. */
-  readonly #cameAgain = new Map<TableName, number>();
-  #hasBegun = false;
+  /** What was found damaged and what became of it, and was not told yet. */
+  #repairs: Repair[] = [];
+  #gaps: OpenGap[] = [];
+  /** Lost rows that were told with the last answer, by table. */
+  #lost = new Map<TableName, readonly Gap[]>();
+  #journalFrom: number | null = null;
+  /** Time up to which what is told may have been sealed before. */
+  #repeatsUntilMs = 0;
+  /** Of the files that are read again, the last one that was. */
+  #checked: string | null = null;
   readonly #summedBefore: number;
   readonly #series = new KnownSeries();
   #pending = new PendingRows();
@@ -77,37 +90,101 @@ export class Follower {
   /** Mends what is damaged, removes what a crash left behind, and begins anew. */
   async #begin(journalFrom: number): Promise<void> {
     const nowMs = this.#options.nowMs();
-    this.#repairs = await repairTables({ journalFrom, nowMs }, this.#context);
+    this.#repairs = [...(await repairTables({ journalFrom, nowMs }, this.#context))];
     await removeUnfinished(this.#context);
-    this.#sealedBefore = await readProgress(this.#context);
+    const snapshots = await readSnapshots(this.#context);
+    this.#sealedBefore = new Map(
+      Array.from(snapshots, ([table, snapshot]) => [table, sealedUpTo(snapshot)]),
+    );
     this.#sealed = new Map(this.#sealedBefore);
-    this.#hasBegun = true;
+    this.#gaps = [...snapshots].flatMap(([table, snapshot]) =>
+      gapsIn(snapshot, "gap").map((gap) => ({ table, gap, pending: new PendingRows() })),
+    );
+    for (const [table, snapshot] of snapshots) {
+      for (const gap of gapsIn(snapshot, "lost")) this.#tellLost(table, gap, 0);
+    }
+    const until = [...snapshots.values()].map((snapshot) => repeatsIn(snapshot).untilMs);
+    this.#repeatsUntilMs = Math.max(0, ...until);
+    const last = Math.max(...this.#sealedBefore.values());
+    if (last > 0 && journalFrom > last + 1) this.#expectRepeats();
+    this.#journalFrom = journalFrom;
   }
 
-  /** What was damaged when it began; each is told once. */
+  /** What was damaged when it began, and what was lost by it. */
   takeRepairs(): readonly Repair[] {
     const repairs = this.#repairs;
     this.#repairs = [];
-    return repairs.flatMap((repair) => {
-      const { table, again } = repair;
-      const missing = again ? again.rows - (this.#cameAgain.get(table) ?? 0) : 0;
-      if (missing <= 0) return [repair];
-      const what = `${repair.what} Of those from the journal, ${missing} did not come again: its older part is gone.`;
-      return [{ ...repair, what, rowsLost: repair.rowsLost + missing }];
-    });
+    return repairs;
   }
 
   /** Entries come in the order of the journal. Those that came before are left out. */
   async take(entries: readonly PlacedEntry[]): Promise<void> {
     const [first] = entries;
-    if (first && !this.#hasBegun) await this.#begin(first.seq);
+    if (first && this.#journalFrom === null) await this.#begin(first.seq);
     for (const { seq, timeMs, body } of entries) {
       if (seq <= this.#takenUpTo) continue;
+      if (this.#takenUpTo > 0 && seq > this.#takenUpTo + 1) this.#expectRepeats();
       this.#takenUpTo = seq;
-      for (const row of this.#rowsOf({ seq, timeMs, body })) this.#pending.add(row, seq);
-      const isEnd = this.#repairs.some(({ again }) => again?.ends.includes(seq));
-      if (isEnd) await this.#sealPending();
-      else if (this.#pending.rows >= SEAL_ROWS) await this.seal();
+      for (const row of this.#rowsOf({ seq, timeMs, body }))
+        this.#waitingFor(row.table, seq)?.add(row, seq);
+      if (this.#gaps.length > 0) await this.#fillGaps();
+      if (this.#pending.rows >= SEAL_ROWS) await this.#sealPending();
+    }
+  }
+
+  /** Where a row belongs; `null` where it is sealed already. */
+  #waitingFor(table: TableName, seq: number): PendingRows | null {
+    if (seq > (this.#sealedBefore.get(table) ?? 0)) return this.#pending;
+    const isIts = ({ table: its, gap }: OpenGap) =>
+      its === table && gap.from <= seq && seq <= gap.upTo;
+    return this.#gaps.find(isIts)?.pending ?? null;
+  }
+
+  /** Entries are missing: what they said may be told again. */
+  #expectRepeats(): void {
+    this.#repeatsUntilMs = this.#options.nowMs() + REPEATED_FOR_MS;
+  }
+
+  get #isRepeated(): boolean {
+    return this.#options.nowMs() < this.#repeatsUntilMs;
+  }
+
+  /** Those of which everything came that the journal has; of very large ones a part. */
+  async #fillGaps(): Promise<void> {
+    const timeMs = this.#options.nowMs();
+    for (const open of [...this.#gaps]) {
+      const { table, gap, pending } = open;
+      const isOver = gap.upTo <= this.#takenUpTo;
+      if (!isOver && pending.rows < SEAL_ROWS) continue;
+      const upTo = Math.min(gap.upTo, this.#takenUpTo);
+      const rows = pending.of(table);
+      const lost = isOver ? lostOf(gap, pending.rows, this.#journalFrom ?? 0) : null;
+      const isRepeated = this.#isRepeated;
+      await fillGap({ gap, rows, upTo, timeMs, isRepeated, lost }, this.#context);
+      this.#gaps = this.#gaps.filter((one) => one !== open);
+      if (!isOver) {
+        const rest = gap.rows === null ? null : Math.max(0, gap.rows - pending.rows);
+        const left = { ...gap, from: upTo + 1, rows: rest };
+        this.#gaps.push({ table, gap: left, pending: new PendingRows() });
+      }
+      this.#tellLost(table, lost ?? { from: gap.from, upTo, rows: 0 }, pending.rows);
+    }
+  }
+
+  #tellLost(table: TableName, lost: Gap, came: number): void {
+    const { from, upTo, rows } = lost;
+    const again = `${came} were sealed again from the journal`;
+    const told = rows === null ? "how many are lost is not known" : `${rows} are lost`;
+    const what = `Rows of ${table} from entries ${from} to ${upTo} of the journal were damaged: ${again}, ${told}.`;
+    this.#repairs.push({ table, what });
+    if (rows !== 0) this.#lost.set(table, [...(this.#lost.get(table) ?? []), lost]);
+  }
+
+  /** Whoever asks again has heard the answer before. */
+  async #noteTold(): Promise<void> {
+    for (const [table, lost] of this.#lost) {
+      await noteTold(table, { lost, timeMs: this.#options.nowMs() }, this.#context);
+      this.#lost.delete(table);
     }
   }
 
@@ -117,6 +194,8 @@ export class Follower {
    * @throws Error when it can't; the rows wait on.
    */
   async seal(): Promise<number> {
+    if (this.#repairs.length === 0) await this.#noteTold();
+    await this.#fillGaps();
     await this.#sealPending();
     await this.#maintain();
     const neededFrom = this.#state.openTraces.firstSeq ?? this.#takenUpTo + 1;
@@ -129,7 +208,8 @@ export class Follower {
     const timeMs = this.#options.nowMs();
     if (pending.rows > 0) {
       const sealed = pending.tables();
-      const batch = { upTo, timeMs, tables: sealed, sealedBefore: this.#sealed };
+      const repeatsUntilMs = this.#isRepeated ? this.#repeatsUntilMs : 0;
+      const batch = { upTo, timeMs, tables: sealed, sealedBefore: this.#sealed, repeatsUntilMs };
       await sealRows(batch, this.#context);
       for (const { table } of sealed) this.#sealed.set(table, upTo);
       this.#pending = new PendingRows();
@@ -153,6 +233,8 @@ export class Follower {
       const mergeUpTo = release ? this.#takenUpTo : 0;
       const asked = { retention, nowMs: nowMs(), mergeUpTo, exportedUpTo: exported, ...limits };
       await maintain(asked, this.#context);
+      const snapshots = await readSnapshots(this.#context);
+      this.#checked = await checkSome(snapshots, this.#checked, this.#context);
     } finally {
       release?.();
     }
@@ -171,16 +253,17 @@ export class Follower {
       // As the live figures, which know only so many agents apart.
       this.#pendingSummaries.add(happened, timeMs, (name) => (agents.get(name) ? name : "other"));
     }
-    const rows = rowsOf(happened, {
+    return rowsOf(happened, {
       workspaceId: this.#options.workspaceId,
       series: this.#series,
       versionsOf: (endpoint) => this.#state.versionsOf(endpoint),
-    }).filter(({ table }) => seq > (this.#sealedBefore.get(table) ?? 0));
-    for (const { table, again } of this.#repairs) {
-      if (!again || seq > again.upTo) continue;
-      const came = rows.filter((row) => row.table === table).length;
-      this.#cameAgain.set(table, (this.#cameAgain.get(table) ?? 0) + came);
-    }
-    return rows;
+    });
   }
+}
+
+/** `null` when nothing is. */
+function lostOf({ from, upTo, rows }: Gap, came: number, journalFrom: number): Gap | null {
+  if (rows !== null) return rows > came ? { from, upTo, rows: rows - came } : null;
+  // Where the journal has all of it, everything came.
+  return from >= journalFrom ? null : { from, upTo, rows: null };
 }

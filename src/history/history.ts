@@ -118,6 +118,8 @@ export class History {
     });
     this.#writer = writer;
     this.#followedUpTo = 0;
+    // What was sealed may have to be sealed again.
+    this.#prunableUpTo = 0;
     try {
       await ask(writer, { kind: "open", directory, workspaceId, priceBook });
     } catch (error) {

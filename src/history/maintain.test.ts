@@ -190,6 +190,7 @@ function file({
   return {
     path: fileName({ from: seq, upTo: seq }),
     sizeBytes,
+    checksum: null,
     modifiedMs: nowMs,
     stats: { rows: 1, min: {}, max, nulls: {} },
   };

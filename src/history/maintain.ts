@@ -4,11 +4,12 @@
  * changes nothing that anyone reads.
  */
 import { join } from "node:path";
+import { changedFiles, damagedFiles, refuseDamaged } from "./damaged-files.ts";
 import {
   type AddedFile,
+  bytesOf,
   CHECKPOINT_COMMITS,
   type Commit,
-  type FileStats,
   readSnapshot,
   type Snapshot,
   tableIdIn,
@@ -17,8 +18,8 @@ import {
 } from "./delta-log.ts";
 import { quoteText } from "./duckdb.ts";
 import { UNFINISHED } from "./files.ts";
+import { isClosed } from "./gaps.ts";
 import { copyToParquet } from "./parquet-file.ts";
-import { changedFiles, damagedFiles, refuseDamaged } from "./repair.ts";
 import { fileName, rangeOf, type SealContext, tableDirectory } from "./seal.ts";
 import { type TableName, tableNames, tables } from "./tables.ts";
 
@@ -188,25 +189,14 @@ async function merge(
   });
   const unfinished = join(home, `${path}${UNFINISHED}`);
   const sources = files.map((file) => quoteText(join(home, file.path))).join(", ");
-  let stats: FileStats;
-  try {
-    stats = await copyToParquet(
-      `SELECT * FROM read_parquet([${sources}], union_by_name = true)`,
-      { path: unfinished, columns: tables[table].columns, tableId },
-      context.connection,
-    );
-  } catch (error) {
-    const paths = files.map((file) => file.path);
-    await refuseDamaged(table, paths, context);
-    throw error;
-  }
+  await refuseDamaged(table, files, context);
+  const stats = await copyToParquet(
+    `SELECT * FROM read_parquet([${sources}], union_by_name = true)`,
+    { path: unfinished, columns: tables[table].columns, tableId },
+    context.connection,
+  );
   context.files.publish(unfinished, join(home, path));
-  return {
-    path,
-    sizeBytes: context.files.sizeBytes(join(home, path)),
-    modifiedMs: nowMs,
-    stats,
-  };
+  return { path, ...bytesOf(join(home, path), context.files), modifiedMs: nowMs, stats };
 }
 
 async function checkpointAndClean(
@@ -223,5 +213,6 @@ async function checkpointAndClean(
   if (snapshot.version < 0 || (snapshot.version + 1) % checkpointCommits !== 0) return;
   const gone = new Set(forgotten.map(([path]) => path));
   const removedMs = new Map([...snapshot.removedMs].filter(([path]) => !gone.has(path)));
-  await writeCheckpoint(home, { ...snapshot, removedMs }, context);
+  const progress = new Map([...snapshot.progress].filter((note) => !isClosed(note)));
+  await writeCheckpoint(home, { ...snapshot, removedMs, progress }, context);
 }

@@ -3,7 +3,7 @@
  * the file so that readers can pass it by.
  */
 import type { FileStats } from "./delta-log.ts";
-import { type DuckDBConnection, quoteName, quoteText } from "./duckdb.ts";
+import { type DuckDBConnection, isSystemFailure, quoteName, quoteText } from "./duckdb.ts";
 import type { Column, ColumnType } from "./tables.ts";
 
 /** Text longer than this is told in no statistics. */
@@ -56,6 +56,23 @@ export async function readTableId(
   );
   const [row] = reader.getRowsJson();
   return typeof row?.[0] === "string" ? row[0] : null;
+}
+
+/** What its end says; `null` where that can't be read. */
+export async function readRowCount(
+  path: string,
+  connection: DuckDBConnection,
+): Promise<number | null> {
+  try {
+    const reader = await connection.runAndReadAll(
+      `SELECT num_rows FROM parquet_file_metadata(${quoteText(path)})`,
+    );
+    const [row] = reader.getRowsJson();
+    return row === undefined ? null : Number(row[0]);
+  } catch (error) {
+    if (isSystemFailure(error)) throw error;
+    return null;
+  }
 }
 
 type Entry<T = string> = { readonly key: string; readonly value: T };

@@ -58,6 +58,11 @@ export class PendingRows {
     this.rows++;
   }
 
+  /** Of one table, which may have none. */
+  of(table: TableName): TableRows {
+    return this.#tables.get(table) ?? new PendingTable(table);
+  }
+
   tables(): TableRows[] {
     return [...this.#tables.values()];
   }

@@ -1,13 +1,14 @@
 /**
- * Finds tables of which something is damaged, before anybody writes to them. A log that can't be
+ * Mends tables of which something is damaged, before anybody writes to them. A log that can't be
  * read is written anew from the files of rows, whose names say what they hold. A file that is
- * gone or can't be read is set aside: its rows are sealed again where the journal still has them,
- * and counted as lost where not. Each table is mended by one commit, or not at all.
+ * not what was sealed is set aside, and leaves a gap: its rows are sealed again where the journal
+ * still has them, and told as lost where not. Each table is mended by one commit, or not at all.
  */
 import { join } from "node:path";
-import { MonitorError } from "../monitor-error.ts";
+import { changedFiles, isReadable, setAside } from "./damaged-files.ts";
 import {
   type AddedFile,
+  bytesOf,
   creation,
   DamagedLogError,
   readRemains,
@@ -16,27 +17,23 @@ import {
   writeCheckpoint,
   writeCommit,
 } from "./delta-log.ts";
-import { isSystemFailure, quoteText } from "./duckdb.ts";
-import { readStats, readTableId } from "./parquet-file.ts";
-import { rangeOf, type SealContext, tableDirectory, WRITER } from "./seal.ts";
+import { quoteText } from "./duckdb.ts";
+import { type Gap, gapsIn, isGapNote, opened } from "./gaps.ts";
+import { readRowCount, readStats, readTableId } from "./parquet-file.ts";
+import {
+  type Range,
+  rangeOf,
+  type SealContext,
+  sealedUpTo,
+  tableDirectory,
+  WRITER,
+} from "./seal.ts";
 import { type TableName, tableNames, tables } from "./tables.ts";
-
-/** Beside the tables; holds what was set aside. */
-export const DAMAGED_DIRECTORY = "damaged";
 
 export type Repair = {
   readonly table: TableName;
   /** What was found and done, as one sentence. */
   readonly what: string;
-  /** Rows that nothing brings back. */
-  readonly rowsLost: number;
-  /** Rows that are expected from the journal again, up to a place in it. */
-  readonly again: {
-    readonly upTo: number;
-    readonly rows: number;
-    /** Where the files ended that held them. They are made again as they were: a target may know them. */
-    readonly ends: readonly number[];
-  } | null;
 };
 
 export type RepairOptions = {
@@ -54,9 +51,9 @@ export async function repairTables(
     const home = tableDirectory(context.directory, table);
     const { snapshot, rebuilt } = await snapshotOf(table, home, { options, context });
     if (rebuilt) repairs.push(rebuilt);
-    const dropped = await dropDamaged(table, snapshot, { home, options, context });
+    const dropped = dropDamaged(table, snapshot, { home, options, context });
     if (dropped) repairs.push(dropped);
-    else await adoptFinished(table, home, { options, context });
+    await adoptFinished(table, home, { options, context });
   }
   return repairs;
 }
@@ -108,25 +105,43 @@ async function rebuildLog(
 ): Promise<{ readonly snapshot: Snapshot; readonly rebuilt: Repair }> {
   const { files, connection, newId } = context;
   const remains = await readRemains(home, context);
-  const found: AddedFile[] = [];
-  const ends: number[] = [];
-  for (const path of widest(files.list(home))) {
+  const readable = new Map<string, AddedFile>();
+  const damaged: Gap[] = [];
+  for (const path of files.list(home)) {
+    const range = rangeOf(path);
+    if (!range) continue;
     const added = await describeFile(table, join(home, path), { options, context });
-    ends.push(rangeOf(path)?.upTo ?? 0);
-    if (added) found.push({ ...added, path });
-    else setAside(table, path, context);
+    if (added) {
+      readable.set(path, { ...added, path });
+      continue;
+    }
+    damaged.push({ ...range, rows: await readRowCount(join(home, path), connection) });
+    setAside(table, path, context);
   }
-  const kept = found.slice(0, firstGap(found, options));
-  const again = found.slice(kept.length);
-  const upTo = rangeOf(kept.at(-1)?.path ?? "")?.upTo ?? 0;
+  // What the log still knows of, and what it said to be missing already.
+  for (const { path, stats } of remains.files.values()) {
+    const range = rangeOf(path);
+    if (range && !readable.has(path)) damaged.push({ ...range, rows: stats.rows });
+  }
+  damaged.push(...gapsIn(remains, "gap"));
+  const kept = widest([...readable.keys()]).flatMap((path) => readable.get(path) ?? []);
+  const held = kept.flatMap(({ path }) => rangeOf(path) ?? []);
+  const { journalFrom } = options;
+  const ended = remains.endsWhole ? sealedUpTo(remains) : journalFrom - 1;
+  const gaps = gapsBetween(held, damaged, { journalFrom, ended });
   const newest = kept.at(-1);
   // Under another id its rows would be those of another history to whomever they were exported to.
   const tableId = (newest && (await readTableId(join(home, newest.path), connection))) ?? newId();
+  const upTo = Math.max(0, ...[...held, ...gaps].map((range) => range.upTo));
   const snapshot: Snapshot = {
     version: Math.max(0, remains.version),
     files: new Map(kept.map((file) => [file.path, file])),
     removedMs: new Map(),
-    progress: new Map([[WRITER, upTo]]),
+    progress: new Map([
+      ...[...remains.progress].filter(([note]) => !isGapNote(note)),
+      [WRITER, upTo],
+      ...gaps.map((gap) => opened("gap", gap)),
+    ]),
     creation:
       remains.creation.length > 0
         ? remains.creation
@@ -134,49 +149,63 @@ async function rebuildLog(
   };
   await writeCheckpoint(home, snapshot, { files, connection });
   const what = `The log of ${table} was damaged: it was made anew from ${kept.length} files of rows.`;
-  const last = Math.max(0, ...ends);
-  return {
-    snapshot,
-    rebuilt: {
-      table,
-      what,
-      rowsLost: 0,
-      again: last > upTo ? { upTo: last, rows: rowsIn(again), ends } : null,
-    },
-  };
+  return { snapshot, rebuilt: { table, what } };
 }
 
 /**
- * Each file goes on where the one before it ends. Where one is missing that the journal can
- * bring again, so are those after it.
+ * What no file holds: where a damaged one lay, and other places that the journal still has, or
+ * that came after all that is known of. Older ones are those of files that were dropped. Pure.
+ *
+ * @param held in ascending order.
+ * @param damaged which may be told twice: as files that are gone, and as gaps.
  */
-function firstGap(
-  files: readonly AddedFile[],
-  { journalFrom }: Pick<RepairOptions, "journalFrom">,
-): number {
-  let reached = 0;
-  for (const [at, { path }] of files.entries()) {
-    const range = rangeOf(path);
-    if (range && range.from > reached + 1 && reached + 1 >= journalFrom) return at;
-    reached = range?.upTo ?? reached;
+export function gapsBetween(
+  held: readonly Range[],
+  damaged: readonly Gap[],
+  { journalFrom, ended }: { readonly journalFrom: number; readonly ended: number },
+): readonly Gap[] {
+  const last = Math.max(0, ...[...held, ...damaged].map(({ upTo }) => upTo));
+  return between(held, { from: 1, upTo: Math.max(last, ended) }).flatMap((hole) => {
+    const known = widestRanges(
+      damaged.filter(({ from, upTo }) => hole.from <= from && upTo <= hole.upTo),
+    );
+    const unknown = between(known, hole)
+      .filter(({ from, upTo }) => upTo >= journalFrom || from > last)
+      .map((range): Gap => ({ ...range, rows: null }));
+    return [...known, ...unknown].sort((a, b) => a.from - b.from);
+  });
+}
+
+/** The places from one to another that none of the ranges has. */
+function between(ranges: readonly Range[], { from, upTo }: Range): readonly Range[] {
+  const missing: Range[] = [];
+  let next = from;
+  for (const range of ranges) {
+    if (range.from > next) missing.push({ from: next, upTo: range.from - 1 });
+    next = Math.max(next, range.upTo + 1);
   }
-  return files.length;
+  if (next <= upTo) missing.push({ from: next, upTo });
+  return missing;
 }
 
 /** Of files of which one holds what another does, the larger. Pure. */
 export function widest(names: readonly string[]): readonly string[] {
-  const ranged = names
-    .flatMap((name) => {
-      const range = rangeOf(name);
-      return range ? [{ name, ...range }] : [];
-    })
-    .sort((a, b) => a.from - b.from || b.upTo - a.upTo);
-  let reached = 0;
-  return ranged.flatMap(({ name, upTo }) => {
-    if (upTo <= reached) return [];
-    reached = upTo;
-    return [name];
+  const ranged = names.flatMap((name) => {
+    const range = rangeOf(name);
+    return range ? [{ name, ...range }] : [];
   });
+  return widestRanges(ranged).map(({ name }) => name);
+}
+
+function widestRanges<Its extends Range>(ranges: readonly Its[]): readonly Its[] {
+  let reached = 0;
+  return ranges
+    .toSorted((a, b) => a.from - b.from || b.upTo - a.upTo)
+    .filter(({ upTo }) => {
+      if (upTo <= reached) return false;
+      reached = upTo;
+      return true;
+    });
 }
 
 /** `null` when it is no whole Parquet file. */
@@ -185,59 +214,10 @@ async function describeFile(
   path: string,
   { options, context }: Setting,
 ): Promise<AddedFile | null> {
-  const sizeBytes = context.files.sizeBytes(path);
   if (!(await isReadable(path, context))) return null;
   const rows = `read_parquet(${quoteText(path)})`;
   const stats = await readStats(tables[table].columns, rows, context.connection);
-  return { path, sizeBytes, modifiedMs: options.nowMs, stats };
-}
-
-/** Reads all of it: a damaged page is found nowhere else. */
-export async function isReadable(
-  path: string,
-  { connection }: Pick<SealContext, "connection">,
-): Promise<boolean> {
-  try {
-    await connection.runAndReadAll(
-      `SELECT count(hash(t)) FROM read_parquet(${quoteText(path)}) AS t`,
-    );
-    return true;
-  } catch (error) {
-    if (isSystemFailure(error)) throw error;
-    return false;
-  }
-}
-
-/**
- * Sets aside those that can't be read.
- *
- * @throws MonitorError `STORE_DAMAGED` when there are any.
- */
-export async function refuseDamaged(
-  table: TableName,
-  paths: readonly string[],
-  context: Pick<SealContext, "files" | "connection" | "directory">,
-): Promise<void> {
-  const home = tableDirectory(context.directory, table);
-  const there = new Set(context.files.list(home));
-  const damaged: string[] = [];
-  for (const path of paths) {
-    if (there.has(path) && (await isReadable(join(home, path), context))) continue;
-    if (there.has(path)) setAside(table, path, context);
-    damaged.push(path);
-  }
-  if (damaged.length > 0) throw damagedFiles(table, damaged);
-}
-
-/** What the monitor does of it is told when it is done. */
-export function damagedFiles(table: TableName, paths: readonly string[]): MonitorError {
-  return new MonitorError(
-    "STORE_DAMAGED",
-    `cannot read files of the history's table ${table}: ${paths.join(", ")}`,
-    {
-      hint: "The monitor seals their rows again where its journal still has them, within ten minutes, and says how many are lost.",
-    },
-  );
+  return { path, ...bytesOf(path, context.files), modifiedMs: options.nowMs, stats };
 }
 
 /**
@@ -251,7 +231,7 @@ async function adoptFinished(
 ): Promise<void> {
   for (;;) {
     const snapshot = await readSnapshot(home, context);
-    const progress = snapshot.progress.get(WRITER) ?? 0;
+    const progress = sealedUpTo(snapshot);
     const path = widest(context.files.list(home)).find(
       (name) => rangeOf(name)?.from === progress + 1 && !snapshot.removedMs.has(name),
     );
@@ -269,7 +249,7 @@ async function adoptFinished(
           operation: "WRITE",
           add: [{ ...added, path }],
           remove: [],
-          progress: { writer: WRITER, upTo: rangeOf(path)?.upTo ?? progress },
+          progress: new Map([[WRITER, rangeOf(path)?.upTo ?? progress]]),
         },
       },
       context,
@@ -277,22 +257,20 @@ async function adoptFinished(
   }
 }
 
-async function dropDamaged(
+function dropDamaged(
   table: TableName,
   snapshot: Snapshot,
   { home, options, context }: Setting & { readonly home: string },
-): Promise<Repair | null> {
-  const { files } = context;
-  const there = new Set(files.list(home));
+): Repair | null {
   const damaged = changedFiles(snapshot, home, context);
   if (damaged.length === 0) return null;
-  const places = damaged.map(({ path }) => rangeOf(path)?.from ?? 0);
-  const from = Math.min(...places.filter((place) => place >= options.journalFrom));
-  const isAgain = ({ path }: AddedFile) => (rangeOf(path)?.from ?? 0) >= from;
-  const again = [...snapshot.files.values()].filter(isAgain);
-  const lost = damaged.filter((file) => !isAgain(file));
-  for (const { path } of damaged) if (there.has(path)) setAside(table, path, context);
-  const before = snapshot.progress.get(WRITER) ?? 0;
+  const there = new Set(context.files.list(home));
+  const names = damaged.map(({ path }) => path);
+  for (const path of names) if (there.has(path)) setAside(table, path, context);
+  const gaps = damaged.flatMap(({ path, stats }): readonly Gap[] => {
+    const range = rangeOf(path);
+    return range ? [{ ...range, rows: stats.rows }] : [];
+  });
   writeCommit(
     home,
     {
@@ -303,54 +281,14 @@ async function dropDamaged(
         timeMs: options.nowMs,
         operation: "DELETE",
         add: [],
-        remove: [...again, ...lost].map(({ path }) => path),
-        ...(again.length > 0 && { progress: { writer: WRITER, upTo: from - 1 } }),
+        remove: names,
+        progress: new Map(gaps.map((gap) => opened("gap", gap))),
       },
     },
     context,
   );
-  const rowsLost = rowsIn(lost);
-  const names = damaged.map(({ path }) => path).join(", ");
   return {
     table,
-    what: `Files of ${table} were damaged and set aside: ${names}. ${rowsIn(again)} rows are sealed again from the journal, ${rowsLost} are lost.`,
-    rowsLost,
-    again:
-      again.length > 0
-        ? {
-            upTo: before,
-            rows: rowsIn(again),
-            ends: again.flatMap(({ path }) => rangeOf(path)?.upTo ?? []),
-          }
-        : null,
+    what: `Files of ${table} were damaged and set aside: ${names.join(", ")}.`,
   };
-}
-
-/** Those that are gone, or have another size than their commit says. */
-export function changedFiles(
-  snapshot: Snapshot,
-  home: string,
-  { files }: Pick<SealContext, "files">,
-): readonly AddedFile[] {
-  const there = new Set(files.list(home));
-  return [...snapshot.files.values()].filter(
-    ({ path, sizeBytes }) => !there.has(path) || files.sizeBytes(join(home, path)) !== sizeBytes,
-  );
-}
-
-export function setAside(
-  table: TableName,
-  path: string,
-  context: Pick<SealContext, "files" | "directory">,
-): void {
-  const directory = join(context.directory, DAMAGED_DIRECTORY, table);
-  context.files.makeDirectory(directory);
-  context.files.publish(
-    join(tableDirectory(context.directory, table), path),
-    join(directory, path),
-  );
-}
-
-function rowsIn(files: readonly AddedFile[]): number {
-  return files.reduce((sum, { stats }) => sum + stats.rows, 0);
 }

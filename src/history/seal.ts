@@ -5,15 +5,20 @@
  */
 import { join } from "node:path";
 import {
+  type AddedFile,
+  bytesOf,
   type Commit,
   damagedLog,
   logDirectory,
   readSnapshot,
+  type Snapshot,
   tableIdIn,
   writeCommit,
 } from "./delta-log.ts";
 import { type Files, UNFINISHED } from "./files.ts";
+import { closed, type Gap, gapsIn, opened } from "./gaps.ts";
 import { countOf, rowsAfter, type TableRows } from "./pending-rows.ts";
+import { filesAround, notedRepeats } from "./repeats.ts";
 import type { StageContext } from "./staging.ts";
 import { type TableName, tableNames, tables } from "./tables.ts";
 import { writeParquet } from "./write-parquet.ts";
@@ -37,13 +42,19 @@ export function tableDirectory(directory: string, table: TableName): string {
   return join(directory, table);
 }
 
-export async function readProgress(context: SealContext): Promise<Progress> {
-  const sealed = new Map<TableName, number>();
+/** What the logs of all tables say. */
+export async function readSnapshots(
+  context: SealContext,
+): Promise<ReadonlyMap<TableName, Snapshot>> {
+  const snapshots = new Map<TableName, Snapshot>();
   for (const table of tableNames) {
-    const { progress } = await readSnapshot(tableDirectory(context.directory, table), context);
-    sealed.set(table, progress.get(WRITER) ?? 0);
+    snapshots.set(table, await readSnapshot(tableDirectory(context.directory, table), context));
   }
-  return sealed;
+  return snapshots;
+}
+
+export function sealedUpTo({ progress }: Pick<Snapshot, "progress">): number {
+  return progress.get(WRITER) ?? 0;
 }
 
 /** Removes what a crash left behind: files that no commit names. Only while nobody else seals. */
@@ -70,64 +81,137 @@ export type Batch = {
   readonly tables: readonly TableRows[];
   /** What is sealed already, as far as the caller knows. */
   readonly sealedBefore?: Progress;
+  /** Time up to which what is told may have been sealed before; 0, and never, by default. */
+  readonly repeatsUntilMs?: number;
 };
 
 /** @throws MonitorError `STORE_DAMAGED` when a table does not hold any more what was sealed. */
-export async function sealRows(
-  { upTo, timeMs, tables: sealed, sealedBefore = new Map() }: Batch,
-  context: SealContext,
-): Promise<void> {
-  for (const rows of sealed) {
-    const atLeast = sealedBefore.get(rows.table) ?? 0;
-    await sealTable(rows, { upTo, timeMs, atLeast }, context);
-  }
+export async function sealRows(batch: Batch, context: SealContext): Promise<void> {
+  for (const rows of batch.tables) await sealTable(rows, batch, context);
 }
 
 async function sealTable(
   rows: TableRows,
-  {
-    upTo,
-    timeMs,
-    atLeast,
-  }: { readonly upTo: number; readonly timeMs: number; readonly atLeast: number },
+  { upTo, timeMs, sealedBefore = new Map(), repeatsUntilMs = 0 }: Omit<Batch, "tables">,
   context: SealContext,
 ): Promise<void> {
-  const { files, directory, newId } = context;
-  const home = tableDirectory(directory, rows.table);
+  const { files, directory } = context;
+  const { table } = rows;
+  const home = tableDirectory(directory, table);
   files.makeDirectory(home);
-  for (;;) {
-    const snapshot = await readSnapshot(home, context);
-    const before = snapshot.progress.get(WRITER) ?? 0;
+  const atLeast = sealedBefore.get(table) ?? 0;
+  const isRepeated = repeatsUntilMs > 0;
+  await commitTo(table, context, async (snapshot, tableId) => {
+    const before = sealedUpTo(snapshot);
     if (before < atLeast) throw damagedLog(home, "its last commits are missing");
     // A commit may be there although it was told to have failed, and rows have come since.
     const left = rowsAfter(rows, before);
-    if (countOf(left) === 0) return;
-    const path = fileName({ from: before + 1, upTo });
-    const unfinished = join(home, `${path}${UNFINISHED}`);
-    const tableId = tableIdIn(snapshot) ?? newId();
-    const stats = await writeParquet(left, { path: unfinished, tableId }, context);
-    files.publish(unfinished, join(home, path));
-    const added = {
-      path,
-      sizeBytes: files.sizeBytes(join(home, path)),
-      modifiedMs: timeMs,
-      stats,
+    if (countOf(left) === 0) return null;
+    const range = { from: before + 1, upTo };
+    const add = await writeFile(left, { range, timeMs, isRepeated, tableId }, snapshot, context);
+    const noted = isRepeated ? notedRepeats({ untilMs: repeatsUntilMs, upTo }) : [];
+    return {
+      ...{ timeMs, operation: "WRITE", add, remove: [] },
+      progress: new Map([...noted, [WRITER, upTo]]),
     };
-    const commit: Commit = {
-      timeMs,
-      operation: "WRITE",
-      add: [added],
-      remove: [],
-      progress: { writer: WRITER, upTo },
-    };
-    const isCommitted = writeCommit(
-      home,
-      { table: tables[rows.table], tableId, version: snapshot.version, commit },
-      context,
+  });
+}
+
+/** A gap, and what came of its rows again. */
+export type FilledGap = {
+  readonly gap: Gap;
+  readonly rows: TableRows;
+  /** Its end, or a place before it from which on it stays open. */
+  readonly upTo: number;
+  readonly timeMs: number;
+  readonly isRepeated: boolean;
+  /** Of the rows that there were, those that are told as lost. */
+  readonly lost: Gap | null;
+};
+
+/** Closes a gap, in the commit that adds its rows. */
+export async function fillGap(
+  { gap, rows, upTo, timeMs, isRepeated, lost }: FilledGap,
+  context: SealContext,
+): Promise<void> {
+  await commitTo(rows.table, context, async (snapshot, tableId) => {
+    const isOpen = gapsIn(snapshot, "gap").some(
+      (one) => one.from === gap.from && one.upTo === gap.upTo,
     );
-    if (isCommitted) return;
-    // Another commit came between: look again.
+    if (!isOpen) return null;
+    const range = { from: gap.from, upTo };
+    const add =
+      countOf(rows) === 0
+        ? []
+        : await writeFile(rows, { range, timeMs, isRepeated, tableId }, snapshot, context);
+    const restRows = gap.rows === null ? null : Math.max(0, gap.rows - countOf(rows));
+    const rest = upTo < gap.upTo ? [opened("gap", { ...gap, from: upTo + 1, rows: restRows })] : [];
+    return {
+      ...{ timeMs, operation: "WRITE", add, remove: [] },
+      progress: new Map([closed("gap", gap), ...rest, ...(lost ? [opened("lost", lost)] : [])]),
+    };
+  });
+}
+
+/** Lost rows that people were told of. */
+export async function noteTold(
+  table: TableName,
+  { lost, timeMs }: { readonly lost: readonly Gap[]; readonly timeMs: number },
+  context: SealContext,
+): Promise<void> {
+  const progress = new Map(lost.map((gap) => closed("lost", gap)));
+  await commitTo(table, context, () =>
+    Promise.resolve({ timeMs, operation: "WRITE", add: [], remove: [], progress }),
+  );
+}
+
+/** Decides again when another commit came between. @param decide `null` when nothing is to be done. */
+async function commitTo(
+  table: TableName,
+  context: SealContext,
+  decide: (snapshot: Snapshot, tableId: string) => Promise<Commit | null>,
+): Promise<void> {
+  const home = tableDirectory(context.directory, table);
+  for (;;) {
+    const snapshot = await readSnapshot(home, context);
+    const { version } = snapshot;
+    const tableId = tableIdIn(snapshot) ?? context.newId();
+    const commit = await decide(snapshot, tableId);
+    if (!commit) return;
+    if (writeCommit(home, { table: tables[table], tableId, version, commit }, context)) return;
   }
+}
+
+/** None when every row is in another file already. */
+async function writeFile(
+  rows: TableRows,
+  {
+    range,
+    timeMs,
+    isRepeated,
+    tableId,
+  }: {
+    readonly range: Range;
+    readonly timeMs: number;
+    readonly isRepeated: boolean;
+    readonly tableId: string;
+  },
+  snapshot: Snapshot,
+  context: SealContext,
+): Promise<readonly AddedFile[]> {
+  const { files, directory } = context;
+  const home = tableDirectory(directory, rows.table);
+  const path = fileName(range);
+  const unfinished = join(home, `${path}${UNFINISHED}`);
+  const around = isRepeated ? filesAround(rows, snapshot.files.values()) : [];
+  const except = around.map((file) => join(home, file.path));
+  const stats = await writeParquet(rows, { path: unfinished, tableId, except }, context);
+  if (stats.rows === 0) {
+    files.remove(unfinished);
+    return [];
+  }
+  files.publish(unfinished, join(home, path));
+  return [{ path, ...bytesOf(join(home, path), files), modifiedMs: timeMs, stats }];
 }
 
 /** Places in the journal whose rows a file holds. */

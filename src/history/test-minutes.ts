@@ -1,6 +1,6 @@
 /** Minutes of a history, for tests: each is sealed as a file of its own. */
 import { nothingHappened } from "../signals/happened.ts";
-import { PendingRows } from "./pending-rows.ts";
+import { PendingRows, type TableRows } from "./pending-rows.ts";
 import { rowsOf } from "./rows.ts";
 import { type SealContext, sealRows } from "./seal.ts";
 
@@ -12,17 +12,20 @@ export async function sealMinutes(
   { from, upTo }: { readonly from: number; readonly upTo: number },
 ): Promise<void> {
   for (const seq of Array.from({ length: upTo - from + 1 }, (_, at) => from + at)) {
-    const pending = new PendingRows();
-    const sample = {
-      kind: "gauge",
-      endpoint: "qa",
-      labels: { seq: `${seq}` },
-      value: seq,
-    } as const;
     const timeMs = nowMs + seq * 60_000;
-    const samples = ["cpu", "memory"].map((name) => ({ ...sample, name, timeMs }));
-    const rows = rowsOf({ ...nothingHappened, samples }, { workspaceId: "local" });
-    for (const row of rows) pending.add(row, seq);
-    await sealRows({ upTo: seq, timeMs, tables: pending.tables() }, context);
+    await sealRows({ upTo: seq, timeMs, tables: [minuteRows(seq)] }, context);
   }
+}
+
+/** In whatever order of them, they are the same rows, and other bytes in a file. */
+export function minuteRows(seq: number, names: readonly string[] = ["cpu", "memory"]): TableRows {
+  const pending = new PendingRows();
+  const timeMs = nowMs + seq * 60_000;
+  const labels = { seq: `${seq}` };
+  const sample = { kind: "gauge", endpoint: "qa", labels, value: seq, timeMs } as const;
+  const samples = names.map((name) => ({ ...sample, name }));
+  for (const row of rowsOf({ ...nothingHappened, samples }, { workspaceId: "local" })) {
+    pending.add(row, seq);
+  }
+  return pending.of("metrics");
 }

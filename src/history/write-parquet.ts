@@ -25,13 +25,18 @@ import {
 } from "./staging.ts";
 import { type Column, type ColumnType, type TableName, tables } from "./tables.ts";
 
-/**
- * @param rows at least one.
- * @param tableId of the table that it is a file of.
- */
+export type SealedRows = {
+  readonly path: string;
+  /** Of the table that it is a file of. */
+  readonly tableId: string;
+  /** Paths of files whose events are left out; none by default. */
+  readonly except?: readonly string[];
+};
+
+/** @param rows at least one. */
 export async function writeParquet(
   rows: TableRows,
-  { path, tableId }: { readonly path: string; readonly tableId: string },
+  { path, tableId, except = [] }: SealedRows,
   context: StageContext,
 ): Promise<FileStats> {
   const { table, plain, samples } = rows;
@@ -39,15 +44,21 @@ export async function writeParquet(
   const selects: string[] = [];
   if (plain.places.length > 0) selects.push(await stagePlain(table, plain, context));
   if (samples.places.length > 0) selects.push(await stageSamples(samples, context));
-  const select = selects.join(" UNION ALL ");
+  const all = selects.join(" UNION ALL ");
+  const select = except.length > 0 ? eventsBeside(all, except) : all;
   const stats = await copyToParquet(select, { path, columns, tableId }, context.connection);
   for (const staged of ["plain", "samples"]) {
     await context.connection.run(`DROP TABLE IF EXISTS ${staged}`);
   }
-  if (stats.rows !== countOf(rows)) {
+  if (stats.rows !== countOf(rows) && except.length === 0) {
     throw new Error(`${stats.rows} rows were written of ${countOf(rows)}`);
   }
   return stats;
+}
+
+function eventsBeside(select: string, paths: readonly string[]): string {
+  const known = `read_parquet([${paths.map(quoteText).join(", ")}], union_by_name = true)`;
+  return `SELECT * FROM (${select}) AS told ANTI JOIN (SELECT event_id FROM ${known}) AS known USING (event_id)`;
 }
 
 // ─── Samples ────────────────────────────────────────────────────────────────

@@ -4,7 +4,7 @@
  * can't be done is told and changes nothing.
  */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -22,9 +22,10 @@ import { readSnapshot } from "../../src/history/delta-log.ts";
 import { connect, type DuckDBConnection, loadDuckDb, quoteText } from "../../src/history/duckdb.ts";
 import { diskFiles, type Files } from "../../src/history/files.ts";
 import { defaultRetention, maintain } from "../../src/history/maintain.ts";
+import { PendingRows, type TableRows } from "../../src/history/pending-rows.ts";
 import { repairTables } from "../../src/history/repair.ts";
-import type { SealContext } from "../../src/history/seal.ts";
-import { nowMs, sealMinutes } from "../../src/history/test-minutes.ts";
+import { fileName, fillGap, type SealContext, sealRows } from "../../src/history/seal.ts";
+import { minuteRows, nowMs, sealMinutes } from "../../src/history/test-minutes.ts";
 import { type ClientOptions, type DeploySetting, openDeploySetting } from "../deploy-setting.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "export-ways-"));
@@ -66,6 +67,11 @@ async function newHistory(way: Way, minutes: number) {
     target,
     table: `ml.${name}.agent_monitoring_metrics`,
     seal: (from: number, upTo: number) => sealMinutes(home, { from, upTo }),
+    /** Of a minute whose file was damaged, the rows that come again. */
+    fill: (seq: number, names: readonly string[]) => {
+      const gap = { from: seq, upTo: seq, rows: 2 };
+      return fillGap({ ...lostGap, gap, upTo: seq, rows: minuteRows(seq, names) }, home);
+    },
     merge: (mergeUpTo: number) =>
       maintain({ retention: defaultRetention, nowMs, mergeUpTo, mergeFiles: 2 }, home),
     run: (options: ExportOptions & ClientOptions = {}) =>
@@ -88,6 +94,24 @@ async function newHistory(way: Way, minutes: number) {
       return [Number(row[0]), Number(row[1])];
     },
   };
+}
+
+const minuteFile = (seq: number) => fileName({ from: seq, upTo: seq });
+
+/** Nothing comes again. */
+const lostGap = {
+  gap: { from: 3, upTo: 3, rows: 2 },
+  rows: new PendingRows().of("metrics"),
+  upTo: 3,
+  timeMs: nowMs,
+  isRepeated: false,
+  lost: null,
+};
+
+/** Under another place in the journal. */
+function placed(rows: TableRows, seq: number): TableRows {
+  const { samples } = rows;
+  return { ...rows, samples: { ...samples, places: samples.places.map(() => seq) } };
 }
 
 async function ask(sql: string): Promise<(string | null)[][]> {
@@ -134,7 +158,7 @@ for (const way of ways) {
     };
     await assert.rejects(run({ files: failing }), /EIO/);
     rmSync(join(home.directory, "metrics", "_delta_log"), { recursive: true });
-    await repairTables({ journalFrom: 9, nowMs }, home);
+    await repairTables({ journalFrom: 5, nowMs }, home);
     await seal(5, 5);
     await run();
     assert.deepEqual(await counted(), [10, 10]);
@@ -147,10 +171,67 @@ for (const way of ways) {
     writeFileSync(join(home.directory, "exported.json"), "");
     rmSync(join(home.directory, "metrics", "_delta_log"), { recursive: true });
     await run();
-    await repairTables({ journalFrom: 9, nowMs }, home);
+    await repairTables({ journalFrom: 5, nowMs }, home);
     await seal(5, 5);
     await run();
     assert.deepEqual(await counted(), [10, 10]);
+  });
+
+  test(`${way}: what comes after a damaged file waits until its rows are there again or lost`, async () => {
+    const { home, run, seal, counted, fill } = await newHistory(way, 2);
+    await run();
+    await seal(3, 5);
+    rmSync(join(home.directory, "metrics", minuteFile(4)));
+    await assert.rejects(run(), { code: "STORE_DAMAGED" });
+    await repairTables({ journalFrom: 1, nowMs }, home);
+    assert.equal((await run()).rows, 2, "that before it");
+    await fill(4, ["memory"]);
+    assert.equal((await run()).rows, 3);
+    assert.deepEqual(await counted(), [9, 9]);
+  });
+
+  test(`${way}: a file that was made again with other bytes while it was on its way is there once`, async () => {
+    const { home, run, counted, fill } = await newHistory(way, 4);
+    const cut: Files = {
+      ...diskFiles,
+      replace(path, bytes) {
+        if (new TextDecoder().decode(bytes).includes('"upTo": 4')) throw new Error("power cut");
+        diskFiles.replace(path, bytes);
+      },
+    };
+    await assert.rejects(run({ files: cut }), /power cut/);
+    rmSync(join(home.directory, "metrics", minuteFile(4)));
+    await repairTables({ journalFrom: 1, nowMs }, home);
+    await fill(4, ["memory", "cpu"]);
+    await run();
+    assert.deepEqual(await counted(), [8, 8]);
+  });
+
+  test(`${way}: a file with other bytes in it is not exported, and set aside`, async () => {
+    const { home, run, seal } = await newHistory(way, 2);
+    await run();
+    await seal(3, 3);
+    const path = join(home.directory, "metrics", minuteFile(3));
+    const bytes = readFileSync(path);
+    writeFileSync(path, bytes.fill((bytes.at(40) ?? 0) ^ 1, 40, 41));
+    await assert.rejects(run(), { code: "STORE_DAMAGED", message: /metrics/ });
+    assert.equal(readdirSync(join(home.directory, "damaged", "metrics")).length, 1);
+  });
+
+  test(`${way}: rows that were exported, lost here and told again under another place are there once`, async () => {
+    const { home, run, counted } = await newHistory(way, 3);
+    await run();
+    rmSync(join(home.directory, "metrics", minuteFile(3)));
+    await repairTables({ journalFrom: 100, nowMs }, home);
+    await fillGap(lostGap, home);
+    // The journal was set aside.
+    const repeatsUntilMs = nowMs + 1;
+    await sealRows(
+      { upTo: 100, timeMs: nowMs, tables: [placed(minuteRows(3), 100)], repeatsUntilMs },
+      home,
+    );
+    await run();
+    assert.deepEqual(await counted(), [6, 6]);
   });
 
   for (const mergedUpTo of way === "volume" ? [4, 6] : [6]) {

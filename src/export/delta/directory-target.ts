@@ -8,6 +8,7 @@ import { join } from "node:path";
 import type { Clock } from "../../clock.ts";
 import {
   type AddedFile,
+  bytesOf,
   CHECKPOINT_COMMITS,
   type Commit,
   columnsIn,
@@ -98,8 +99,8 @@ export function directoryTarget(
           connection,
         );
         files.publish(unfinished, join(home, path));
-        const sizeBytes = files.sizeBytes(join(home, path));
-        return { path, sizeBytes, modifiedMs: clock.now(), stats };
+        const bytes = bytesOf(join(home, path), files);
+        return { path, ...bytes, modifiedMs: clock.now(), stats };
       }),
   };
 
@@ -131,7 +132,7 @@ export function directoryTarget(
       const upTo = Math.max(...missing.map((file) => file.upTo));
       const isCommitted = writeCommit(
         home,
-        newCommit(source.table, snapshot, { add, progress: { writer, upTo } }),
+        newCommit(source.table, snapshot, { add, progress: new Map([[writer, upTo]]) }),
         context,
       );
       // Another commit came between: look again.
@@ -152,8 +153,8 @@ export function directoryTarget(
     if (!files.create(to, bytes)) files.replace(to, bytes);
   }
 
-  function addedOf(path: string, { sizeBytes, stats }: SealedFile): AddedFile {
-    return { path, sizeBytes, modifiedMs: clock.now(), stats };
+  function addedOf(path: string, { sizeBytes, checksum, stats }: SealedFile): AddedFile {
+    return { path, sizeBytes, checksum, modifiedMs: clock.now(), stats };
   }
 }
 

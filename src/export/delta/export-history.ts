@@ -6,6 +6,7 @@
 import { randomUUID } from "node:crypto";
 import { basename, dirname, join, resolve } from "node:path";
 import { type Clock, systemClock } from "../../clock.ts";
+import { refuseDamaged } from "../../history/damaged-files.ts";
 import { readSnapshot, tableIdIn } from "../../history/delta-log.ts";
 import { connect, type DuckDBConnection, loadDuckDb } from "../../history/duckdb.ts";
 import { exportLock } from "../../history/export-lock.ts";
@@ -16,7 +17,8 @@ import {
   writeExportMarks,
 } from "../../history/export-marks.ts";
 import { diskFiles, type Files, sharedFiles } from "../../history/files.ts";
-import { refuseDamaged } from "../../history/repair.ts";
+import { gapsIn } from "../../history/gaps.ts";
+import { repeatsIn } from "../../history/repeats.ts";
 import { rangeOf, tableDirectory } from "../../history/seal.ts";
 import { type TableName, tableNames } from "../../history/tables.ts";
 import { MonitorError } from "../../monitor-error.ts";
@@ -145,7 +147,11 @@ async function exportTo(
       before !== undefined && before.upTo > 0 && isOther(before.sourceId, source.sourceId);
     const repeatsUpTo = isOtherSource
       ? Math.max(0, ...sealed.map(({ upTo }) => upTo))
-      : Math.max(before?.repeatsUpTo ?? 0, goneUpTo(before?.begun ?? [], sealed));
+      : Math.max(
+          before?.repeatsUpTo ?? 0,
+          repeatsIn(snapshot).upTo,
+          goneUpTo(before?.begun ?? [], sealed),
+        );
     const reach = (upTo: number, begun: readonly string[] = []) =>
       setMark(table, {
         upTo,
@@ -169,7 +175,9 @@ async function exportTo(
     }
 
     const startedAt = marks[table]?.upTo ?? 0;
-    const news = newFiles(sealed, startedAt);
+    // What comes after a gap waits until that is filled: a mark goes past nothing.
+    const gapAt = gapsIn(snapshot, "gap")[0]?.from ?? Number.POSITIVE_INFINITY;
+    const news = newFiles(sealed, startedAt).filter(({ from }) => from < gapAt);
     const [first] = news;
     if (startedAt > 0 && first && first.from > startedAt + 1) {
       warnings.push(
@@ -178,16 +186,17 @@ async function exportTo(
     }
     // Merged from files of which some were loaded or on their way, or told by another history.
     const overlapping = news.filter(({ from }) => from <= Math.max(startedAt, repeatsUpTo));
+    const history = { ...local, directory: resolve(directory) };
     for (const file of overlapping) {
+      await refuseDamaged(table, [checkedOf(file)], history);
       loaded += await target.loadRest(source, file, local);
       reach(file.upTo);
     }
     news.splice(0, overlapping.length);
     for (let done = 0; done < news.length; done += FILES_PER_LOAD) {
       const batch = news.slice(done, done + FILES_PER_LOAD);
-      const names = batch.map(({ name }) => name);
-      await refuseDamaged(table, names, { ...local, directory: resolve(directory) });
-      reach(marks[table]?.upTo ?? 0, names);
+      await refuseDamaged(table, batch.map(checkedOf), history);
+      reach(marks[table]?.upTo ?? 0, batch.map(begunAs));
       loaded += await target.load(source, batch, local);
       reach(batch.at(-1)?.upTo ?? startedAt);
       onProgress(`${fullName}: ${loaded} rows, ${done + batch.length} of ${news.length} files`);
@@ -206,9 +215,18 @@ async function exportTo(
  * as they are can be loaded again. Pure.
  */
 function goneUpTo(begun: readonly string[], sealed: readonly SealedFile[]): number {
-  const known = new Set(sealed.map(({ name }) => name));
-  if (begun.every((name) => known.has(name))) return 0;
-  return Math.max(...begun.map((name) => rangeOf(name)?.upTo ?? 0));
+  const known = new Set(sealed.map(begunAs));
+  if (begun.every((file) => known.has(file))) return 0;
+  return Math.max(...begun.map((file) => rangeOf(file.replace(/@.*/, ""))?.upTo ?? 0));
+}
+
+/** Its name, and what tells it from another of that name, made after it was damaged. */
+function begunAs({ name, checksum }: SealedFile): string {
+  return `${name}@${checksum}`;
+}
+
+function checkedOf({ name, checksum }: SealedFile) {
+  return { path: name, checksum };
 }
 
 /** Whether both are known, and they differ. */
@@ -220,9 +238,9 @@ function sealedFiles(
   home: string,
   files: Awaited<ReturnType<typeof readSnapshot>>["files"],
 ): readonly SealedFile[] {
-  return [...files.values()].flatMap(({ path: name, sizeBytes, stats }) => {
+  return [...files.values()].flatMap(({ path: name, sizeBytes, checksum, stats }) => {
     const range = rangeOf(name);
-    return range ? [{ name, path: join(home, name), ...range, sizeBytes, stats }] : [];
+    return range ? [{ name, path: join(home, name), ...range, sizeBytes, checksum, stats }] : [];
   });
 }
 

@@ -16,6 +16,8 @@ export type SealedFile = {
   readonly from: number;
   readonly upTo: number;
   readonly sizeBytes: number;
+  /** As the log of the history has it. */
+  readonly checksum: number | null;
   readonly stats: FileStats;
 };
 
