@@ -8,6 +8,7 @@ import { diskFiles } from "../../src/history/files.ts";
 import { tableDirectory } from "../../src/history/seal.ts";
 import { type TableName, tableNames } from "../../src/history/tables.ts";
 import type { EventKey, Load } from "./load.ts";
+import { isJournalTold, toldLosses } from "./losses.ts";
 import type { Machine } from "./machine.ts";
 import type { WorkspaceModel } from "./workspace-model.ts";
 
@@ -31,16 +32,39 @@ export async function brokenPromises(checked: Checked): Promise<string[]> {
     return [`the history can't be read: ${error instanceof Error ? error.message : error}`];
   }
   const remote = remoteRows(model);
+  const expected = load.acknowledged.keys();
+  const due = [...expected].filter((key) => !isExcused(key, checked));
   return [
     ...machine.bugs,
     ...(load.waiting > 0 ? [`${load.waiting} batches were never acknowledged`] : []),
     ...doubled("the history", local),
     ...doubled("Databricks", remote),
-    ...missing("acknowledged, and not in the history", load.acknowledged, local),
-    ...missing("acknowledged, and not in Databricks", load.acknowledged, remote),
+    ...missing("acknowledged, and not in the history", untold(due, local, machine), local),
+    ...missing("acknowledged, and not in Databricks", untold(due, remote, machine), remote),
     ...missing("in the history, and not in Databricks", local.keys(), remote),
     ...leftovers(machine),
   ];
+}
+
+function isExcused(key: EventKey, { machine, load }: Checked): boolean {
+  const { excused, unsealed } = machine.losses;
+  const atMs = load.acknowledged.get(key) ?? 0;
+  const isOnlyThere = unsealed.some(({ fromMs, upToMs }) => fromMs <= atMs && atMs <= upToMs);
+  return (excused.has(key) || isOnlyThere) && isJournalTold(machine.notices);
+}
+
+/** Of the tables of which more is missing than people were told. */
+function untold(
+  expected: readonly EventKey[],
+  rows: Counted,
+  { notices }: Pick<Machine, "notices">,
+): readonly EventKey[] {
+  const told = toldLosses(notices);
+  return tableNames.flatMap((table) => {
+    const its = expected.filter((key) => key.startsWith(`${table} `));
+    const lost = its.filter((key) => !rows.has(key));
+    return lost.length > (told.get(table) ?? 0) ? its : [];
+  });
 }
 
 type Counted = ReadonlyMap<EventKey, number>;

@@ -13,6 +13,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  readSync,
   renameSync,
   rmSync,
   statSync,
@@ -173,6 +174,10 @@ export function createSimDisk(root: string, world: World): SimDisk {
         handles.set(handle, path);
         if (isNew) addName(path, { isDirectory: false, synced: null, removed: null });
         return handle;
+      },
+      readInto(handle, bytes) {
+        step("read", handles.get(handle) ?? "", false);
+        return readSync(handle, bytes);
       },
       write(handle, bytes, from) {
         step("write", handles.get(handle) ?? "");

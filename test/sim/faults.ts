@@ -12,11 +12,6 @@ export type Setting = {
   readonly machine: Machine;
   readonly network: SimNetwork;
   readonly model: WorkspaceModel;
-  /**
-   * Whether files are damaged in this seed. Then the clock does not jump by a month: it would
-   * take the journal away, from which damaged rows are brought again, and some would be lost.
-   */
-  readonly isDamaged: boolean;
 };
 
 const MINUTE_MS = 60_000;
@@ -119,7 +114,20 @@ export const faults: Readonly<
   },
   "a file of the history is damaged": {
     weight: 2,
-    inject: (setting) => damage(setting, /rows-[\d-]+\.parquet$/, ["cut", "gone"]),
+    inject: (setting) => damage(setting, /rows-[\d-]+\.parquet$/, ["cut", "overwritten", "gone"]),
+  },
+  "what says how far was exported is damaged": {
+    weight: 1,
+    inject: (setting) => damage(setting, /exported\.json$/, ["cut", "overwritten", "gone"]),
+  },
+  "an entry of the journal is damaged": {
+    weight: 2,
+    inject: ({ machine }) => machine.damageJournal("an entry"),
+  },
+  "the journal is damaged": {
+    weight: 1,
+    inject: ({ machine, world }) =>
+      machine.damageJournal(world.random.pick(["its beginning", "a page"] as const)),
   },
   "the machine sleeps": {
     weight: 2,
@@ -127,8 +135,8 @@ export const faults: Readonly<
   },
   "the clock jumps": {
     weight: 3,
-    inject: ({ world, machine, isDamaged }) => {
-      const monthMs = isDamaged ? HOUR_MS : 30 * 24 * HOUR_MS;
+    inject: ({ world, machine }) => {
+      const monthMs = 30 * 24 * HOUR_MS;
       const byMs = world.random.pick([-HOUR_MS, HOUR_MS, -monthMs, monthMs]);
       machine.skewMs += byMs;
       world.note("clock", `jumps by ${byMs / HOUR_MS} h`);
@@ -160,7 +168,10 @@ function damage(
   world.note("disk", `${how}: ${path}`);
   if (how === "gone") disk.damage(path, null);
   else if (how === "cut") disk.damage(path, bytes.subarray(0, from));
-  else disk.damage(path, bytes.fill(0, from, Math.min(from + 512, bytes.length)));
+  else {
+    const upTo = Math.min(from + world.random.between(1, 512), bytes.length);
+    disk.damage(path, bytes.fill(world.random.pick([0, 0x5a]), from, upTo));
+  }
 }
 
 function cutPower({ machine, world }: Setting, why: string): void {

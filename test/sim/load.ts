@@ -26,8 +26,8 @@ export const WORKSPACE_ID = "sim";
 export type EventKey = `${TableName} ${string}`;
 
 export type Load = {
-  /** Rows that have to be there: they were acknowledged. */
-  readonly acknowledged: ReadonlySet<EventKey>;
+  /** Rows that have to be there, and when they were acknowledged, in the world's time. */
+  readonly acknowledged: ReadonlyMap<EventKey, number>;
   /** Batches that were begun, and are not acknowledged yet. */
   readonly waiting: number;
   stop(): void;
@@ -53,7 +53,7 @@ export function startLoad(
   },
 ): Load {
   const { random } = world;
-  const acknowledged = new Set<EventKey>();
+  const acknowledged = new Map<EventKey, number>();
   let waiting = 0;
   let isStopped = false;
 
@@ -64,7 +64,9 @@ export function startLoad(
       const isTaken = monitor !== null && (await Promise.race([taken(monitor), late()]));
       if (!isTaken) return world.after(RETRY_MS, attempt);
       waiting--;
-      for (const row of batch.rows) acknowledged.add(row);
+      for (const row of batch.rows) {
+        if (!acknowledged.has(row)) acknowledged.set(row, world.nowMs());
+      }
       if (random.next() < REPEATED_SHARE) repeat(batch);
     };
     const taken = async (monitor: Monitor) => {
@@ -232,7 +234,7 @@ function traceOf(random: Random, nowMs: number): AgentSpan[] {
  * What these entries say by themselves, in a monitor that knows nothing else. That a release
  * serves its first request depends on what came before, so it is not asked for.
  */
-function eventsOf(entries: readonly JournalEntry[]): EventKey[] {
+export function eventsOf(entries: readonly JournalEntry[]): EventKey[] {
   const state = new MonitorState(builtInPriceBook);
   return entries.flatMap((entry, at) =>
     rowsOf(

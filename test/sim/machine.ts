@@ -14,13 +14,16 @@ import type { DuckDBConnection, DuckDb } from "../../src/history/duckdb.ts";
 import { type Files, filesOn } from "../../src/history/files.ts";
 import { History, type StartWriter } from "../../src/history/history.ts";
 import { createHistoryWriter } from "../../src/history/history-writer.ts";
+import { entryOf } from "../../src/journal-entry.ts";
 import { Monitor } from "../../src/monitor.ts";
 import { MonitorError } from "../../src/monitor-error.ts";
 import { builtInPriceBook } from "../../src/signals/prices.ts";
 import type { StartJournalWriter } from "../../src/store/journal.ts";
 import { type FromWorker, openJournalFile, type ToWorker } from "../../src/store/journal-file.ts";
 import { createSimDisk, type SimDisk } from "./disk.ts";
-import { WORKSPACE_ID } from "./load.ts";
+import { damageEntry, damageFile } from "./journal-damage.ts";
+import { eventsOf, WORKSPACE_ID } from "./load.ts";
+import { type Losses, newLosses } from "./losses.ts";
 import { makeMemoryDirectory, removeMemoryDirectory } from "./memory-directory.ts";
 import type { SimNetwork } from "./network.ts";
 import type { Plant } from "./plants.ts";
@@ -28,6 +31,7 @@ import { Process, type World } from "./world.ts";
 
 export const ORIGIN = "https://sim.cloud.databricks.com";
 /** By which the wall clock begins. */
+const MINUTE_MS = 60_000;
 const EPOCH_MS = Date.UTC(2026, 0, 1);
 /** So small that merging and checkpoints happen within an hour. */
 const UPKEEP = { mergeFiles: 4, checkpointCommits: 8, intervalMs: 5 * 60_000 };
@@ -53,6 +57,9 @@ export type Machine = {
   readonly notices: string[];
   /** What exports failed with. */
   readonly exportProblems: MonitorError[];
+  readonly losses: Losses;
+  /** Damages the journal while no monitor has it open. */
+  damageJournal(what: "an entry" | "its beginning" | "a page"): void;
   /** What is no failure that people can meet, and so a bug. */
   readonly bugs: string[];
   close(): void;
@@ -84,6 +91,8 @@ export function createMachine({ world, duckDb, connectDuckDb, network, plant }: 
   let ids = 0;
   let current: { readonly process: Process; monitor: Monitor | null } | null = null;
   let writer: Process | null = null;
+  /** When the history was last told to seal what came before. */
+  let sealedAtMs = 0;
 
   const machine: Machine = {
     disk,
@@ -109,6 +118,8 @@ export function createMachine({ world, duckDb, connectDuckDb, network, plant }: 
     },
     notices: [],
     exportProblems: [],
+    losses: newLosses(),
+    damageJournal,
     bugs: [],
     close: () => removeMemoryDirectory(dataDirectory),
   };
@@ -168,6 +179,27 @@ export function createMachine({ world, duckDb, connectDuckDb, network, plant }: 
         process.kill("ended: it could not start");
       }
     }
+  }
+
+  function damageJournal(what: "an entry" | "its beginning" | "a page"): void {
+    current?.process.kill("killed by what damages its journal");
+    const { excused, unsealed } = machine.losses;
+    if (what === "an entry") {
+      const body = damageEntry(dataDirectory, random);
+      const entry = body === null ? null : entryOf(body);
+      world.note("disk", `damaged: an entry of the journal, ${entry?.kind ?? "none"}`);
+      if (entry?.kind === "spans") {
+        const keys = entry.spans.map(({ traceId, endpoint }) => `${traceId} ${endpoint}`);
+        const close = { kind: "close", traceIds: [...new Set(keys)] } as const;
+        for (const event of eventsOf([entry, close])) excused.add(event);
+      } else if (entry) {
+        for (const event of eventsOf([entry])) excused.add(event);
+      }
+      return;
+    }
+    world.note("disk", `damaged: the journal, ${what}`);
+    damageFile(dataDirectory, what, random);
+    unsealed.push({ fromMs: sealedAtMs - MINUTE_MS, upToMs: world.nowMs() });
   }
 
   function notice(text: string): void {
@@ -263,7 +295,9 @@ export function createMachine({ world, duckDb, connectDuckDb, network, plant }: 
           new Promise((resolve, rejectThis) => {
             reject = rejectThis;
             process.clock.after(1, async () => {
+              const askedMs = world.nowMs();
               const answer = await write(order);
+              if (answer.kind === "sealed") sealedAtMs = askedMs;
               if (process.isAlive) parent.clock.after(1, () => resolve(answer));
             });
           }),

@@ -20,6 +20,8 @@ const QUIET_SHARE = 0.7;
 const SLOW_STATEMENTS_SHARE = 0.2;
 /** Time that is given for everything to come to rest. */
 const SETTLE_MS = 20 * MINUTE_MS;
+/** In each of the seeds in which something is damaged. */
+const DAMAGES_MAX = 3;
 /** Exports that may be needed at the end. */
 const LAST_EXPORTS = 5;
 
@@ -76,15 +78,14 @@ export async function simulate(options: SimulationOptions): Promise<Simulation> 
     );
     const endMs = hours * HOUR_MS;
     const isDamaged = random.next() < 0.5;
-    let damages = isDamaged ? 1 : 0;
+    let damages = isDamaged ? random.between(1, DAMAGES_MAX) : 0;
     for (let count = Math.ceil(options.faults * hours); count > 0; count--) {
       const drawn = random.pick(chances);
-      // Of two what the one needs to be mended may be what the other took away.
       const name = isDamage(drawn) && damages-- <= 0 ? "power cut at a step" : drawn;
       world.after(random.between(MINUTE_MS, endMs), () => {
         injected[name] = (injected[name] ?? 0) + 1;
         world.note("fault", name);
-        faults[name]?.inject({ world, machine, network, model, isDamaged });
+        faults[name]?.inject({ world, machine, network, model });
       });
     }
     await world.run(endMs);
@@ -96,6 +97,8 @@ export async function simulate(options: SimulationOptions): Promise<Simulation> 
     network.nextLoad = null;
     model.revoked.clear();
     world.note("world", "all is well from here on");
+    // What damage of the journal made it forget, it does again when it starts.
+    machine.monitorProcess?.kill("starts a last time");
     await world.run(world.nowMs() + SETTLE_MS);
     machine.isSupervised = false;
     // What an error of the disk left behind is removed when the history begins anew.

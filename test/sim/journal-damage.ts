@@ -1,0 +1,49 @@
+/** Damage of the journal, done to its file while no monitor has it open. */
+import { closeSync, existsSync, openSync, statSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import type { EntryBody } from "../../src/store/journal.ts";
+import type { Random } from "../kill/random.ts";
+
+/** Of SQLite by default. */
+const PAGE_BYTES = 4096;
+
+/** One entry has other bytes; what it was, or `null` when there is none. */
+export function damageEntry(dataDirectory: string, random: Random): EntryBody | null {
+  const path = pathIn(dataDirectory);
+  if (!existsSync(path)) return null;
+  const database = new DatabaseSync(path);
+  try {
+    // The newest are those that are needed.
+    const rows = database.prepare("SELECT seq, body FROM entries ORDER BY seq DESC LIMIT 40").all();
+    if (rows.length === 0) return null;
+    const { seq, body } = random.pick(rows);
+    database.prepare("UPDATE entries SET body = 'damaged' WHERE seq = ?").run(Number(seq));
+    // As the journal writes it.
+    return body as EntryBody;
+  } catch {
+    // It is damaged already.
+    return null;
+  } finally {
+    database.close();
+  }
+}
+
+/** The file is no database any more, or one of its pages has other bytes. */
+export function damageFile(
+  dataDirectory: string,
+  what: "its beginning" | "a page",
+  random: Random,
+): void {
+  const path = pathIn(dataDirectory);
+  if (!existsSync(path)) return;
+  const pages = Math.max(1, Math.floor(statSync(path).size / PAGE_BYTES));
+  const at = what === "its beginning" ? 0 : random.between(0, pages - 1) * PAGE_BYTES;
+  const handle = openSync(path, "r+");
+  writeSync(handle, new Uint8Array(PAGE_BYTES).fill(0x5a), 0, PAGE_BYTES, at);
+  closeSync(handle);
+}
+
+function pathIn(dataDirectory: string): string {
+  return join(dataDirectory, "journal.db");
+}
