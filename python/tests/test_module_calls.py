@@ -6,6 +6,8 @@ import threading
 import dspy
 import pytest
 
+from dspy_databricks_agents import module_path
+
 
 class Answer(dspy.Signature):
     """Answer the question."""
@@ -124,6 +126,36 @@ def test_a_module_that_is_exchanged_later_is_found(spans):
     spans.clear()
     program(question="why?")
     assert spans.paths()[-1] == "Rag self.generate"
+
+
+def test_what_a_program_holds_besides_makes_its_calls_no_slower(spans, monkeypatch):
+    class Reader(dspy.Module):
+        def __init__(self):
+            super().__init__()
+            self.documents = [f"document {number}" for number in range(100_000)]
+            self.by_id = dict(enumerate(self.documents))
+            self.read = dspy.Predict("a -> b")
+
+        def forward(self, a):
+            dspy.Predict("a -> b")(a=a)
+            return self.read(a=a)
+
+    walked = []
+    walk = module_path._walk
+
+    def counting(program):
+        parts, objects = walk(program)
+        walked.append(objects)
+        return parts, objects
+
+    monkeypatch.setattr(module_path, "_walk", counting)
+    program = Reader()
+    for _ in range(25):
+        program(a="x")
+    assert spans.paths()[-3:] == ["Reader self", "Reader Predict", "Reader self.read"]
+    # First for the release and for the paths, then once for some 20 modules that are in none.
+    assert len(walked) <= 4
+    assert max(walked) < 2_100
 
 
 def test_a_program_inside_a_program_belongs_to_the_outer_one(spans):

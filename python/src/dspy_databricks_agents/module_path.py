@@ -6,8 +6,9 @@ first. One that was made inside `forward` stands nowhere: it has the name of its
 
 import weakref
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from dspy.predict.parameter import Parameter
@@ -15,8 +16,16 @@ from dspy.primitives.base_module import BaseModule
 
 from dspy_databricks_agents.by_identity import ByIdentity
 
-# Most objects that are looked at in one program. A module may hold lists that are no part of it.
+# Most objects that are looked at in one program, and in one list or dictionary of it. A module may
+# hold what is no part of it, such as all documents that it searches.
 OBJECTS_MAX = 10_000
+ENTRIES_MAX = 1_000
+# A program is walked again for modules that are not found in it, which may be new in it or made for
+# one request: so seldom that each of their calls pays for as many objects.
+OBJECTS_PER_MISS = 100
+
+PARTS = (BaseModule, Parameter)
+HOLDERS = (*PARTS, list, tuple, dict)
 
 # What a module holds beside its parts: histories and examples grow without end.
 NO_PARTS = frozenset(
@@ -32,9 +41,19 @@ class Place:
     path: str
 
 
+@dataclass(slots=True)
+class _Known:
+    """What a walk through a program has found."""
+
+    paths: dict[int, tuple[weakref.ref[Any], str]]
+    objects: int
+    # Modules that were asked for since, and are not among them.
+    misses: int = 0
+
+
 class ModulePaths:
     def __init__(self) -> None:
-        self._known: ByIdentity[dict[int, tuple[weakref.ref[Any], str]]] = ByIdentity()
+        self._known: ByIdentity[_Known] = ByIdentity()
 
     def locate(self, module: Any, callers: Sequence[Any]) -> Place:
         """`callers` are the modules that are running around the call, the outermost first."""
@@ -52,12 +71,18 @@ class ModulePaths:
         return type(module).__name__
 
     def _path_within(self, program: Any, module: Any) -> str | None:
-        paths = self._known.get(program)
-        if paths is not None and (path := _look_up(paths, module)) is not None:
-            return path
-        # Unknown: the program is new, or has got another module since it was walked.
-        paths = {id(part): (weakref.ref(part), path) for path, part in parts_of(program)}
-        self._known.set(program, paths)
+        known = self._known.get(program)
+        if known is not None:
+            path = _look_up(known.paths, module)
+            if path is not None:
+                return path
+            known.misses += 1
+            if known.misses * OBJECTS_PER_MISS < known.objects:
+                return None
+        # The program is new, or may have got another module since it was walked.
+        parts, objects = _walk(program)
+        paths = {id(part): (weakref.ref(part), path) for path, part in parts}
+        self._known.set(program, _Known(paths, objects))
         return _look_up(paths, module)
 
 
@@ -66,25 +91,37 @@ def _look_up(paths: dict[int, tuple[weakref.ref[Any], str]], module: Any) -> str
     return entry[1] if entry is not None and entry[0]() is module else None
 
 
-def parts_of(program: Any) -> Iterator[tuple[str, Any]]:
+def parts_of(program: Any) -> list[tuple[str, Any]]:
     """The program and all modules and parameters inside it, each once, the nearest first."""
+    return _walk(program)[0]
+
+
+def _walk(program: Any) -> tuple[list[tuple[str, Any]], int]:
+    """Its parts, and how many objects were looked at."""
+    parts: list[tuple[str, Any]] = []
     queue: deque[tuple[str, Any]] = deque([("self", program)])
     seen = {id(program)}
-    while queue and len(seen) <= OBJECTS_MAX:
+    objects = 0
+    while queue and objects <= OBJECTS_MAX:
         path, item = queue.popleft()
-        if isinstance(item, BaseModule | Parameter):
-            yield path, item
-            held = [
-                (f"{path}.{name}", value)
-                for name, value in list(vars(item).items())
-                if name not in NO_PARTS
-            ]
-        elif isinstance(item, dict):
-            held = [(f"{path}[{key}]", value) for key, value in list(item.items())]
-        else:
-            held = [(f"{path}[{index}]", value) for index, value in enumerate(list(item))]
-        for name, value in held:
-            is_part = isinstance(value, BaseModule | Parameter | list | tuple | dict)
-            if is_part and id(value) not in seen:
+        is_part = isinstance(item, PARTS)
+        if is_part:
+            parts.append((path, item))
+        for name, value in _held(item, is_part):
+            objects += 1
+            # Most of what a program holds is none of these.
+            if not isinstance(value, HOLDERS):
+                continue
+            if id(value) not in seen:
                 seen.add(id(value))
-                queue.append((name, value))
+                queue.append((f"{path}.{name}" if is_part else f"{path}[{name}]", value))
+    return parts, objects
+
+
+def _held(item: Any, is_part: bool) -> list[tuple[Any, Any]]:
+    """By name, key or index. Copied, since other threads may change it meanwhile."""
+    if is_part:
+        return [(name, value) for name, value in list(vars(item).items()) if name not in NO_PARTS]
+    if isinstance(item, dict):
+        return list(islice(item.items(), ENTRIES_MAX))
+    return list(enumerate(item[:ENTRIES_MAX]))
