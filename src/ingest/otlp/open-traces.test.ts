@@ -139,6 +139,30 @@ test("beyond the bound the longest quiet close early", () => {
   assert.equal(traces.due(many).length, 2);
 });
 
+test("a request that made too many calls ends as its root says, which comes last", () => {
+  const calls = Array.from({ length: TRACE_SPANS_MAX + 5 }, (_, index) => {
+    const spanId = `f${index.toString(16).padStart(15, "0")}`;
+    return { ...root, spanId, parentSpanId: root.spanId };
+  });
+  const lastMs = CLOSE_WITHOUT_ROOT_AFTER_MS - 1;
+  const traces = new OpenTraces();
+  assert.deepEqual(traces.add(calls.slice(0, TRACE_SPANS_MAX), 0), new Map());
+  assert.deepEqual(
+    traces.add(calls.slice(TRACE_SPANS_MAX), lastMs),
+    new Map([["trace_span_limit", 5]]),
+  );
+  // It is still at work, as what was left out tells.
+  assert.deepEqual(traces.due(lastMs + 1), []);
+  const end = { ...root, failed: true, errorType: "ValueError", endMs: root.startMs + 60_000 };
+  assert.deepEqual(traces.add([end], 2 * lastMs), new Map());
+  const [closed] = traces.close(traces.due(2 * lastMs + CLOSE_AFTER_MS));
+  const told = closed?.requests.map(({ latencyMs, errorClass, incomplete }) => {
+    return { latencyMs, errorClass, incomplete };
+  });
+  assert.deepEqual(told, [{ latencyMs: 60_000, errorClass: "unknown", incomplete: false }]);
+  assert.equal(closed?.orphanSpans, 0);
+});
+
 test("of a trace of very many spans, too, each is known again", () => {
   const many = Array.from({ length: 2_000 }, (_, index) => {
     const spanId = (index + 1).toString(16).padStart(16, "0");

@@ -23,7 +23,10 @@ export const CLOSE_WITHOUT_ROOT_AFTER_MS = 30_000;
 export const CLOSE_UNFINISHED_AFTER_MS = 600_000;
 /** Open spans beyond which the longest-waiting traces close early. */
 export const OPEN_SPANS_MAX = 200_000;
-/** Most spans kept of one trace; more are dropped as `trace_span_limit`. */
+/**
+ * Most spans kept of one trace; more are dropped as `trace_span_limit`. Its first root is kept
+ * beyond that: it comes last, and only it says how the request ended and how long it took.
+ */
 export const TRACE_SPANS_MAX = 10_000;
 /**
  * Spans of closed traces that are remembered, to know a late or repeated span
@@ -122,12 +125,13 @@ export class OpenTraces {
         drop(digest(first) === digest(span) ? "duplicate_span" : "changed_span");
         continue;
       }
-      if (trace.spans >= TRACE_SPANS_MAX) {
+      trace.lastArrivalMs = nowMs;
+      const isFirstRoot = span.parentSpanId === null && !trace.hasRoot;
+      if (trace.spans >= TRACE_SPANS_MAX && !isFirstRoot) {
         drop("trace_span_limit");
         continue;
       }
       this.#append(trace, span);
-      trace.lastArrivalMs = nowMs;
       this.#spanCount++;
       if (span.parentSpanId === null) {
         trace.hasRoot = true;
