@@ -279,6 +279,27 @@ def test_workers_that_are_forked_later_report_for_themselves(receiver, stub):
     assert len({span.trace_id for span in receiver.spans}) == 5
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_forked_workers_of_a_pool_send_what_is_waiting_at_their_end(receiver, stub):
+    script = f"""
+        import concurrent.futures, multiprocessing, dspy, dspy_databricks_agents
+        dspy_databricks_agents.instrument(endpoint="{receiver.url}")
+        class Program(dspy.Module):
+            def forward(self): return 1
+        program = Program()
+        def work(number): return program()
+        program()
+        fork = multiprocessing.get_context("fork")
+        worker = fork.Process(target=work, args=(1,))
+        worker.start()
+        worker.join()
+        with concurrent.futures.ProcessPoolExecutor(2, mp_context=fork) as pool:
+            list(pool.map(work, range(4)))
+    """
+    run_python(script)
+    assert receiver.names() == ["Program self"] * 6
+
+
 def test_instrument_in_many_threads_is_one(receiver):
     found = []
     threads = [

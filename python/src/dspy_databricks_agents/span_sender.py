@@ -6,6 +6,7 @@ monitor is away.
 """
 
 import logging
+import multiprocessing.util
 import os
 import threading
 import weakref
@@ -34,6 +35,8 @@ ATTEMPTS_MAX = 10
 # How long the process waits at its end for the last spans to be sent.
 SHUTDOWN_S = 2.0
 FLUSH_MS = 10_000
+# After what the worker does at its end itself.
+CHILD_EXIT_PRIORITY = -100
 
 # The exporters tell of each failed attempt; the one warning below says enough.
 EXPORTER_LOGGERS = (
@@ -68,6 +71,7 @@ class SpanSender(SpanProcessor):
         if hasattr(os, "register_at_fork"):
             begin = weakref.WeakMethod(self._begin)
             os.register_at_fork(after_in_child=lambda: (method := begin()) and method())
+        multiprocessing.util.register_after_fork(self, SpanSender._end_with_child)
 
     def _begin(self) -> None:
         """Keeps nothing of a parent process, which sends its spans itself."""
@@ -81,6 +85,10 @@ class SpanSender(SpanProcessor):
         self._flushes: deque[threading.Event] = deque()
         self._failures = 0
         self._is_shut_down = False
+
+    def _end_with_child(self) -> None:
+        """A forked worker of `multiprocessing` ends without what is registered with `atexit`."""
+        multiprocessing.util.Finalize(None, self.shutdown, exitpriority=CHILD_EXIT_PRIORITY)
 
     # ─── Called by the agent's threads: never waits, never raises ───────────
 
