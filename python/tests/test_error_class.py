@@ -47,6 +47,102 @@ def engine_options(engine):
     return {}
 
 
+def test_a_caller_that_goes_away_is_no_failure_of_the_model(spans):
+    async def go_away():
+        call = asyncio.create_task(dspy.Predict("question -> answer").acall(question="#hang"))
+        await asyncio.sleep(0.2)
+        call.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await call
+
+    asyncio.run(go_away())
+    assert spans.failures() == [("lm", "client"), ("module", "client")]
+
+
+def test_a_program_that_waits_no_longer_has_run_out_of_time(spans):
+    class Impatient(dspy.Module):
+        def __init__(self):
+            super().__init__()
+            self.answer = dspy.Predict("question -> answer")
+
+        async def aforward(self, question):
+            return await asyncio.wait_for(self.answer.acall(question=question), 0.2)
+
+    with pytest.raises(asyncio.TimeoutError):
+        asyncio.run(Impatient().acall(question="#hang"))
+    assert spans.failures() == [("lm", "client"), ("module", "client"), ("module", "timeout")]
+
+
+def test_calls_that_are_given_up_since_another_failed_are_not_the_failure(spans):
+    class Both(dspy.Module):
+        def __init__(self):
+            super().__init__()
+            self.answer = dspy.Predict("question -> answer")
+
+        async def aforward(self, question):
+            calls = [asyncio.create_task(self.answer.acall(question=q)) for q in question]
+            try:
+                return await asyncio.gather(*calls)
+            finally:
+                for call in calls:
+                    call.cancel()
+                await asyncio.wait(calls)
+
+    with pytest.raises(Exception):  # noqa: B017, PT011
+        asyncio.run(Both().acall(question=["#hang", "#500"]))
+    (root,) = spans.roots()
+    assert root.attributes["dspy.error_class"] == "lm_provider"
+
+
+@pytest.mark.parametrize("is_async", [True, False])
+def test_a_user_who_leaves_a_stream_is_no_failure_of_the_model(spans, is_async):
+    listener = dspy.streaming.StreamListener(signature_field_name="answer", allow_reuse=True)
+    program = dspy.streamify(
+        dspy.Predict("question -> answer"), stream_listeners=[listener], is_async_program=is_async
+    )
+
+    async def leave():
+        began = asyncio.Event()
+
+        async def read():
+            async for _ in program(question="why?"):
+                began.set()
+
+        reader = asyncio.create_task(read())
+        await began.wait()
+        reader.cancel()  # as a web server does when the connection is gone
+        await asyncio.wait([reader])
+
+    asyncio.run(leave())
+    classes = {error_class for _, error_class in spans.failures()}
+    # A program in a thread may have got all of the answer before it notices.
+    assert classes == {"client"} or (not is_async and not classes)
+
+
+def test_a_program_in_a_thread_whose_reader_is_gone_with_its_event_loop():
+    class RunFinishedError(RuntimeError):
+        """As anyio raises it."""
+
+    error = dspy.LMError("unexpected") if hasattr(dspy, "LMError") else RuntimeError("unexpected")
+    error.__cause__ = RunFinishedError("the event loop has already finished")
+    assert error_class_of("lm", None, error) == "client"
+
+
+@pytest.mark.parametrize("kind", ["model", "tool"])
+def test_a_process_that_is_told_to_end_says_nothing_of_its_model_or_tools(spans, kind):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    program = dspy.Tool(stop, name="stop")
+    if kind == "model":
+        program = dspy.Predict("question -> answer")
+        program.lm = dspy.LM("openai/gpt-4o-mini")
+        program.lm.forward = stop
+    with pytest.raises(KeyboardInterrupt):
+        program(**({"question": "why?"} if kind == "model" else {}))
+    assert {error_class for _, error_class in spans.failures()} == {"unknown"}
+
+
 def test_an_answer_that_no_adapter_can_read(spans):
     with pytest.raises(Exception):  # noqa: B017, PT011
         dspy.Predict("question -> answer")(question="#unparsable")

@@ -83,7 +83,7 @@ test("requests, failures and times of each release", () => {
     request(1),
     request(2, { errorClass: "tool" }),
     request(3, { release: "r2" }),
-    request(4),
+    request(4, { errorClass: "client" }),
   ]);
   assert.deepEqual(
     releases.all().map(({ name, requests, failed, firstMs, lastMs }) => ({

@@ -8,6 +8,7 @@ import type { ClosedTrace } from "../signals/closed-trace.ts";
 import { costUsdOf } from "../signals/cost.ts";
 import type { Request } from "../signals/request.ts";
 import type { ReleaseName } from "./by-release.ts";
+import { isFailureOfAgent } from "./failed-of-agent.ts";
 import type { Room } from "./kept.ts";
 
 /** Releases of one agent that are kept; the one not seen for longest makes room. */
@@ -51,7 +52,7 @@ export class ReleaseSeen {
 
   add({ eventId, timeMs, latencyMs, tokens, cost, errorClass }: SeenRequest): void {
     this.requests++;
-    if (errorClass) this.failed++;
+    if (errorClass && isFailureOfAgent(errorClass)) this.failed++;
     this.firstMs = Math.min(this.firstMs, timeMs);
     this.lastMs = Math.max(this.lastMs, timeMs);
     const hash = hashOf(eventId);

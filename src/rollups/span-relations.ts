@@ -17,7 +17,11 @@ import {
   mlflowKinds,
   PREDICT_AGAIN,
 } from "../ingest/otlp/agent-span.ts";
-import { errorClassesByType, TIMED_OUT } from "../ingest/otlp/error-class-of.ts";
+import {
+  errorClassesByType,
+  errorClassesOfEnds,
+  TIMED_OUT,
+} from "../ingest/otlp/error-class-of.ts";
 import type { SpanColumns } from "../ingest/span-table/columns.ts";
 import { resourceKeys, selectedOf } from "../ingest/span-table/select-spans.ts";
 
@@ -287,14 +291,26 @@ const bareType = (call: string) => `regexp_replace(${call}.n.error_type, '^LM(?=
 function reasonWithin(call: string): string {
   const inside = `filter(l, y -> y.up = ${call}.n.span_id)`;
   const wentOn = `coalesce(array_max(transform(filter(${inside}, y -> NOT y.n.failed AND y.n.kind <> 'adapter'), y -> y.n.start_ms)), double('-Infinity'))`;
-  const failing = `array_sort(filter(${inside}, y -> y.n.failed AND y.n.end_ms > ${wentOn}), (y, z) -> CASE WHEN y.n.end_ms < z.n.end_ms THEN -1 WHEN y.n.end_ms > z.n.end_ms THEN 1 ELSE 0 END)`;
+  const toBlame = `(NOT ${isGivenUp("y")} OR ${isGivenUp(call)})`;
+  const failing = `array_sort(filter(${inside}, y -> y.n.failed AND y.n.end_ms > ${wentOn} AND ${toBlame}), (y, z) -> CASE WHEN y.n.end_ms < z.n.end_ms THEN -1 WHEN y.n.end_ms > z.n.end_ms THEN 1 ELSE 0 END)`;
   const last = (condition: string) => `try_element_at(filter(${failing}, y -> ${condition}), -1)`;
   return `coalesce(${last(`y.n.error_message = ${call}.n.error_message`)},
         ${last(`${bareType("y")} = ${bareType(call)}`)},
         ${last("y.n.kind NOT IN ('tool', 'retriever')")})`;
 }
 
+function isGivenUp(call: string): string {
+  const byType = errorClassesOfEnds
+    .filter(([, errorClass]) => errorClass === "client")
+    .map(([pattern]) => `${call}.n.error_type RLIKE ${regex(pattern)}`);
+  return `coalesce(${call}.n.told_class = 'client', ${byType.join(" OR ")})`;
+}
+
 function classOf(call: string): string {
+  const ofEnds = errorClassesOfEnds.map(
+    ([pattern, errorClass]) =>
+      `WHEN ${call}.n.error_type RLIKE ${regex(pattern)} THEN ${literal(errorClass)}`,
+  );
   const byType = errorClassesByType.map(
     ([pattern, errorClass]) =>
       `WHEN ${call}.n.error_type RLIKE ${regex(pattern)} THEN ${
@@ -304,6 +320,7 @@ function classOf(call: string): string {
       }`,
   );
   return `CASE WHEN ${call}.n.told_class IS NOT NULL THEN ${call}.n.told_class
+        ${ofEnds.join("\n        ")}
         WHEN ${call}.n.kind IN ('tool', 'retriever') THEN ${call}.n.kind
         ${byType.join("\n        ")}
         WHEN ${call}.n.kind = 'lm' THEN 'lm_provider' ELSE 'unknown' END`;

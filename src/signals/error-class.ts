@@ -2,9 +2,9 @@
  * What kind of failure an error is. Callers group, alert and price by it, so it
  * says who has to act: the caller, the agent's code, the model's provider.
  *
- * `throttled`, `client` and `server` come only from the HTTP status of the
- * endpoint itself. Whatever fails on the model's side, its own 429 or 401
- * included, is `lm_provider`.
+ * `throttled`, `client` and `server` come from the HTTP status of the endpoint
+ * itself; `client` is also a call whose caller gave up before it ended. Whatever
+ * fails on the model's side, its own 429 or 401 included, is `lm_provider`.
  */
 export const ErrorClass = {
   THROTTLED: "throttled",

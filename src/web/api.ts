@@ -72,7 +72,7 @@ export type AgentRow = CostFigures & {
   requestsPerSecond: number;
   /** What failed because of the agent. */
   errorRatePercent: number | null;
-  /** What the endpoint refused: too many requests (429), or wrong ones (other 4xx). */
+  /** What the endpoint refused – too many requests (429), wrong ones (other 4xx) – or its caller gave up. */
   refusedRatePercent: number | null;
   latencyMs: Percentiles | null;
   tokens: Tokens | null;

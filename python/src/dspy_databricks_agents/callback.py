@@ -16,9 +16,10 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
 
 from dspy_databricks_agents.content import content_of, message_of
 from dspy_databricks_agents.error_class import (
+    CLIENT,
     MAX_ITERATIONS,
     error_class_of,
-    is_raised_from,
+    passes_on,
     stopped_at_iterations_max,
 )
 from dspy_databricks_agents.lm_call import LmCall
@@ -198,8 +199,10 @@ def _goes_on(span: Span) -> bool:
 def _failure_class(call: OpenCall, exception: BaseException) -> str:
     """One failure passes through all its callers: its class is that of the deepest call."""
     below = call.failure
-    if below is not None and is_raised_from(exception, below[0]):
+    if below is not None and passes_on(exception, below):
         failure = below
+    elif call.lm is not None and call.lm.lost_its_reader:
+        failure = (exception, CLIENT)
     else:
         failure = (exception, error_class_of(call.kind, call.instance, exception))
     if call.parent is not None:

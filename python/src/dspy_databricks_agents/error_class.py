@@ -4,10 +4,12 @@ DSPy raises one and the same exception for a model that answers too late and for
 there; only the cause of it, the exception of the HTTP client, tells them apart.
 """
 
+import asyncio
 from collections.abc import Iterator
 
 import dspy
 
+CLIENT = "client"
 TIMEOUT = "timeout"
 LM_CONTEXT = "lm_context"
 LM_PROVIDER = "lm_provider"
@@ -18,6 +20,13 @@ MAX_ITERATIONS = "max_iterations"
 UNKNOWN = "unknown"
 
 CAUSES_MAX = 16
+
+# The caller gave up waiting or went away.
+GIVEN_UP = (asyncio.CancelledError, GeneratorExit)
+# The process was told to end, by Ctrl+C or by what a server makes of a signal.
+ENDED = (KeyboardInterrupt, SystemExit)
+# Raised by what runs in a thread for a stream whose reader's event loop is over.
+READER_IS_GONE_NAMES = frozenset({"RunFinishedError"})
 
 # Names, since the engines are not always installed, and have classes of their own for one thing.
 TIMEOUT_NAMES = frozenset(
@@ -42,12 +51,18 @@ PROVIDER_NAMES = frozenset(
 
 def error_class_of(kind: str, instance: object, exception: BaseException) -> str:
     """`kind` is that of the deepest call that failed: a module, lm, adapter, tool or retriever."""
+    if isinstance(exception, GIVEN_UP):
+        return CLIENT
+    if isinstance(exception, ENDED):
+        return UNKNOWN
     if kind in (TOOL, RETRIEVER):
         return kind
     own = _names(exception)
     names = frozenset[str]().union(*map(_names, _causes(exception)))
     error_class = UNKNOWN
-    if own & PARSE_NAMES:
+    if names & READER_IS_GONE_NAMES:
+        error_class = CLIENT
+    elif own & PARSE_NAMES:
         error_class = ADAPTER_PARSE
     elif names & CONTEXT_NAMES:
         error_class = LM_CONTEXT
@@ -80,6 +95,18 @@ def _causes(exception: BaseException) -> Iterator[BaseException]:
             queue.append(error.__context__)
         # An exception group, as streaming raises it.
         queue.extend(getattr(error, "exceptions", ()))
+
+
+def passes_on(exception: BaseException, failure: tuple[BaseException, str]) -> bool:
+    """Whether the exception of a call is the failure of a call in it.
+
+    Who gave up a call may have done so since the time was over, or since another call failed:
+    then that is the failure.
+    """
+    origin, error_class = failure
+    if error_class == CLIENT and isinstance(origin, GIVEN_UP):
+        return isinstance(exception, GIVEN_UP)
+    return is_raised_from(exception, origin)
 
 
 def is_raised_from(exception: BaseException, origin: BaseException) -> bool:

@@ -61,16 +61,24 @@ def _number(usage: Mapping[str, Any], places: tuple[str, ...]) -> int | None:
 
 
 class FirstChunkTimer:
-    """Stands in for DSPy's stream of chunks during one call, to see when the first one passes."""
+    """Stands in for DSPy's stream of chunks during one call, to see when the first one passes.
+
+    And whether somebody still reads it: a user who leaves makes the call fail.
+    """
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
         self.first_s: float | None = None
+        self.lost_its_reader = False
 
     async def send(self, chunk: Any) -> Any:
         if self.first_s is None:
             self.first_s = time.perf_counter()
-        return await self._stream.send(chunk)
+        try:
+            return await self._stream.send(chunk)
+        except BaseException:
+            self.lost_its_reader = True
+            raise
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -91,6 +99,11 @@ class LmCall:
         """DSPy settings that must hold during the call."""
         stream = {} if self._first_chunk is None else {"send_stream": self._first_chunk}
         return {"usage_tracker": self._usage, **stream}
+
+    @property
+    def lost_its_reader(self) -> bool:
+        """Whether the reader of the stream was gone before its end."""
+        return self._first_chunk is not None and self._first_chunk.lost_its_reader
 
     def attributes_at_start(self) -> dict[str, Any]:
         provider, _, model = str(self._lm.model).rpartition("/")

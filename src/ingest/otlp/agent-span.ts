@@ -332,6 +332,7 @@ function firstTokenMs(attributes: Attributes): number | null {
 
 /** What an agent can tell of itself. The other classes come from the HTTP status of its endpoint. */
 export const classesOfAgents: readonly ErrorClass[] = [
+  "client",
   "timeout",
   "lm_provider",
   "lm_context",

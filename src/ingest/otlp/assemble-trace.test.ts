@@ -41,6 +41,61 @@ errors(
 );
 
 errors(
+  "a request that its caller gave up is no failure of the model that it waited for",
+  {
+    ...failure("CancelledError"),
+    inside: [
+      {
+        ...predict,
+        ...failure("CancelledError"),
+        inside: [{ ...lm, ...failure("CancelledError") }],
+      },
+    ],
+  },
+  ["!CancelledError client in Predict.forward"],
+);
+
+errors(
+  "nor of the tool",
+  { ...failure("CancelledError"), inside: [{ ...tool, ...failure("CancelledError") }] },
+  ["!CancelledError client in lookup_order"],
+);
+
+errors(
+  "a stream that its reader left is told by our package with the exception of the model call",
+  {
+    ...failure("LMUnexpectedError"),
+    errorClass: "client",
+    inside: [{ ...lm, ...failure("LMUnexpectedError"), errorClass: "client" }],
+  },
+  ["!LMUnexpectedError client in RagQA.forward"],
+);
+
+errors(
+  "an agent that waits no longer for its model has run out of time",
+  { ...failure("TimeoutError"), inside: [{ ...lm, ...failure("CancelledError") }] },
+  ["!TimeoutError timeout in RagQA.forward"],
+);
+
+errors(
+  "what was given up since another call failed is not the cause, though it ends last",
+  {
+    ...failure("ExceptionGroup"),
+    inside: [
+      { ...predict, ...failure("LMServerError"), endMs: 1_500 },
+      { ...predict, ...failure("CancelledError"), endMs: 1_600 },
+    ],
+  },
+  ["!LMServerError lm_provider in Predict.forward", "~CancelledError client in Predict.forward"],
+);
+
+errors(
+  "a process that is told to end says nothing of its model",
+  { ...failure("KeyboardInterrupt"), inside: [{ ...lm, ...failure("KeyboardInterrupt") }] },
+  ["!KeyboardInterrupt unknown in RagQA.forward"],
+);
+
+errors(
   "a swallowed tool failure stays apart from the failure that came after it",
   {
     name: "ReAct.forward",

@@ -571,9 +571,12 @@ function reasonWithin(node: Node): Node | null {
   const calls = inside(node);
   if (!calls.some(isFailed)) return null;
   const wentOnMs = lastSuccessMs(calls);
-  // What its caller went on from to another call, with success, is not why it failed.
+  const wasGivenUp = isGivenUp(node);
+  // What its caller went on from to another call, with success, is not why it failed. Nor is
+  // a call that was given up, unless it was itself: it waited too long, or another call failed.
   const failed = calls
-    .filter(({ span }) => span.failed && span.endMs > wentOnMs)
+    .filter((call) => call.span.failed && call.span.endMs > wentOnMs)
+    .filter((call) => wasGivenUp || !isGivenUp(call))
     .sort((a, b) => a.span.endMs - b.span.endMs);
   const { span } = node;
   const sameMessage = failed.findLast(
@@ -583,6 +586,10 @@ function reasonWithin(node: Node): Node | null {
   // The failure of a tool or retriever that its caller did not pass on was swallowed.
   const other = failed.findLast(({ span: { kind } }) => kind !== "tool" && kind !== "retriever");
   return sameMessage ?? sameType ?? other ?? null;
+}
+
+function isGivenUp({ span }: Node): boolean {
+  return errorClassOf(span) === "client";
 }
 
 function isFailed({ span }: Node): boolean {

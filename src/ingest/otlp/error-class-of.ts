@@ -8,6 +8,15 @@ import type { ErrorClass } from "../../signals/error-class.ts";
 import type { AgentSpan } from "../../signals/span.ts";
 import { remembering } from "./remembering.ts";
 
+/**
+ * What ended from outside, whatever kind of call it was: its caller gave up waiting or went
+ * away, or the process was told to end. No model, tool or retriever failed.
+ */
+export const errorClassesOfEnds: readonly (readonly [RegExp, ErrorClass])[] = [
+  [/^(?:CancelledError|GeneratorExit)$/, "client"],
+  [/^(?:KeyboardInterrupt|SystemExit)$/, "unknown"],
+];
+
 /** The first that fits the name of the exception counts. */
 export const errorClassesByType: readonly (readonly [RegExp, ErrorClass])[] = [
   [/^(?:LM)?(?:API)?Timeout(?:Error)?$/, "timeout"],
@@ -24,6 +33,11 @@ const classOfType = remembering(
     errorClassesByType.find(([pattern]) => pattern.test(type))?.[1] ?? null,
 );
 
+const classOfEnd = remembering(
+  (type): ErrorClass | null =>
+    errorClassesOfEnds.find(([pattern]) => pattern.test(type))?.[1] ?? null,
+);
+
 export const TIMED_OUT = /\btimed?[ -]?out\b/i;
 
 export function errorClassOf({
@@ -33,6 +47,8 @@ export function errorClassOf({
   errorMessage,
 }: Pick<AgentSpan, "kind" | "errorClass" | "errorType" | "errorMessage">): ErrorClass {
   if (errorClass) return errorClass;
+  const ended = classOfEnd(errorType ?? "");
+  if (ended) return ended;
   if (kind === "tool" || kind === "retriever") return kind;
   const told = classOfType(errorType ?? "");
   if (told === "lm_provider" && TIMED_OUT.test(errorMessage ?? "")) return "timeout";
