@@ -17,6 +17,8 @@ const recordingsOf = {
   "MLflow autolog": /^mlflow-otlp-(?!lost)/,
   "GenAI (MLflow's switch)": /^mlflow-genai-/,
 } as const;
+/** Of calls that were given up no two conventions tell the same: the text of the docs says what. */
+const apart = /-given-up-/;
 type Column = keyof typeof recordingsOf;
 const columns = Object.keys(recordingsOf) as Column[]; // of the object above
 
@@ -27,7 +29,7 @@ const cases = new Map<string, Recorded[]>();
 for (const { file } of expectedCaptures) {
   const recording = file.replace(/-\d{4}\.otlp\..*$/, "");
   const column = columns.find((name) => recordingsOf[name].test(file));
-  if (!column) continue;
+  if (!column || apart.test(file)) continue;
   const name = recording.replace(
     /^(?:callback|openinference(?:-litellm(?:-cost)?|-json)?|mlflow-[a-z]+)-/,
     "",
