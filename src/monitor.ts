@@ -53,8 +53,8 @@ const RULES_INTERVAL_MS = 1_000;
 const PRUNE_INTERVAL_MS = 60 * 60_000;
 /** When it does so first: a start has more urgent things to do. */
 const FIRST_PRUNE_AFTER_MS = 10_000;
-/** How often it is tried to shorten a journal that is full. */
-const PRUNE_FULL_INTERVAL_MS = 60_000;
+/** How often it is tried to shorten a journal that is full, and to write to one that could not be written. */
+const RETRY_STORE_INTERVAL_MS = 60_000;
 /** How much may be written before the journal sheds what is too much, in characters or bytes. */
 const PRUNE_AFTER_LENGTH = 32 * 1024 * 1024;
 /** A wait after which a person wants to know what is being waited for. */
@@ -399,6 +399,11 @@ export class Monitor {
     this.#storeProblem = error.message;
   }
 
+  /** Nobody may be sending until it is ready again. */
+  #retryStore(): void {
+    if (this.#journal.isFull || this.#storeProblem !== null) void this.#prune();
+  }
+
   /** Before the oldest entries go, what is still true of them is written anew. */
   async #prune(): Promise<void> {
     this.#writtenSincePrune = 0;
@@ -429,7 +434,7 @@ export class Monitor {
       clock.every(CLOSE_INTERVAL_MS, () => void this.#closeDue()),
       clock.every(RULES_INTERVAL_MS, () => void this.#stepAlerts()),
       clock.every(PRUNE_INTERVAL_MS, () => void this.#prune()),
-      clock.every(PRUNE_FULL_INTERVAL_MS, () => this.#journal.isFull && void this.#prune()),
+      clock.every(RETRY_STORE_INTERVAL_MS, () => this.#retryStore()),
       clock.after(FIRST_PRUNE_AFTER_MS, () => void this.#prune()),
     );
   }
