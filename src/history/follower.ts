@@ -36,7 +36,10 @@ export const SEAL_ROWS = 250_000;
 /** How often the tables are tidied up. */
 export const MAINTAIN_INTERVAL_MS = 10 * 60_000;
 
-export type WrittenSummaries = Pick<SummaryStore, "sealedUpTo" | "seal" | "forget">;
+/** Of what the history may take on the disk. */
+export const SUMMARIES_SHARE = 0.5;
+
+export type WrittenSummaries = Pick<SummaryStore, "sealedUpTo" | "sizeBytes" | "seal" | "forget">;
 
 export type FollowerOptions = {
   readonly workspaceId: string;
@@ -225,13 +228,17 @@ export class Follower {
     const { intervalMs = MAINTAIN_INTERVAL_MS, ...limits } = upkeep;
     if (Math.abs(nowMs() - this.#maintainedMs) < intervalMs) return;
     this.#maintainedMs = nowMs();
-    this.#options.summaries?.forget(nowMs());
+    const { summaries } = this.#options;
+    summaries?.forget(nowMs(), retention.maxBytes * SUMMARIES_SHARE);
     // While an export runs, the files that it reads the names of stay.
     const release = tryExportLock(this.#context);
     try {
       const exported = exportedUpTo(this.#context.directory, this.#context.files, nowMs());
       const mergeUpTo = release ? this.#takenUpTo : 0;
-      const asked = { retention, nowMs: nowMs(), mergeUpTo, exportedUpTo: exported, ...limits };
+      const asked = {
+        ...{ retention, nowMs: nowMs(), mergeUpTo, exportedUpTo: exported, ...limits },
+        otherBytes: summaries?.sizeBytes ?? 0,
+      };
       await maintain(asked, this.#context);
       const snapshots = await readSnapshots(this.#context);
       this.#checked = await checkSome(snapshots, this.#checked, this.#context);

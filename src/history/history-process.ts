@@ -15,7 +15,7 @@ const write = createHistoryWriter({
     const duckDb = await loadDuckDb();
     return { duckDb, connection: await connect(duckDb, { threads: 1, ...options }) };
   },
-  openSummaries: (directory) => openSummaries(directory, systemClock.now()).store,
+  openSummaries: (directory) => openSummaries(directory, systemClock.now()),
   nowMs: systemClock.now,
   newId: randomUUID,
 });

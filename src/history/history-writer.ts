@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { MonitorError } from "../monitor-error.ts";
 import type { PriceBook } from "../signals/price-book.ts";
 import type { PlacedEntry } from "../store/journal.ts";
+import { SUMMED_UP_ANEW } from "../summaries/summary-store.ts";
 import type { DuckDBConnection, DuckDb } from "./duckdb.ts";
 import type { Files } from "./files.ts";
 import { Follower, type Upkeep, type WrittenSummaries } from "./follower.ts";
@@ -19,7 +20,10 @@ export type WriterMachine = {
     readonly connection: DuckDBConnection;
   }>;
   /** Left out, nothing is summed up. */
-  readonly openSummaries?: (directory: string) => WrittenSummaries;
+  readonly openSummaries?: (directory: string) => {
+    readonly store: WrittenSummaries;
+    readonly quarantinedAs: string | null;
+  };
   readonly nowMs: () => number;
   /** A UUID. */
   readonly newId: () => string;
@@ -58,20 +62,19 @@ export function createHistoryWriter(
   machine: WriterMachine,
 ): (order: WriterOrder) => Promise<WriterAnswer> {
   let follower: Follower | null = null;
+  /** What is told with the next sealing. */
+  const notices: string[] = [];
 
   async function follow(order: WriterOrder): Promise<WriterAnswer> {
     if (order.kind === "open") {
-      follower = await open(order, machine);
+      follower = await open(order, machine, (notice) => notices.push(notice));
       return { kind: "done" };
     }
     if (!follower) throw new Error("the history is not open");
     if (order.kind === "seal") {
       const prunableUpTo = await follower.seal();
-      return {
-        kind: "sealed",
-        prunableUpTo,
-        repairs: follower.takeRepairs().map(({ what }) => what),
-      };
+      const repairs = [...notices.splice(0), ...follower.takeRepairs().map(({ what }) => what)];
+      return { kind: "sealed", prunableUpTo, repairs };
     }
     await follower.take(order.entries);
     return { kind: "done" };
@@ -91,12 +94,18 @@ export function createHistoryWriter(
 async function open(
   { directory, workspaceId, priceBook }: WriterOrder & { readonly kind: "open" },
   machine: WriterMachine,
+  onNotice: (notice: string) => void,
 ): Promise<Follower> {
   const { files, openDuckDb, openSummaries, nowMs, newId, upkeep } = machine;
   const { retention = defaultRetention } = machine;
   files.makeDirectory(directory);
   const opened = await openDuckDb({ temporaryDirectory: join(directory, "temporary") });
-  const summaries = openSummaries?.(directory);
+  const { store: summaries, quarantinedAs = null } = openSummaries?.(directory) ?? {};
+  if (quarantinedAs !== null) {
+    onNotice(
+      `The summaries of the history were damaged, and were set aside as ${quarantinedAs}. ${SUMMED_UP_ANEW}`,
+    );
+  }
   return new Follower(
     {
       ...{ workspaceId, priceBook, retention, nowMs, upkeep },

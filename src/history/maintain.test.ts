@@ -14,6 +14,7 @@ import {
   mergeable,
   outdatedFiles,
   REMOVED_KEPT_MS,
+  type Retention,
 } from "./maintain.ts";
 import { fileName, rangeOf, type SealContext, tableDirectory } from "./seal.ts";
 import type { TableName } from "./tables.ts";
@@ -117,16 +118,21 @@ for (const [title, sizes, mergeUpTo, expected] of [
 
 const dayMs = 24 * 3_600_000;
 
-for (const [title, retention, expected] of [
+for (const [title, { otherBytes, ...retention }, expected] of [
   ["nothing", { maxAgeMs: 9 * dayMs, maxBytes: 100 }, []],
   ["what is too old", { maxAgeMs: 2.5 * dayMs, maxBytes: 100 }, ["metrics/1"]],
+  [
+    "the oldest, since summaries take room as well",
+    { maxAgeMs: 9 * dayMs, maxBytes: 50, otherBytes: 6 },
+    ["metrics/1"],
+  ],
   [
     "the oldest of all tables, until the rest fits",
     { maxAgeMs: 9 * dayMs, maxBytes: 25 },
     ["metrics/1", "requests/2"],
   ],
   ["all", { maxAgeMs: 0, maxBytes: 100 }, ["metrics/1", "requests/2", "metrics/3"]],
-] as const) {
+] as readonly [string, Retention & { readonly otherBytes?: number }, readonly string[]][]) {
   test(`what goes: ${title}`, () => {
     const days = new Map<TableName, readonly number[]>([
       ["metrics", [3, 1]],
@@ -140,7 +146,7 @@ for (const [title, retention, expected] of [
         return [table, { files: new Map(files.map((one) => [one.path, one])) }] as const;
       }),
     );
-    const outdated = outdatedFiles(snapshots, { nowMs, retention });
+    const outdated = outdatedFiles(snapshots, { nowMs, retention, otherBytes });
     const told = [...outdated].flatMap(([table, paths]) =>
       paths.map((path) => `${table}/${Number(path.slice(5, 21))}`),
     );

@@ -35,7 +35,7 @@ export const OUTDATED_FILES_MAX = 8;
 
 export type Retention = {
   readonly maxAgeMs: number;
-  /** Of all tables together. */
+  /** Of all tables and the summaries together. */
   readonly maxBytes: number;
 };
 
@@ -50,6 +50,8 @@ export const UNEXPORTED_RETENTIONS = 2;
 type Maintained = {
   readonly retention: Retention;
   readonly nowMs: number;
+  /** What counts besides the tables; 0 by default. */
+  readonly otherBytes?: number | undefined;
   /** Place in the journal up to which files may be merged: what is not exported yet stays as it is. */
   readonly mergeUpTo: number;
   /** By table, the place up to which every target has its rows. Left out, everything is there. */
@@ -136,14 +138,19 @@ export function mergeable(
 /** What is too old, and then the oldest until the rest is small enough; by table. Pure. */
 export function outdatedFiles(
   snapshots: ReadonlyMap<TableName, Pick<Snapshot, "files">>,
-  { nowMs, retention, exportedUpTo }: Pick<Maintained, "nowMs" | "retention" | "exportedUpTo">,
+  {
+    nowMs,
+    retention,
+    otherBytes = 0,
+    exportedUpTo,
+  }: Pick<Maintained, "nowMs" | "retention" | "otherBytes" | "exportedUpTo">,
 ): ReadonlyMap<TableName, string[]> {
   const oldestFirst = [...snapshots]
     .flatMap(([table, { files }]) =>
       Array.from(files.values(), (file) => ({ table, file, newestMs: newestMsOf(file) })),
     )
     .sort((a, b) => a.newestMs - b.newestMs);
-  let bytes = oldestFirst.reduce((sum, { file }) => sum + file.sizeBytes, 0);
+  let bytes = oldestFirst.reduce((sum, { file }) => sum + file.sizeBytes, otherBytes);
   const outdated = new Map<TableName, string[]>();
   let dropped = 0;
   for (const { table, file, newestMs } of oldestFirst) {

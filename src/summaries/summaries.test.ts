@@ -3,16 +3,20 @@
  * they tell what those rows say, and what the live figures tell of the same time.
  */
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { after, before, test } from "node:test";
 import { trafficJournal, trafficStartMs } from "../../test/traffic-journal.ts";
 import { connect, type DuckDBConnection, type DuckDb, loadDuckDb } from "../history/duckdb.ts";
 import { diskFiles } from "../history/files.ts";
 import { Follower } from "../history/follower.ts";
+import { createHistoryWriter, type WriterAnswer } from "../history/history-writer.ts";
 import { defaultRetention } from "../history/maintain.ts";
 import { openHistory } from "../history/query.ts";
+import { tableDirectory } from "../history/seal.ts";
+import { tableNames } from "../history/tables.ts";
 import { entryOf } from "../journal-entry.ts";
 import type { Tally } from "../live/tally.ts";
 import { MonitorState } from "../monitor-state.ts";
@@ -197,7 +201,10 @@ test("summaries that can't be written are written in the next round, once", asyn
       if (failures-- > 0) throw new Error("disk full");
       store.seal(...sealed);
     },
-    forget: (timeMs: number) => store.forget(timeMs),
+    get sizeBytes() {
+      return store.sizeBytes;
+    },
+    forget: (timeMs: number, maxBytes: number) => store.forget(timeMs, maxBytes),
   };
   const follower = new Follower(
     {
@@ -249,6 +256,107 @@ test("a file that is no database is set aside, and summing up begins anew", asyn
   store.close();
   await follow(home, 20, 20);
   assert.ok(readAll(home).agents.length > 0);
+});
+
+/** A process begins, is given the whole journal, and seals twice. Its answers to the last two. */
+async function writeAnew(home: string): Promise<WriterAnswer[]> {
+  const write = createHistoryWriter({
+    files: diskFiles,
+    openDuckDb: async () => ({ duckDb, connection }),
+    openSummaries: (place) => openSummaries(place, nowMs),
+    nowMs: () => nowMs,
+    newId: () => "table",
+  });
+  const { priceBook, workspaceId } = { priceBook: builtInPriceBook, workspaceId: "local" };
+  await write({ kind: "open", directory: home, workspaceId, priceBook });
+  await write({ kind: "take", entries: journal });
+  return [await write({ kind: "seal" }), await write({ kind: "seal" })];
+}
+
+test("people are told, once, that damaged summaries were set aside", async () => {
+  const home = mkdtempSync(join(directory, "told-"));
+  writeFileSync(join(home, SUMMARIES_FILE), "no database at all, ".repeat(100));
+  const told = await writeAnew(home);
+  const [first, second] = told.map((answer) => (answer.kind === "sealed" ? answer.repairs : null));
+  assert.equal(first?.length, 1);
+  const aside = new RegExp(
+    `summaries .* set aside as ${SUMMARIES_FILE}.damaged-${nowMs}\\. Nothing needs`,
+  );
+  assert.match(first?.[0] ?? "", aside);
+  assert.deepEqual(second, []);
+});
+
+test("damage that is found while they are written is told, and they are summed up anew", async () => {
+  const home = mkdtempSync(join(directory, "damaged-later-"));
+  await follow(home, 200, 100);
+  const path = join(home, SUMMARIES_FILE);
+  const bytes = readFileSync(path);
+  // The pages of what is told of agents; what opening reads is whole.
+  writeFileSync(path, bytes.fill(0xa5, 3 * bytes.readUInt16BE(16)));
+  const [failed] = await writeAnew(home);
+  assert.ok(failed?.kind === "failed");
+  assert.equal(failed.code, "STORE_DAMAGED");
+  assert.match(failed.problem, /is damaged, and was set aside as summaries\.sqlite\.damaged-\d+$/);
+  const [sealed] = await writeAnew(home);
+  assert.equal(sealed?.kind, "sealed");
+  const whole = mkdtempSync(join(directory, "never-damaged-"));
+  await writeAnew(whole);
+  assert.deepEqual(shown(readAll(home)), shown(readAll(whole)));
+});
+
+test("they count in what the history may take: the oldest rows make room for them", async () => {
+  const home = mkdtempSync(join(directory, "room-"));
+  await follow(home, journal.length, 60);
+  const tables = () =>
+    tableNames.flatMap((table) => {
+      const place = tableDirectory(home, table);
+      const names = diskFiles.list(place).filter((name) => name.endsWith(".parquet"));
+      return names.map((name) => statSync(join(place, name)).size);
+    });
+  const sum = (sizes: readonly number[]) => sizes.reduce((all, size) => all + size, 0);
+  const rowsIn = async () => {
+    const history = await openHistory(home);
+    const counts = tableNames.map((table) => `(SELECT count(*) FROM ${table})`);
+    const { rows } = await history.query(`SELECT ${counts.join(" + ")}`, { rowsMax: 1 });
+    history.close();
+    return Number(rows[0]?.[0]);
+  };
+  const before = tables();
+  const rowsBefore = await rowsIn();
+  const { store: summaries } = openSummaries(home, nowMs);
+  const laterMs = nowMs + 2 * HOUR_MS;
+  const follower = new Follower(
+    {
+      ...{ workspaceId: "local", priceBook: builtInPriceBook, summaries },
+      retention: { maxAgeMs: 90 * 24 * HOUR_MS, maxBytes: sum(before) + summaries.sizeBytes - 1 },
+      nowMs: () => laterMs,
+    },
+    { duckDb, connection, files: diskFiles, directory: home, newId: () => "table" },
+  );
+  await follower.take(journal);
+  await follower.seal();
+  summaries.close();
+  const rowsAfter = await rowsIn();
+  assert.ok(rowsAfter > 0 && rowsAfter < rowsBefore, `${rowsAfter} rows of ${rowsBefore}`);
+});
+
+test("while they take too much, of each tier the older half goes", async () => {
+  const home = mkdtempSync(join(directory, "too-much-"));
+  await follow(home, journal.length, journal.length);
+  const minutes = () => {
+    const database = new DatabaseSync(join(home, SUMMARIES_FILE), { readOnly: true });
+    const row = database.prepare("SELECT min(start_ms) AS ms FROM heads WHERE tier = 0").get();
+    database.close();
+    return (nowMs - Number(row?.ms)) / HOUR_MS;
+  };
+  const { store } = openSummaries(home, nowMs);
+  const all = minutes();
+  store.forget(nowMs, store.sizeBytes);
+  assert.equal(minutes(), all);
+  store.forget(nowMs, 1);
+  assert.ok(all > 2 && minutes() > 1 && minutes() < 1.6, `of ${all} hours ${minutes()} are left`);
+  store.close();
+  assert.equal(readAll(home).agents.length, 2);
 });
 
 test("a thread of its own answers the same, and says so when it can't", async () => {

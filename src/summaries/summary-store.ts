@@ -5,8 +5,8 @@
  * stops it. What was written is never needed to write on: a file that can't be read any more
  * is set aside, and the journal's part is summed up anew.
  */
-import { existsSync, mkdirSync, renameSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, renameSync, statSync } from "node:fs";
+import { basename, join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { MonitorError } from "../monitor-error.ts";
 import type { PendingSummaries } from "./pending-summaries.ts";
@@ -22,6 +22,10 @@ import {
 } from "./summary-codec.ts";
 
 export const SUMMARIES_FILE = "summaries.sqlite";
+
+/** What becomes of summaries that were damaged. */
+export const SUMMED_UP_ANEW =
+  "Nothing needs to be done: what the journal still holds is summed up anew. Ranges over days and weeks begin there; the tables of the history are whole.";
 
 const DAY_MS = tiers.day.lengthMs;
 /** Names that no summary of so long used. */
@@ -57,15 +61,22 @@ export function openSummaries(directory: string, nowMs: number): OpenedSummaries
     return { store: new SummaryStore(path), quarantinedAs: null };
   } catch (error) {
     if (error instanceof MonitorError || !isDamage(error)) throw error;
-    const aside = `${SUMMARIES_FILE}.damaged-${nowMs}`;
-    for (const suffix of ["", "-wal", "-shm"]) {
-      if (existsSync(path + suffix)) renameSync(path + suffix, join(directory, aside + suffix));
-    }
-    return { store: new SummaryStore(path), quarantinedAs: aside };
+    const quarantinedAs = setAside(path, nowMs);
+    return { store: new SummaryStore(path), quarantinedAs };
   }
 }
 
+/** Returns its new name. */
+function setAside(path: string, nowMs: number): string {
+  const aside = `${path}.damaged-${nowMs}`;
+  for (const suffix of ["", "-wal", "-shm"]) {
+    if (existsSync(path + suffix)) renameSync(path + suffix, aside + suffix);
+  }
+  return basename(aside);
+}
+
 export class SummaryStore {
+  readonly #path: string;
   readonly #database: DatabaseSync;
   readonly #statements: ReturnType<typeof prepare>;
   readonly #names: StoredNames;
@@ -73,6 +84,7 @@ export class SummaryStore {
   readonly #causeIds = new Map<string, number>();
 
   constructor(path: string) {
+    this.#path = path;
     this.#database = new DatabaseSync(path);
     try {
       this.#database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
@@ -92,10 +104,17 @@ export class SummaryStore {
     return Number(this.#statements.progress.get()?.sealed_up_to ?? 0);
   }
 
+  /** What it takes on the disk. */
+  get sizeBytes(): number {
+    const bytesOf = (path: string) => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+    return bytesOf(this.#path) + bytesOf(`${this.#path}-wal`);
+  }
+
   /**
    * Adds what waited, once: done again with the same place in the journal nothing happens.
    *
-   * @throws Error when it can't be written; nothing was.
+   * @throws Error when it can't be written; nothing was. MonitorError `STORE_DAMAGED` when the
+   * file is damaged: it was set aside, and the next one that is opened begins anew.
    */
   seal(
     pending: PendingSummaries,
@@ -121,12 +140,26 @@ export class SummaryStore {
     this.#causeIds.clear();
   }
 
-  /** Forgets what is too old for its tier. */
-  forget(nowMs: number): void {
+  /** Forgets what is too old for its tier; of each tier the older half, and again, while there is too much. */
+  forget(nowMs: number, maxBytes = Number.POSITIVE_INFINITY): void {
+    for (let share = 1; share >= KEPT_SHARE_MIN; share /= 2) {
+      this.#forgetBeyond(share, nowMs);
+      if (this.#usedBytes() <= maxBytes) return;
+    }
+  }
+
+  /** Without what was freed: the file keeps it for what comes. */
+  #usedBytes(): number {
+    const { used, size } = this.#statements.pages.get() ?? {};
+    return Number(used) * Number(size);
+  }
+
+  /** @param share of the time that a tier is kept. */
+  #forgetBeyond(share: number, nowMs: number): void {
     this.#inTransaction(nowMs, () => {
       const agents = this.#statements.agents.all().map(({ agent }) => Number(agent));
       for (const tier of tierNames) {
-        const beforeMs = startOf(tier, nowMs - tiers[tier].keptMs);
+        const beforeMs = startOf(tier, nowMs - share * tiers[tier].keptMs);
         for (const agent of agents) {
           for (const forget of this.#statements.forget) forget.run(tierIds[tier], agent, beforeMs);
         }
@@ -171,6 +204,16 @@ export class SummaryStore {
     }
   }
 
+  #setAside(nowMs: number, cause: unknown): MonitorError {
+    this.#database.close();
+    const aside = setAside(this.#path, nowMs);
+    return new MonitorError(
+      "STORE_DAMAGED",
+      `cannot write ${this.#path}: it is damaged, and was set aside as ${aside}`,
+      { hint: SUMMED_UP_ANEW, cause },
+    );
+  }
+
   #inTransaction(nowMs: number, act: () => void): void {
     this.#database.exec("BEGIN IMMEDIATE");
     try {
@@ -184,10 +227,13 @@ export class SummaryStore {
       } catch {
         // A full disk ended it already.
       }
-      throw error;
+      throw isDamage(error) ? this.#setAside(nowMs, error) : error;
     }
   }
 }
+
+/** Of the time that tiers are kept: less is never kept. */
+const KEPT_SHARE_MIN = 1 / 32;
 
 type Place = { readonly tier: number; readonly agentId: number; readonly startMs: number };
 
@@ -274,6 +320,10 @@ const REMEMBERED_NAMES_MAX = 20_000;
 function prepare(database: DatabaseSync) {
   const at = "tier = ? AND agent = ? AND start_ms = ?";
   return {
+    pages: database.prepare(
+      `SELECT page_count - freelist_count AS used, page_size AS size
+         FROM pragma_page_count, pragma_freelist_count, pragma_page_size`,
+    ),
     progress: database.prepare("SELECT sealed_up_to FROM progress"),
     setProgress: database.prepare(
       `INSERT INTO progress VALUES (1, ?, ?, ?) ON CONFLICT (one) DO UPDATE SET
