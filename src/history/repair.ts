@@ -232,8 +232,9 @@ async function adoptFinished(
   for (;;) {
     const snapshot = await readSnapshot(home, context);
     const progress = sealedUpTo(snapshot);
+    const isNamed = (name: string) => snapshot.files.has(name) || snapshot.removedMs.has(name);
     const path = widest(context.files.list(home)).find(
-      (name) => rangeOf(name)?.from === progress + 1 && !snapshot.removedMs.has(name),
+      (name) => rangeOf(name)?.from === progress + 1 && !isNamed(name),
     );
     const added =
       path === undefined ? null : await describeFile(table, join(home, path), { options, context });

@@ -15,7 +15,9 @@ export function damageEntry(dataDirectory: string, random: Random): EntryBody | 
   const database = new DatabaseSync(path);
   try {
     // The newest are those that are needed.
-    const rows = database.prepare("SELECT seq, body FROM entries ORDER BY seq DESC LIMIT 40").all();
+    const rows = database
+      .prepare("SELECT seq, body FROM entries WHERE body != 'damaged' ORDER BY seq DESC LIMIT 40")
+      .all();
     if (rows.length === 0) return null;
     const { seq, body } = random.pick(rows);
     database.prepare("UPDATE entries SET body = 'damaged' WHERE seq = ?").run(Number(seq));

@@ -323,10 +323,11 @@ export function createMachine({ world, duckDb, connectDuckDb, network, plant }: 
           if (/^COPY/.test(sql)) disk.take("DuckDB writes a file");
           return world.real(call(sql));
         });
+    const asked = plant.sql ?? ((sql: string) => sql);
     return new Proxy(connection, {
       get(target, name) {
-        if (name === "run") return tracked((sql) => target.run(sql));
-        if (name === "runAndReadAll") return tracked((sql) => target.runAndReadAll(sql));
+        if (name === "run") return tracked((sql) => target.run(asked(sql)));
+        if (name === "runAndReadAll") return tracked((sql) => target.runAndReadAll(asked(sql)));
         if (name === "stream") {
           return async (sql: string) => {
             const rows = await world.real(target.runAndReadAll(sql));

@@ -4,8 +4,10 @@
  */
 import { basename, dirname } from "node:path";
 import type { Fetch } from "../../src/databricks/transport.ts";
+import type { Action } from "../../src/history/delta-log.ts";
 import type { Disk, Files } from "../../src/history/files.ts";
 import type { WriterMachine } from "../../src/history/history-writer.ts";
+import { WRITER } from "../../src/history/seal.ts";
 import type { FromWorker, ToWorker } from "../../src/store/journal-file.ts";
 
 type Journal = (message: ToWorker) => FromWorker | null;
@@ -17,6 +19,8 @@ export type Plant = {
   readonly foundWith: number;
   readonly disk?: (disk: Disk) => Disk;
   readonly files?: (files: Files, disk: Disk) => Files;
+  /** What DuckDB is asked in place of something else. */
+  readonly sql?: (sql: string) => string;
   readonly journal?: (honest: Journal) => Journal;
   readonly fetch?: (fetch: Fetch) => Fetch;
   readonly writer?: Partial<WriterMachine>;
@@ -94,6 +98,90 @@ export const plants: Readonly<Record<string, Plant>> = {
       read: (path) => linesOf(path, files.read(path), readableOf),
     }),
   },
+  "the watermark of the history is lost": {
+    breaks: isDoubled,
+    foundWith: 2,
+    files: (files) => ({
+      ...files,
+      read: (path) =>
+        changedActions(path, files.read(path), (actions) => actions.filter(({ txn }) => !txn)),
+    }),
+  },
+  "the watermark of the history is an entry ahead": {
+    breaks: isLost,
+    foundWith: 1,
+    files: (files) => ({
+      ...files,
+      create: (path, bytes) =>
+        files.create(
+          path,
+          changedActions(path, bytes, (actions) =>
+            actions.map((action) =>
+              action.txn?.appId === WRITER
+                ? { txn: { ...action.txn, version: Number(action.txn.version) + 1 } }
+                : action,
+            ),
+          ),
+        ),
+    }),
+  },
+  "rows are told apart by a number that is counted up": {
+    breaks: isLost,
+    foundWith: 1,
+    sql: (sql) =>
+      sql.replace(
+        /^COPY \((.*)\) TO (?='\S+\/rows-)/s,
+        (_, select) =>
+          `COPY (SELECT * REPLACE (CAST(row_number() OVER () AS VARCHAR) AS event_id) FROM (${select})) TO `,
+      ),
+  },
+  "what is told again is sealed again": {
+    breaks: isDoubled,
+    foundWith: 27,
+    sql: (sql) => sql.replace(/ ANTI JOIN .* USING \(event_id\)/s, ""),
+  },
+  "rows of a damaged file are not expected again": {
+    breaks: isLost,
+    foundWith: 3,
+    files: (files) => ({
+      ...files,
+      create: (path, bytes) =>
+        files.create(
+          path,
+          changedActions(path, bytes, (actions) =>
+            actions.filter(({ txn }) => !txn?.appId.includes("/gap/")),
+          ),
+        ),
+    }),
+  },
+  "bytes of a file of rows are never looked at again": {
+    breaks: /acknowledged, and not in|can't be read/,
+    foundWith: 44,
+    files: (files) => ({ ...files, checksum: () => 0 }),
+  },
+  "a checkpoint leaves out a file": {
+    breaks: isLost,
+    foundWith: 1,
+    sql: (sql) => sql.replace(/, \('\{"add":(?:[^']|'')*'\)\) AS log\(line\)/, ") AS log(line)"),
+  },
+  "merging leaves out a file": {
+    breaks: isLost,
+    foundWith: 1,
+    sql: (sql) =>
+      sql.replace(/^(COPY \(SELECT \* FROM read_parquet\(\[)'[^']*', /, (_, begin) => begin),
+  },
+  "what was merged stays beside what it became": {
+    breaks: isDoubled,
+    foundWith: 1,
+    files: (files) => ({
+      ...files,
+      create: (path, bytes) =>
+        files.create(
+          path,
+          changedActions(path, bytes, (actions) => actions.filter(({ remove }) => !remove)),
+        ),
+    }),
+  },
   "retention removes what is not exported": {
     breaks: isLostOnTheWay,
     foundWith: 1,
@@ -165,6 +253,22 @@ function linesOf(
   if (!path.includes(LOG) || !path.endsWith(".json")) return bytes;
   const lines = new TextDecoder().decode(bytes).split("\n");
   return new TextEncoder().encode(taken(lines).join("\n"));
+}
+
+/** Of a commit of a log, other actions; all else as it is. */
+function changedActions(
+  path: string,
+  bytes: Uint8Array,
+  change: (actions: readonly Action[]) => readonly Action[],
+): Uint8Array {
+  return linesOf(path, bytes, (lines) => {
+    const written = lines.filter((line) => line !== "");
+    if (written.length === 0 || !written.every(isJson)) return lines;
+    const [info, ...actions] = written.map((line) => JSON.parse(line));
+    const changed = change(actions);
+    const told = { commitInfo: { ...info.commitInfo, actions: changed.length } };
+    return [told, ...changed].map((line) => JSON.stringify(line));
+  });
 }
 
 /** What can be read of them. How many there have to be is told by none. */
