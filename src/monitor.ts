@@ -103,9 +103,14 @@ export type Forwarding = {
    * Takes a request as it came: the bytes of protobuf, or the text of JSON. Resolves once what is
    * passed on of it is on disk; whoever calls keeps the bytes only until then.
    *
+   * @param came `hops`: how often it was forwarded before it came.
    * @throws MonitorError `STORE_FULL`: the same may be given again.
    */
-  take(signal: "traces" | "metrics", received: Uint8Array | string): Promise<void>;
+  take(
+    signal: "traces" | "metrics",
+    received: Uint8Array | string,
+    came: { readonly hops: number },
+  ): Promise<void>;
 };
 
 /** What one observation of the outside world brought. */
@@ -114,6 +119,9 @@ export type Observation = {
   readonly health: readonly HealthResult[];
   readonly dropped: ReadonlyMap<string, number>;
 };
+
+/** By another monitor. */
+const notForwarded = { hops: 0 };
 
 export class Monitor {
   readonly state: MonitorState;
@@ -209,13 +217,17 @@ export class Monitor {
    * @throws MonitorError `TELEMETRY_INVALID` when it can't be read; `STORE_FULL`
    * when it can't be kept now and may be sent again.
    */
-  async takeTraces(body: Uint8Array, encoding: OtlpEncoding): Promise<void> {
+  async takeTraces(
+    body: Uint8Array,
+    encoding: OtlpEncoding,
+    { hops } = notForwarded,
+  ): Promise<void> {
     const received = receivedOf(body, encoding);
     const { spans, dropped } =
       typeof received === "string"
         ? decodeTracesJson(received, agentSpans)
         : decodeTracesProtobuf(received, agentSpans);
-    const forwarded = this.#options.forward?.take("traces", received);
+    const forwarded = this.#options.forward?.take("traces", received, { hops });
     await Promise.all([this.takeSpans(spans, dropped), forwarded]);
   }
 
@@ -287,12 +299,16 @@ export class Monitor {
    *
    * @throws MonitorError as `takeTraces`.
    */
-  async takeMetrics(body: Uint8Array, encoding: OtlpEncoding): Promise<void> {
+  async takeMetrics(
+    body: Uint8Array,
+    encoding: OtlpEncoding,
+    { hops } = notForwarded,
+  ): Promise<void> {
     const received = receivedOf(body, encoding);
     const decoded =
       typeof received === "string" ? decodeMetricsJson(received) : decodeMetricsProtobuf(received);
     const { points, dropped } = toMetricPoints(decoded, this.now());
-    const forwarded = this.#options.forward?.take("metrics", received);
+    const forwarded = this.#options.forward?.take("metrics", received, { hops });
     await Promise.all([this.#takePoints(points, dropped), forwarded]);
   }
 

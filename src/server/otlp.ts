@@ -7,6 +7,7 @@
  */
 import type { HttpBindings } from "@hono/node-server";
 import type { Context } from "hono";
+import { HOPS_HEADER, readHops } from "../ingest/otlp/forward-hops.ts";
 import type { OtlpEncoding } from "../monitor.ts";
 import { MonitorError } from "../monitor-error.ts";
 import { BodyBuffers, isEncodingSupported, readBody } from "./read-body.ts";
@@ -20,7 +21,11 @@ export type Refusals = Map<string, number>;
 /** @param take resolves once the body is in the journal, and keeps nothing of its bytes. */
 export function receiveOtlp(
   refusals: Refusals,
-  take: (body: Uint8Array, encoding: OtlpEncoding) => Promise<void>,
+  take: (
+    body: Uint8Array,
+    encoding: OtlpEncoding,
+    came: { readonly hops: number },
+  ) => Promise<void>,
 ) {
   const buffers = new BodyBuffers();
   return async (context: Context<{ Bindings: HttpBindings }>): Promise<Response> => {
@@ -38,7 +43,7 @@ export function receiveOtlp(
     }
     try {
       const body = await readBody(context.env.incoming, { encoding: contentEncoding, buffers });
-      await take(body, encoding);
+      await take(body, encoding, { hops: readHops(context.req.header(HOPS_HEADER)) });
       buffers.giveBack(body);
       return accepted(encoding);
     } catch (error) {

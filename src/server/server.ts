@@ -103,11 +103,11 @@ export function createApp(
   );
   app.post(
     "/v1/traces",
-    receiveOtlp(refusals, (body, encoding) => monitor.takeTraces(body, encoding)),
+    receiveOtlp(refusals, (...received) => monitor.takeTraces(...received)),
   );
   app.post(
     "/v1/metrics",
-    receiveOtlp(refusals, (body, encoding) => monitor.takeMetrics(body, encoding)),
+    receiveOtlp(refusals, (...received) => monitor.takeMetrics(...received)),
   );
 
   // Whoever opens the address in a browser is told that it is right, and what it is for.

@@ -11,12 +11,16 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { systemClock } from "../../src/clock.ts";
-import { type Forward, startForward } from "../../src/export/otlp/forward.ts";
+import { type Forward, type ForwardOptions, startForward } from "../../src/export/otlp/forward.ts";
 import { expectedFigures, overviewOf, scrapedValue, shownFigures } from "../kill/figures.ts";
 import { readRecordings } from "../kill/recordings.ts";
 import { startMonitor } from "../start-monitor.ts";
 
-async function forwardTo(url: string, t: TestContext, content = false): Promise<Forward> {
+async function forwardTo(
+  url: string,
+  t: TestContext,
+  options: Partial<ForwardOptions> = {},
+): Promise<Forward> {
   const dataDirectory = mkdtempSync(join(tmpdir(), "forward-"));
   t.after(() => rmSync(dataDirectory, { recursive: true, force: true }));
   const forward = await startForward({
@@ -24,11 +28,12 @@ async function forwardTo(url: string, t: TestContext, content = false): Promise<
     url,
     headers: {},
     signals: ["traces", "metrics"],
-    content,
+    content: false,
     clock: systemClock,
     random: Math.random,
     fetch,
     onNotice: () => {},
+    ...options,
   });
   t.after(() => forward.close());
   return forward;
@@ -82,7 +87,7 @@ for (const content of [false, true]) {
   test(`a second monitor has the figures of the first, ${content ? "with" : "without"} prompts and answers`, async (t) => {
     const second = await startMonitor();
     t.after(() => second.close());
-    const forward = await forwardTo(second.url, t, content);
+    const forward = await forwardTo(second.url, t, { content });
     const first = await startMonitor({ forward });
     t.after(() => first.close());
     const copies = readRecordings().map((recording) => recording.copy("support-agent"));
@@ -112,6 +117,46 @@ for (const content of [false, true]) {
     assert.deepEqual([...second.monitor.state.dropped], [...first.monitor.state.dropped]);
   });
 }
+
+test("two monitors that forward to each other end it, say so, and count everything once", async (t) => {
+  const notices: string[] = [];
+  /** Of each by name, once it listens. */
+  const urls = new Map<string, string>();
+  const forwardToNamed = (name: string) =>
+    forwardTo(`http://${name}`, t, {
+      onNotice: (notice) => notices.push(notice),
+      fetch: (url, init) => fetch(url.replace(`http://${name}`, urls.get(name) ?? ""), init),
+    });
+  const toSecond = await forwardToNamed("second");
+  const toFirst = await forwardToNamed("first");
+  const first = await startMonitor({ forward: toSecond });
+  t.after(() => first.close());
+  const second = await startMonitor({ forward: toFirst });
+  t.after(() => second.close());
+  urls.set("first", first.url).set("second", second.url);
+
+  const copies = readRecordings().map((recording) => recording.copy("support-agent"));
+  for (const { headers, body } of copies.flatMap(({ batches }) => batches)) {
+    assert.equal((await post(first.url, "traces", body, headers)).status, 200);
+  }
+  // What is under way waits still, until whoever takes it has it on disk.
+  const waiting = () => [toSecond, toFirst].flatMap((forward) => forward.status());
+  await until("nothing goes round", () => waiting().every((lane) => lane.waiting === 0));
+  const [there, back] = [toSecond.status()[0], toFirst.status()[0]];
+  const lost = there?.dropped.get("loop") ?? 0;
+  assert.ok(lost > 0);
+  assert.deepEqual([there?.forwarded, back?.forwarded], [2 * lost, 2 * lost]);
+  assert.deepEqual(notices, [
+    "Some traces are not forwarded to http://second: they had been forwarded 4 times; monitors forward to each other, so start one of them without --forward.",
+  ]);
+  for (const { url } of [first, second]) {
+    await until(
+      "all traces are closed",
+      async () => (await scrapedValue(url, "dspy_open_traces")) === 0,
+    );
+    assert.deepEqual(await shownFigures(url), expectedFigures(copies));
+  }
+});
 
 test("a receiver that is down is seen, and keeps nobody from sending", async (t) => {
   const receiver = createServer((_, response) => response.writeHead(503).end());

@@ -9,6 +9,7 @@
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import type { Clock } from "../../clock.ts";
+import { HOPS_HEADER, HOPS_MAX } from "../../ingest/otlp/forward-hops.ts";
 import type { PassedOn, Signal } from "../../ingest/otlp/passed-on.ts";
 import { type Journal, openJournal, type PlacedEntry } from "../../store/journal.ts";
 import { type Fetch, type Outcome, send, wait } from "../post.ts";
@@ -37,13 +38,17 @@ const FAILING_ATTEMPTS_MAX = 10;
 const ANSWER_MAX_BYTES = 64 * 1024;
 /** How long a stop tries to deliver what waits, in milliseconds. */
 const CLOSE_DEADLINE_MS = 3_000;
-/** In front of a request in the queue: how many spans or data points it has. */
+/** In front of a request in the queue: how often it was forwarded before, and how many spans or data points it has. */
 const HEAD_BYTES = 4;
+const ITEMS_BITS = 24;
+const ITEMS_MAX = 2 ** ITEMS_BITS - 1;
 
 /** Why something taken never arrives. */
 export type ForwardLoss =
   /** More waited than the queue may hold. */
   | "queue_full"
+  /** It had come round: monitors forward to each other. */
+  | "loop"
   /** The receiver took the rest of a request, and said so. */
   | "rejected"
   /** The receiver refused a request as it is. */
@@ -107,6 +112,14 @@ function waitingOf({ timeMs, body }: PlacedEntry): Waiting {
 }
 
 function itemsIn(body: PlacedEntry["body"]): number {
+  return headOf(body) & ITEMS_MAX;
+}
+
+function hopsOf({ body }: PlacedEntry): number {
+  return headOf(body) >>> ITEMS_BITS;
+}
+
+function headOf(body: PlacedEntry["body"]): number {
   if (typeof body === "string" || body.length < HEAD_BYTES) return 0;
   return new DataView(body.buffer, body.byteOffset).getUint32(0);
 }
@@ -156,10 +169,11 @@ export class ForwardLane {
    *
    * @throws MonitorError `STORE_FULL`: nothing was taken, and the same may be given again.
    */
-  async take({ body, items }: PassedOn): Promise<void> {
+  async take({ body, items, hops = 0 }: PassedOn & { readonly hops?: number }): Promise<void> {
     if (items === 0) return;
     const entry = new Uint8Array(HEAD_BYTES + body.length);
-    new DataView(entry.buffer).setUint32(0, items);
+    const head = hops * 2 ** ITEMS_BITS + Math.min(items, ITEMS_MAX);
+    new DataView(entry.buffer).setUint32(0, head);
     entry.set(body, HEAD_BYTES);
     const timeMs = this.#options.clock.now();
     const seq = await this.#journal.append({ timeMs, body: entry });
@@ -278,6 +292,7 @@ export class ForwardLane {
     const batch: PlacedEntry[] = [];
     let sizeBytes = 0;
     for (const entry of this.#read.slice(0, this.#batchesPerRequest)) {
+      if (batch[0] && hopsOf(entry) !== hopsOf(batch[0])) break;
       sizeBytes += entry.body.length;
       if (batch.length > 0 && sizeBytes > FORWARD_REQUEST_MAX_BYTES) break;
       batch.push(entry);
@@ -325,6 +340,7 @@ export class ForwardLane {
     const body = new Uint8Array(await compress(Buffer.concat(bodies)));
     const headers = {
       ...target.headers,
+      [HOPS_HEADER]: String((batch[0] ? hopsOf(batch[0]) : 0) + 1),
       "content-type": "application/x-protobuf",
       "content-encoding": "gzip",
     };
@@ -397,6 +413,7 @@ export class ForwardLane {
 
 const lossWords: Readonly<Record<ForwardLoss, string>> = {
   queue_full: "more waits than the queue may hold, so the oldest go",
+  loop: `they had been forwarded ${HOPS_MAX} times; monitors forward to each other, so start one of them without --forward`,
   rejected: "the receiver took the rest of a request, and rejected them",
   refused: "the receiver refused a request as it is; its own log says why",
   too_large: "the receiver takes no request of that size",

@@ -93,12 +93,29 @@ test("what is taken is sent as protobuf with gzip and the headers, and then wait
   assert.equal(init.redirect, "manual");
   assert.deepEqual(init.headers, {
     "api-key": TOKEN,
+    "x-dspy-forward-hops": "1",
     "content-type": "application/x-protobuf",
     "content-encoding": "gzip",
   });
   assert.deepEqual(bodies(sent), ["a"]);
   const { forwarded, lastForwardedMs, oldestMs, problem } = lane.status();
   assert.deepEqual([forwarded, lastForwardedMs, oldestMs, problem], [3, 1_000_000, null, null]);
+  await lane.close();
+});
+
+test("what was forwarded before says so, and goes with what came as far", async () => {
+  const { lane, sent } = await start();
+  await lane.take(batch("a"));
+  await until("the first is delivered", () => delivered(lane));
+  const came = [batch("b", 2), { ...batch("c", 3), hops: 3 }, { ...batch("d"), hops: 3 }];
+  await Promise.all(came.map((each) => lane.take(each)));
+  await until("the rest is delivered", () => delivered(lane));
+  const hops = sent.map(({ init }) => new Headers(init.headers).get("x-dspy-forward-hops"));
+  assert.deepEqual(
+    bodies(sent).map((body, at) => `${body}: ${hops[at]}`),
+    ["a: 1", "b: 1", "cd: 4"],
+  );
+  assert.equal(lane.status().forwarded, 7);
   await lane.close();
 });
 

@@ -3,6 +3,7 @@
  * receiver that takes no metrics still gets every trace.
  */
 import type { Clock } from "../../clock.ts";
+import { HOPS_MAX } from "../../ingest/otlp/forward-hops.ts";
 import { type PassedOn, passedOn, type Signal } from "../../ingest/otlp/passed-on.ts";
 import type { Fetch } from "../post.ts";
 import { type ForwardLane, type ForwardStatus, openForwardLane } from "./forward-lane.ts";
@@ -25,9 +26,14 @@ export type Forward = {
   /**
    * Takes a request as it came. Resolves once what is forwarded of it is on disk.
    *
+   * @param came `hops`: how often it was forwarded before it came.
    * @throws MonitorError `STORE_FULL`: nothing was taken, and the same may be given again.
    */
-  take(signal: Signal, received: Uint8Array | string): Promise<void>;
+  take(
+    signal: Signal,
+    received: Uint8Array | string,
+    came: { readonly hops: number },
+  ): Promise<void>;
   status(): readonly ForwardStatus[];
   close(): Promise<void>;
 };
@@ -52,7 +58,7 @@ export async function startForward(options: ForwardOptions): Promise<Forward> {
     throw error;
   }
   return {
-    async take(signal, received) {
+    async take(signal, received, { hops }) {
       const lane = lanes.get(signal);
       if (!lane) return;
       let passed: PassedOn;
@@ -63,7 +69,8 @@ export async function startForward(options: ForwardOptions): Promise<Forward> {
         lane.lose("malformed", 1);
         return;
       }
-      await lane.take(passed);
+      if (hops >= HOPS_MAX) lane.lose("loop", passed.items);
+      else await lane.take({ ...passed, hops });
     },
     status: () => [...lanes.values()].map((lane) => lane.status()),
     close,
