@@ -7,9 +7,9 @@
  */
 import type { HttpBindings } from "@hono/node-server";
 import type { Context } from "hono";
-import { HOPS_HEADER, readHops } from "../ingest/otlp/forward-hops.ts";
 import type { OtlpEncoding } from "../monitor.ts";
 import { MonitorError } from "../monitor-error.ts";
+import { HOPS_HEADER, readHops } from "../signals/forward-hops.ts";
 import { BodyBuffers, isEncodingSupported, readBody } from "./read-body.ts";
 
 /** What a sender is asked to wait while the disk is full, in seconds. */

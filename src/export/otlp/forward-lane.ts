@@ -9,8 +9,8 @@
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import type { Clock } from "../../clock.ts";
-import { HOPS_HEADER, HOPS_MAX } from "../../ingest/otlp/forward-hops.ts";
 import type { PassedOn, Signal } from "../../ingest/otlp/passed-on.ts";
+import { HOPS_HEADER, HOPS_MAX } from "../../signals/forward-hops.ts";
 import { type Journal, openJournal, type PlacedEntry } from "../../store/journal.ts";
 import { type Fetch, type Outcome, send, wait } from "../post.ts";
 import type { ForwardTarget } from "./forward-target.ts";

@@ -3,8 +3,8 @@
  * receiver that takes no metrics still gets every trace.
  */
 import type { Clock } from "../../clock.ts";
-import { HOPS_MAX } from "../../ingest/otlp/forward-hops.ts";
 import { type PassedOn, passedOn, type Signal } from "../../ingest/otlp/passed-on.ts";
+import { HOPS_MAX } from "../../signals/forward-hops.ts";
 import type { Fetch } from "../post.ts";
 import { type ForwardLane, type ForwardStatus, openForwardLane } from "./forward-lane.ts";
 import { forwardTarget } from "./forward-target.ts";

@@ -31,22 +31,46 @@ export function edited(
   end: number,
 ): Uint8Array<ArrayBuffer> | null {
   if (parts.length === 0) return null;
-  return new Uint8Array(Buffer.concat([...parts, body.subarray(copiedTo, end)]));
+  parts.push(body.subarray(copiedTo, end));
+  let size = 0;
+  for (const part of parts) size += part.length;
+  const whole = new Uint8Array(size);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }
 
 export function lengthField(number: number, bytes: Uint8Array): Uint8Array {
-  return Buffer.concat([varint(number * 8 + LENGTH), varint(bytes.length), bytes]);
+  const tag = number * 8 + LENGTH;
+  const headSize = varintSize(tag) + varintSize(bytes.length);
+  const field = new Uint8Array(headSize + bytes.length);
+  putVarint(field, putVarint(field, 0, tag), bytes.length);
+  field.set(bytes, headSize);
+  return field;
 }
 
 /** @param value a whole number from 0 to 2^32 - 1. */
 export function numberField(number: number, value: number): Uint8Array {
-  return Buffer.concat([varint(number * 8 + VARINT), varint(value)]);
+  const tag = number * 8 + VARINT;
+  const field = new Uint8Array(varintSize(tag) + varintSize(value));
+  putVarint(field, putVarint(field, 0, tag), value);
+  return field;
 }
 
-function varint(value: number): Uint8Array {
-  const bytes: number[] = [];
+function varintSize(value: number): number {
+  let size = 1;
+  for (let rest = value; rest > 0x7f; rest = Math.floor(rest / 128)) size++;
+  return size;
+}
+
+/** Returns where it ends. */
+function putVarint(into: Uint8Array, start: number, value: number): number {
+  let at = start;
   let rest = value;
-  for (; rest > 0x7f; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 0x80);
-  bytes.push(rest);
-  return Uint8Array.from(bytes);
+  for (; rest > 0x7f; rest = Math.floor(rest / 128)) into[at++] = (rest % 128) | 0x80;
+  into[at++] = rest;
+  return at;
 }

@@ -31,6 +31,7 @@ import {
   VARINT,
 } from "./protobuf-cursor.ts";
 import { remembering } from "./remembering.ts";
+import { holds, newTextTable, remember, slotOf, TEXT_BYTES_MAX } from "./text-table.ts";
 
 export type Signal = "traces" | "metrics";
 
@@ -146,11 +147,24 @@ function fateOf(rewriting: Rewriting, { field, message, end, depth, quotes }: Me
     return rewritten(rewriting, field.type, { end, depth, quotes }) ?? "stays";
   }
   if (field.type !== "string") return "stays";
-  const text = decoder.decode(rewriting.body.subarray(rewriting.at, end));
-  const isStatus = message === status && !rewriting.content;
-  const clean = cleanText(isStatus ? statusWords(text, quotes) : text);
-  return clean === text ? "stays" : encoder.encode(clean);
+  const { body, view, at } = rewriting;
+  if (message === status && !rewriting.content) {
+    const text = textIn(body, at, end);
+    const clean = cleanText(statusWords(text, quotes));
+    return clean === text ? "stays" : encoder.encode(clean);
+  }
+  const sizeBytes = end - at;
+  const slot = sizeBytes <= TEXT_BYTES_MAX ? slotOf(view, at, sizeBytes) : -1;
+  if (slot >= 0 && holds(staying, slot, view, at, sizeBytes)) return "stays";
+  const text = textIn(body, at, end);
+  const clean = cleanText(text);
+  if (clean !== text) return encoder.encode(clean);
+  if (slot >= 0) remember(staying, slot, view, at, sizeBytes, text);
+  return "stays";
 }
+
+/** Short texts that are passed on as they are. */
+const staying = newTextTable();
 
 // ─── Attributes ───────────────────────────────────────────────────────────────
 
@@ -163,17 +177,18 @@ function attributeFate(
     quotes,
   }: { readonly message: Message; readonly end: number; readonly quotes: boolean },
 ): Fate {
-  const { key, valueBytes, text } = readAttribute(rewriting, end);
+  const { key, valueBytes, textStart, textEnd } = readAttribute(rewriting, end);
+  const text = () => textIn(rewriting.body, textStart, textEnd);
   const become = (value: string) => attribute(cleanText(key), value);
   const meaning = names.has(key) ? "plain" : knownMeaning(key);
   if (meaning === "password" || meaning === "secret") return become(SECRET);
   // A number is a count or a place.
-  if (meaning === "token" && text !== null) return become(SECRET);
+  if (meaning === "token" && textStart >= 0) return become(SECRET);
   if (rewriting.content) return "stays";
 
-  if (message === event && key === "exception.stacktrace") return become(framesOf(text ?? ""));
+  if (message === event && key === "exception.stacktrace") return become(framesOf(text()));
   if (message === event && key === "exception.message") {
-    return become(cleanText(ownWords(text ?? "", quotes)));
+    return become(cleanText(ownWords(text(), quotes)));
   }
   return isContentKey(key) || valueBytes > PLAIN_VALUE_BYTES_MAX ? "goes" : "stays";
 }
@@ -189,16 +204,22 @@ const STRING_VALUE = (1 << 3) | LENGTH;
 function readAttribute(
   rewriting: Rewriting,
   end: number,
-): { readonly key: string; readonly valueBytes: number; readonly text: string | null } {
-  const { body } = rewriting;
+): {
+  readonly key: string;
+  readonly valueBytes: number;
+  /** Of a value that is a text; -1 and -1 of another. */
+  readonly textStart: number;
+  readonly textEnd: number;
+} {
   let key = "";
   let valueBytes = 0;
-  let text: string | null = null;
+  let textStart = -1;
+  let textEnd = -1;
   while (rewriting.at < end) {
     const tag = readTag(rewriting, end);
     if (tag === KEY) {
       const size = readLength(rewriting, end);
-      key = decoder.decode(body.subarray(rewriting.at, rewriting.at + size));
+      key = keyAt(rewriting, size);
       rewriting.at += size;
     } else if (tag === VALUE) {
       valueBytes = readLength(rewriting, end);
@@ -207,8 +228,9 @@ function readAttribute(
         const kind = readTag(rewriting, valueEnd);
         if (kind === STRING_VALUE) {
           const size = readLength(rewriting, valueEnd);
-          text = decoder.decode(body.subarray(rewriting.at, rewriting.at + size));
-          rewriting.at += size;
+          textStart = rewriting.at;
+          textEnd = rewriting.at + size;
+          rewriting.at = textEnd;
         } else {
           skipField(rewriting, kind, valueEnd);
         }
@@ -217,7 +239,19 @@ function readAttribute(
       skipField(rewriting, tag, end);
     }
   }
-  return { key, valueBytes, text };
+  return { key, valueBytes, textStart, textEnd };
+}
+
+/** Names of attributes that were met before. */
+const knownKeys = newTextTable();
+
+function keyAt({ body, view, at }: Rewriting, sizeBytes: number): string {
+  if (sizeBytes > TEXT_BYTES_MAX) return textIn(body, at, at + sizeBytes);
+  const slot = slotOf(view, at, sizeBytes);
+  if (holds(knownKeys, slot, view, at, sizeBytes)) return knownKeys.texts[slot] ?? "";
+  const key = textIn(body, at, at + sizeBytes);
+  remember(knownKeys, slot, view, at, sizeBytes, key);
+  return key;
 }
 
 function attribute(key: string, text: string): Uint8Array {
@@ -229,6 +263,11 @@ function attribute(key: string, text: string): Uint8Array {
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const encoder = new TextEncoder();
+
+/** Empty where it ends before it begins. */
+function textIn(body: Uint8Array, start: number, end: number): string {
+  return start < 0 ? "" : decoder.decode(body.subarray(start, end));
+}
 
 const cleanShort = remembering(scrub);
 
