@@ -56,6 +56,12 @@ errors(
 );
 
 errors(
+  "nor is a stream whose reader left, while the program fills it in a thread",
+  { ...failure("RunFinishedError"), inside: [{ ...lm, ...failure("RunFinishedError") }] },
+  ["!RunFinishedError client in RagQA.forward"],
+);
+
+errors(
   "nor of the tool",
   { ...failure("CancelledError"), inside: [{ ...tool, ...failure("CancelledError") }] },
   ["!CancelledError client in lookup_order"],

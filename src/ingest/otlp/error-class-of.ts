@@ -13,7 +13,8 @@ import { remembering } from "./remembering.ts";
  * away, or the process was told to end. No model, tool or retriever failed.
  */
 export const errorClassesOfEnds: readonly (readonly [RegExp, ErrorClass])[] = [
-  [/^(?:CancelledError|GeneratorExit)$/, "client"],
+  // The last one is of a stream that a program in a thread goes on filling, before DSPy 3.4.
+  [/^(?:CancelledError|GeneratorExit|RunFinishedError)$/, "client"],
   [/^(?:KeyboardInterrupt|SystemExit)$/, "unknown"],
 ];
 
