@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { assembleTrace } from "../ingest/otlp/assemble-trace.ts";
-import { spansOf } from "../ingest/otlp/test-spans.ts";
+import { failure, spansOf } from "../ingest/otlp/test-spans.ts";
 import { Agents } from "./agents.ts";
 import { windowOf } from "./window.ts";
 
@@ -46,4 +46,22 @@ test("a window of the past leaves out what came after it", () => {
   const nowMs = startMs + 60_000;
   const agent = agentWith([9_999, 10_001, 14_999], nowMs);
   assert.equal(windowOf(agent, { fromMs: startMs, toMs: startMs + 12_000 }, nowMs).requests, 1);
+});
+
+test("what its caller gave up is no failure that a sentence tells", () => {
+  const nowMs = startMs + 60_000;
+  const agents = new Agents();
+  for (const [index, type] of ["CancelledError", "ValueError"].entries()) {
+    const endMs = startMs + 1_000;
+    const spans = spansOf({ ...failure(type), startMs, endMs }, index + 1);
+    agents.add(assembleTrace(spans), nowMs);
+  }
+  const agent = agents.get("support-rag");
+  assert.ok(agent);
+  const { requests, failed, errors } = windowOf(agent, { fromMs: startMs, toMs: nowMs }, nowMs);
+  assert.deepEqual([requests, failed], [2, 1]);
+  assert.deepEqual(
+    errors.map(({ type, count }) => [type, count]),
+    [["ValueError", 1]],
+  );
 });

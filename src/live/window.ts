@@ -1,9 +1,12 @@
 /** The figures of one agent over a stretch of time, in the shape that a diagnosis reads. */
+import type { ErrorClass } from "../signals/error-class.ts";
 import type { Agent } from "./agents.ts";
 import { alignmentMs } from "./counted.ts";
+import { failedOfAgent, isFailureOfAgent } from "./failed-of-agent.ts";
 
 export type AgentWindow = {
   readonly requests: number;
+  /** Because of the agent. */
   readonly failed: number;
   readonly p50Ms: number | null;
   readonly p95Ms: number | null;
@@ -20,7 +23,7 @@ export type AgentWindow = {
     readonly program: string;
     readonly path: string;
     readonly type: string;
-    readonly errorClass: string;
+    readonly errorClass: ErrorClass;
     readonly count: number;
   }[];
 };
@@ -43,7 +46,7 @@ export function windowOf(
   const percentiles = requests.latencyMs.percentiles();
   return {
     requests: requests.calls,
-    failed: requests.failed,
+    failed: failedOfAgent(requests),
     p50Ms: percentiles?.p50 ?? null,
     p95Ms: percentiles?.p95 ?? null,
     p99Ms: percentiles?.p99 ?? null,
@@ -59,6 +62,6 @@ export function windowOf(
         const { count, handled } = slices.over(fromMs, toMs, nowMs);
         return { program, path, type, errorClass, count: count - handled };
       })
-      .filter(({ count }) => count > 0),
+      .filter(({ count, errorClass }) => count > 0 && isFailureOfAgent(errorClass)),
   };
 }

@@ -67,6 +67,7 @@ export type AgentRow = CostFigures & {
   requests: number;
   /** How many there were, where the endpoint logs only a share of them; `null` where all are known. */
   requestsEstimated: number | null;
+  /** Because of the agent, as the error rate says. */
   failed: number;
   /** Of all, also where only a share is known. */
   requestsPerSecond: number;

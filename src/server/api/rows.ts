@@ -2,7 +2,7 @@
 
 import type { Change, Component, KeptNotification } from "../../journal-entry.ts";
 import type { Agent } from "../../live/agents.ts";
-import { errorRatePercent, refusedRatePercent } from "../../live/failed-of-agent.ts";
+import { errorRatePercent, failedOfAgent, refusedRatePercent } from "../../live/failed-of-agent.ts";
 import { estimatedRequests } from "../../live/requests.ts";
 import type { Tally } from "../../live/tally.ts";
 import type { Monitor } from "../../monitor.ts";
@@ -53,7 +53,7 @@ export function agentRow(
     conventions: [...agent.conventions],
     requests: tally.calls,
     requestsEstimated: estimated,
-    failed: tally.failed,
+    failed: failedOfAgent(tally),
     requestsPerSecond: (estimated ?? tally.calls) / observedSeconds,
     errorRatePercent: errorRatePercent(tally),
     refusedRatePercent: refusedRatePercent(tally),

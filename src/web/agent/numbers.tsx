@@ -75,7 +75,7 @@ export function Numbers({ view, range }: { view: AgentView | null; range: Range 
 }
 
 function besideErrorRate(refusedPercent: number, limitPercent: number | null): string | false {
-  if (refusedPercent > 0) return `and ${formatPercent(refusedPercent)} refused`;
+  if (refusedPercent > 0) return `and ${formatPercent(refusedPercent)} refused or given up`;
   return limitPercent !== null && `limit ${formatPercent(limitPercent)}`;
 }
 
