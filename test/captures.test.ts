@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { report } from "../src/cli/monitor/report.ts";
 import { expectedCaptures, sequences } from "./captures.expected.ts";
 import { monitorAfter, totals } from "./captures.seen.ts";
 
@@ -19,3 +20,9 @@ for (const { files, ...expected } of sequences) {
   test(`twice: ${files.join(", ")}`, async () =>
     assert.deepEqual(await seen([...files, ...files]), expected));
 }
+
+test("of two requests the report counts as failed the one that its caller did not give up", async () => {
+  const monitor = await monitorAfter(["callback-given-up-0057.otlp.pb"]);
+  const [agent] = report(monitor, { page: "", telemetry: "live" }).agents;
+  assert.deepEqual([agent?.requests, agent?.failed, agent?.errorRatePercent], [2, 1, 50]);
+});

@@ -1,6 +1,6 @@
 /** What `dspy-databricks monitor --for …` says at its end, over everything received during the run. */
 import type { Agent } from "../../live/agents.ts";
-import { errorRatePercent } from "../../live/failed-of-agent.ts";
+import { errorRatePercent, failedOfAgent } from "../../live/failed-of-agent.ts";
 import type { Place } from "../../live/places.ts";
 import { estimatedRequests } from "../../live/requests.ts";
 import type { Tally } from "../../live/tally.ts";
@@ -64,6 +64,7 @@ export type AgentReport = Figures & {
   readonly requests: number;
   /** How many there were, where the endpoint logs only a share of them; `null` where all are known. */
   readonly requestsEstimated: number | null;
+  /** Because of the agent, as the error rate says. */
   readonly failed: number;
   readonly errorRatePercent: number | null;
   readonly modules: readonly ModuleReport[];
@@ -127,7 +128,7 @@ function agentReport(agent: Agent): AgentReport {
     endpoint,
     requests: run.calls,
     requestsEstimated: estimatedRequests(agent, run.calls),
-    failed: run.failed,
+    failed: failedOfAgent(run),
     errorRatePercent: errorRatePercent(run),
     ...figures(run),
     unpricedModels: [...models.values()]
