@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { systemClock } from "../../src/clock.ts";
+import { deleteFile, listDirectory } from "../../src/databricks/files.ts";
 import { executeStatement, readStatementRows } from "../../src/databricks/statements.ts";
 import { chooseWarehouse, ensureSchema } from "../../src/export/delta/delta-target.ts";
 import { directoryTarget } from "../../src/export/delta/directory-target.ts";
@@ -17,7 +18,11 @@ import {
   type ExportTarget,
   exportHistory,
 } from "../../src/export/delta/export-history.ts";
-import { createTableSql, defaultTablePlace } from "../../src/history/databricks-tables.ts";
+import {
+  createTableSql,
+  defaultTablePlace,
+  volumeOf,
+} from "../../src/history/databricks-tables.ts";
 import { readSnapshot } from "../../src/history/delta-log.ts";
 import { connect, type DuckDBConnection, loadDuckDb, quoteText } from "../../src/history/duckdb.ts";
 import { diskFiles, type Files } from "../../src/history/files.ts";
@@ -311,6 +316,30 @@ for (const way of ["volume", "merge"] as const) {
     await ask(`GRANT MODIFY ON TABLE ${table} TO exporter`);
     assert.equal((await run({ as: "exporter" })).rows, 2);
     assert.deepEqual(await counted(), [6, 6]);
+  });
+}
+
+for (const [what, isMerged] of [
+  ["", false],
+  [" and were merged here", true],
+] as const) {
+  test(`files that were removed from the volume after they were loaded${what} cost nothing`, async () => {
+    const { home, run, seal, merge, counted, place, table } = await newHistory("volume", 4);
+    await run();
+    if (isMerged) await merge(4);
+    const client = setting.client();
+    const { path } = volumeOf(place);
+    const [source] = await listDirectory(client, `${path}/history/metrics`);
+    const files = await listDirectory(client, source?.path ?? "");
+    for (const { path: old } of files.slice(0, 2)) await deleteFile(client, old);
+    await seal(5, 5);
+    assert.equal((await run()).rows, 2);
+
+    writeFileSync(join(home.directory, "exported.json"), "");
+    assert.equal((await run()).rows, 0, "its marks are lost");
+    await ask(`DROP TABLE ${table}`);
+    assert.equal((await run({ recreate: true })).rows, 10, "its table is lost");
+    assert.deepEqual(await counted(), [10, 10]);
   });
 }
 

@@ -73,7 +73,7 @@ export function directoryTarget(
 
     async resume(source) {
       const { progress } = await readSnapshot(homeOf(source.table), context);
-      return { upTo: progress.get(writerOf(source)) ?? 0, rows: 0 };
+      return { from: 1, upTo: progress.get(writerOf(source)) ?? 0, rows: 0 };
     },
 
     load: (source, sealed) =>

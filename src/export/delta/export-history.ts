@@ -160,7 +160,21 @@ async function exportTo(
         ...(repeatsUpTo > upTo && { repeatsUpTo }),
         ...(begun.length > 0 && { begun }),
       });
+    const history = { ...local, directory: resolve(directory) };
     let loaded = 0;
+    /** Of a table that had nothing, what is in the history and not in the volume any more. */
+    const loadOlder = async (before: number) => {
+      const older = newFiles(sealed, 0).filter(({ from }) => from < before);
+      let count = 0;
+      for (const file of older) {
+        await refuseDamaged(table, [checkedOf(file)], history);
+        const isApart = file.upTo < before;
+        count += isApart
+          ? await target.load(source, [file], local)
+          : await target.loadRest(source, file, local);
+      }
+      return count;
+    };
 
     const isMadeAnew = isOther(before?.tableId, tableId);
     if (isMadeAnew) {
@@ -169,6 +183,7 @@ async function exportTo(
     if (before === undefined || isMadeAnew || isOtherSource) {
       const resumed = await target.resume(source, sealed, local);
       loaded += resumed.rows;
+      if (isMadeAnew) loaded += await loadOlder(resumed.from);
       reach(resumed.upTo);
     } else if (before.tableId !== tableId || before.sourceId !== source.sourceId) {
       reach(before.upTo, before.begun);
@@ -186,7 +201,6 @@ async function exportTo(
     }
     // Merged from files of which some were loaded or on their way, or told by another history.
     const overlapping = news.filter(({ from }) => from <= Math.max(startedAt, repeatsUpTo));
-    const history = { ...local, directory: resolve(directory) };
     for (const file of overlapping) {
       await refuseDamaged(table, [checkedOf(file)], history);
       loaded += await target.loadRest(source, file, local);

@@ -32,7 +32,7 @@ export function mergeTarget(target: DeltaTarget): RowTarget {
       return await ensureTables(target, names, options);
     },
     // What is there already is found out row by row.
-    resume: () => Promise.resolve({ upTo: 0, rows: 0 }),
+    resume: () => Promise.resolve({ from: 1, upTo: 0, rows: 0 }),
     load: ({ table }, files, local) => load(table, files, local),
     loadRest: ({ table }, file, local) => load(table, [file], local),
   };

@@ -46,14 +46,14 @@ export type RowTarget = {
     options: { readonly marks: ExportMarks; readonly recreate: boolean },
   ): Promise<ReadonlyMap<TableName, string | null>>;
   /**
-   * For a table without a mark: brings to an end what was begun, and returns the place up
-   * to which its rows are there, and how many were new.
+   * For a table without a mark: brings to an end what was begun, and returns the places that it
+   * knows to be there, and how many rows were new. Those before them are there if they ever were.
    */
   resume(
     source: SourceTable,
     known: readonly SealedFile[],
     local: Local,
-  ): Promise<{ readonly upTo: number; readonly rows: number }>;
+  ): Promise<{ readonly from: number; readonly upTo: number; readonly rows: number }>;
   /** Loads files of which no row is there. Again after any failure, each row is there once. Returns the new rows. */
   load(source: SourceTable, files: readonly SealedFile[], local: Local): Promise<number>;
   /** Loads a file of which some rows are there. */

@@ -52,7 +52,12 @@ export function volumeTarget(target: DeltaTarget): RowTarget {
         const names = there.slice(at, at + RESUMED_FILES_PER_LOAD).map(({ name }) => name);
         rows += await copyInto(source, names);
       }
-      return { upTo: Math.max(0, ...there.map(({ upTo }) => upTo)), rows };
+      return {
+        // Somebody may have removed older ones.
+        from: there.length === 0 ? 1 : Math.min(...there.map(({ from }) => from)),
+        upTo: Math.max(0, ...there.map(({ upTo }) => upTo)),
+        rows,
+      };
     },
 
     async load(source, sealed, { files }) {
