@@ -12,6 +12,7 @@ import {
   createNotificationDestination,
   listNotificationDestinations,
 } from "../../src/databricks/notification-destinations.ts";
+import { getRegisteredModel } from "../../src/databricks/registered-models.ts";
 import { listServingEndpoints } from "../../src/databricks/serving-endpoints.ts";
 import { listTables } from "../../src/databricks/tables.ts";
 import { listVolumes } from "../../src/databricks/volumes.ts";
@@ -78,9 +79,9 @@ async function whatIsThere(client: DatabricksClient, name: string): Promise<stri
 }
 
 async function uninstall(
-  options: Omit<UninstallOptions, "client"> & { client?: DatabricksClient },
+  options: Omit<UninstallOptions, "client" | "models"> & Partial<UninstallOptions>,
 ) {
-  const plan = await planUninstall({ client: setting.client(), ...options });
+  const plan = await planUninstall({ client: setting.client(), models: false, ...options });
   return plan.run(() => {});
 }
 
@@ -91,7 +92,12 @@ test("a plan lists, and removes nothing", async () => {
   const config = await deployed("listed");
   const before = await whatIsThere(setting.client(), "listed");
   setting.calls();
-  const { objects } = await planUninstall({ client: setting.client(), config, tables: false });
+  const { objects } = await planUninstall({
+    client: setting.client(),
+    config,
+    tables: false,
+    models: false,
+  });
   assert.deepEqual(
     setting.calls().filter((call) => !call.startsWith("GET ")),
     [],
@@ -108,7 +114,16 @@ test("a plan lists, and removes nothing", async () => {
     "endpoint",
     "model version",
   ]);
-  assert.deepEqual(new Set(told(objects, "stays")), new Set(["table", "volume"]));
+  assert.deepEqual(
+    new Set(told(objects, "stays")),
+    new Set(["model", "table", "volume", "schema"]),
+  );
+  const reasons = objects.map(({ kind, reason }) => `${kind}: ${reason}`);
+  assert.ok(
+    reasons.includes(
+      "schema: others may have something in it; when nobody has, run DROP SCHEMA `ml`.`listed`",
+    ),
+  );
   assert.deepEqual(await whatIsThere(setting.client(), "listed"), before);
 });
 
@@ -119,7 +134,15 @@ test("what was made goes; rows stay until they are asked for; said again, nothin
   assert.deepEqual(new Set(left), new Set(["table", "volume"]));
   await uninstall({ config, tables: true });
   assert.deepEqual(await whatIsThere(setting.client(), "gone"), []);
-  assert.deepEqual(await uninstall({ config, tables: true }), []);
+  const model = getRegisteredModel(setting.client(), "ml.gone.gone");
+  assert.equal((await model).name, "ml.gone.gone");
+  const done = await uninstall({ config, tables: true, models: true });
+  assert.deepEqual([told(done, "removed"), told(done, "stays")], [["model"], ["schema"]]);
+  const again = await uninstall({ config, tables: true, models: true });
+  assert.deepEqual(
+    again.map(({ kind, outcome }) => [kind, outcome]),
+    [["schema", "stays"]],
+  );
 });
 
 test("only what was named goes", async () => {
@@ -153,8 +176,9 @@ test("what others made in the same places stays", async () => {
   };
   await setting.deployer().deploy(other, { enableMonitoring: false });
 
-  const done = await uninstall({ config, tables: false });
+  const done = await uninstall({ config, tables: false, models: true });
   const stays = done.filter(({ outcome }) => outcome === "stays");
+  assert.match(stays.find(({ kind }) => kind === "model")?.reason ?? "", /versions of it stay: 1/);
   assert.match(stays.find(({ kind }) => kind === "folder")?.reason ?? "", /shared\/mine/);
   assert.match(
     stays.find(({ kind }) => kind === "model version")?.reason ?? "",

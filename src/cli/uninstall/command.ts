@@ -17,9 +17,11 @@ Examples:
   $ dspy-databricks uninstall agent.yaml --env prod --dry-run
   $ dspy-databricks uninstall agent.yaml --env prod            lists, then asks
   $ dspy-databricks uninstall agent.yaml --env prod --only alert,destination --yes
+  $ dspy-databricks uninstall agent.yaml --env prod --models   with the registered model itself
   $ dspy-databricks uninstall agent.yaml --env prod --tables   with the rows of all agents there
 
-What has not the mark of dspy-databricks-agents stays, and so does what is on this machine.
+What has not the mark of dspy-databricks-agents stays, and so do schemas, inference tables and what
+is on this machine; the list says why, and what removes it.
 Run it again after a failure: it goes on where it was stopped. docs/uninstall.md
 
 Kinds: ${objectKinds.join(", ")}
@@ -28,6 +30,7 @@ Exit codes: 0 done, 1 something could not be removed, 2 wrong usage or not confi
 
 type RawOptions = {
   readonly env?: string;
+  readonly models?: boolean;
   readonly tables?: boolean;
   readonly only?: string;
   readonly dryRun?: boolean;
@@ -46,6 +49,7 @@ export function uninstallCommand(): Command {
     )
     .argument("<agent.yaml>", "the agent that was deployed")
     .option("--env <name>", "the environment of the file, such as prod")
+    .option("--models", "with the registered model, where no version of it stays")
     .option("--tables", "with the Delta tables and their volume, which agents may share")
     .option("--only <kinds>", "only these kinds, such as alert,destination")
     .option("--dry-run", "list only")
@@ -60,8 +64,8 @@ export function uninstallCommand(): Command {
       const client = workspaceClient(raw.profile);
       const endpointName = config.deployment.servingEndpoint;
       process.stderr.write(`Looking for what was made for ${endpointName} on ${client.host}\n`);
-      const tables = raw.tables ?? false;
-      const uninstall = await planUninstall({ client, config, tables, only });
+      const { tables = false, models = false } = raw;
+      const uninstall = await planUninstall({ client, config, tables, models, only });
       const print = (objects: readonly UninstallObject[]) => {
         const result = { host: client.host, endpointName, objects };
         process.stdout.write(

@@ -16,6 +16,8 @@ import {
   deleteNotificationDestination,
   listNotificationDestinations,
 } from "../../databricks/notification-destinations.ts";
+import { deleteRegisteredModel, getRegisteredModel } from "../../databricks/registered-models.ts";
+import { getSchema } from "../../databricks/schemas.ts";
 import {
   deleteServingEndpoint,
   getServingEndpoint,
@@ -30,8 +32,14 @@ import {
   listWorkspaceObjects,
 } from "../../databricks/workspace-objects.ts";
 import { chooseWarehouse } from "../../export/delta/delta-target.ts";
-import { fullTableName, quotedTable, volumeOf } from "../../history/databricks-tables.ts";
+import {
+  fullTableName,
+  quotedName,
+  quotedTable,
+  volumeOf,
+} from "../../history/databricks-tables.ts";
 import { tableNames } from "../../history/tables.ts";
+import { MonitorError } from "../../monitor-error.ts";
 import { destinationName } from "../../publish/notification-destination.ts";
 import { dashboardName } from "../../publish/publish-aibi.ts";
 import { notebookPath, workspaceFolder } from "../../publish/publish-notebook.ts";
@@ -50,8 +58,10 @@ export const objectKinds = [
   "folder",
   "endpoint",
   "model version",
+  "model",
   "table",
   "volume",
+  "schema",
 ] as const;
 export type ObjectKind = (typeof objectKinds)[number];
 
@@ -68,6 +78,8 @@ export type FindContext = {
   readonly config: AgentConfig;
   /** Whether tables of rows, and the volume that they came through, may go. */
   readonly tables: boolean;
+  /** Whether the registered model may go. */
+  readonly models: boolean;
 };
 
 type Find = (context: FindContext) => Promise<readonly FoundObject[]>;
@@ -82,8 +94,10 @@ export const finders: readonly (readonly [kind: ObjectKind, find: Find])[] = [
   ["folder", findFolder],
   ["endpoint", findEndpoint],
   ["model version", findModelVersions],
+  ["model", findModel],
   ["table", findTables],
   ["volume", findVolume],
+  ["schema", findSchemas],
 ];
 
 /** Under which Databricks has the same folder twice. */
@@ -204,16 +218,17 @@ async function findEndpoint({ client, config }: FindContext): Promise<FoundObjec
             stays: `it serves ${others[0]?.entityName ?? "something"}, which was not deployed as ${config.name}`,
           },
     },
-    ...inferenceTable(config),
   ];
 }
 
 /** Databricks made it, and writes to it what people asked. */
-function inferenceTable(config: AgentConfig): FoundObject[] {
+async function findInferenceTable({ client, config }: FindContext): Promise<FoundObject[]> {
   const table = wantedTable(config);
   if (!table) return [];
-  const stays = "Databricks made it; drop it yourself when nobody needs what was asked";
-  return [{ kind: "table", name: tableNameOf(table), fate: { stays } }];
+  const name = tableNameOf(table);
+  if (!(await orNull(getTable(client, name)))) return [];
+  const stays = `Databricks made it, and it holds what people asked; when nobody needs that, run DROP TABLE ${quotedFullName(name)}`;
+  return [{ kind: "table", name, fate: { stays } }];
 }
 
 async function findModelVersions({ client, config }: FindContext): Promise<FoundObject[]> {
@@ -243,6 +258,28 @@ async function findModelVersions({ client, config }: FindContext): Promise<Found
   return found;
 }
 
+/** It may have been there before, which nothing tells. */
+async function findModel(context: FindContext): Promise<FoundObject[]> {
+  const { client, config, models } = context;
+  const name = modelNameOf(config);
+  if (!(await orNull(getRegisteredModel(client, name)))) return [];
+  const kept = (await findModelVersions(context)).filter(({ fate }) => "stays" in fate);
+  if (kept.length > 0) {
+    return [{ kind: "model", name, fate: { stays: `versions of it stay: ${kept.length}` } }];
+  }
+  const remove = async () => {
+    const left = (await orNull(listModelVersions(client, name))) ?? [];
+    if (left.length === 0) return await deleteRegisteredModel(client, name);
+    throw new MonitorError(
+      "DEPLOYMENT_CONFLICT",
+      `model ${name} still has ${left.length} versions, which would go with it`,
+      { hint: "run the same command again: it says of each why it is there" },
+    );
+  };
+  const stays = "it may have been there before; --models removes it, once it has no version";
+  return [{ kind: "model", name, fate: models ? { remove } : { stays } }];
+}
+
 /** By version: another endpoint that serves it. */
 async function servedElsewhere(
   client: DatabricksClient,
@@ -264,10 +301,11 @@ const TABLE_MARK = "Written by dspy-databricks-agents";
 const VOLUME_MARK = "kept by dspy-databricks-agents";
 const KEPT = "rows of agents are in it; --tables removes it, for all agents whose rows go there";
 
-async function findTables({ client, config, tables }: FindContext): Promise<FoundObject[]> {
+async function findTables(context: FindContext): Promise<FoundObject[]> {
+  const { client, config, tables } = context;
   const { tables: place, warehouseId } = config.monitoring;
-  if (!place) return [];
-  const found: FoundObject[] = [];
+  const found = await findInferenceTable(context);
+  if (!place) return found;
   for (const table of tableNames) {
     const name = fullTableName(place, table);
     const there = await orNull(getTable(client, name));
@@ -304,6 +342,24 @@ async function findVolume({ client, config, tables }: FindContext): Promise<Foun
       ? { remove: () => deleteVolume(client, fullName) }
       : { stays: KEPT };
   return [{ kind: "volume", name: fullName, fate }];
+}
+
+async function findSchemas({ client, config }: FindContext): Promise<FoundObject[]> {
+  const { deployment, monitoring } = config;
+  const names = [deployment, monitoring.tables].flatMap((place) =>
+    place ? [`${place.catalog}.${place.schema}`] : [],
+  );
+  const found: FoundObject[] = [];
+  for (const name of new Set(names)) {
+    if (!(await orNull(getSchema(client, name)))) continue;
+    const stays = `others may have something in it; when nobody has, run DROP SCHEMA ${quotedFullName(name)}`;
+    found.push({ kind: "schema", name, fate: { stays } });
+  }
+  return found;
+}
+
+function quotedFullName(name: string): string {
+  return name.split(".").map(quotedName).join(".");
 }
 
 function textOf(value: unknown): string | null {

@@ -22,6 +22,8 @@ export type UninstallOptions = {
   readonly config: AgentConfig;
   /** Whether tables of rows, and the volume that they came through, may go. */
   readonly tables: boolean;
+  /** Whether the registered model may go. */
+  readonly models: boolean;
   /** Only these; all when left out. */
   readonly only?: readonly ObjectKind[] | undefined;
 };
