@@ -12,6 +12,7 @@ import { systemClock } from "../src/clock.ts";
 import type { AibiDashboard } from "../src/dashboards/aibi/aibi.ts";
 import { listAlerts } from "../src/databricks/alerts.ts";
 import { getDashboard, getPublishedDashboard } from "../src/databricks/dashboards.ts";
+import { downloadFile } from "../src/databricks/files.ts";
 import { executeStatement, readStatementRows } from "../src/databricks/statements.ts";
 import { exportWorkspaceObject } from "../src/databricks/workspace-objects.ts";
 import type { DeploymentResult } from "../src/deploy/deployment-result.ts";
@@ -150,6 +151,56 @@ test("what is known of an agent goes to each format", async () => {
   });
 });
 
+for (const [where, out] of [
+  ["a volume", "dbfs:/Volumes/ml/once/agent_monitoring_files/files/agent.ndjson"],
+  ["the workspace", "/Workspace/Shared/agent.ndjson"],
+  ["this machine", join(directory, "elsewhere", "agent.ndjson")],
+] as const) {
+  test(`a file of JSON goes to ${where} as a whole, over the one before, and it is told`, async () => {
+    const progress: string[] = [];
+    const deployer = setting.deployer({
+      dataDirectory: directory,
+      onProgress: ({ step, message }) => progress.push(`${step}: ${message}`),
+    });
+    const exported = { exportFormat: "json", out } as const;
+    const first = await deployer.exportMonitoringData(AGENT, exported);
+    const { target, rows, tables = {} } = await deployer.exportMonitoringData(AGENT, exported);
+    assert.deepEqual([target, rows], [out.replace("dbfs:", ""), first.rows]);
+    assert.ok(progress.includes(`export: alerts: ${tables.alerts} rows`), progress.join("\n"));
+    assert.equal((await textOf(target)).split("\n").length - 1, rows);
+    assert.ok(!readdirSync(join(directory, "exports")).some((name) => name.includes("unfinished")));
+  });
+}
+
+async function textOf(path: string): Promise<string> {
+  const client = setting.client();
+  if (path.startsWith("/Workspace/")) {
+    const bytes = await exportWorkspaceObject(client, { path, format: "AUTO" });
+    return new TextDecoder().decode(bytes);
+  }
+  if (!path.startsWith("/Volumes/")) return readFileSync(path, "utf8");
+  const { chunks } = await downloadFile(client, path, { maxBytes: 100_000_000 });
+  const parts: Uint8Array[] = [];
+  for await (const chunk of chunks) parts.push(chunk);
+  return Buffer.concat(parts).toString();
+}
+
+test("while no monitor runs, the status tells which exports stand still", async () => {
+  const dataDirectory = join(directory, "deployer");
+  const status = await setting.deployer({ dataDirectory }).getMonitoringStatus(AGENT);
+  const [one] = status.exports ?? [];
+  const { target, state, nextRun } = one ?? {};
+  assert.deepEqual(
+    { target, state, nextRun },
+    { target: "ml.monitoring.agent_monitoring", state: "stopped", nextRun: null },
+  );
+  assert.match(one?.reason ?? "", /^no monitor runs on .*: start dspy-databricks monitor there$/);
+  const nowhere = await setting
+    .deployer({ dataDirectory: join(directory, "nothing-here") })
+    .getMonitoringStatus(AGENT);
+  assert.equal(nowhere.exports, null);
+});
+
 test("the rows of one agent are JSON, a row on each line", async () => {
   const home = join(directory, "history");
   const history = await openHistory(home);
@@ -159,7 +210,7 @@ test("the rows of one agent are JSON, a row on each line", async () => {
   history.close();
   const endpointName = String(rows[0]?.[0]);
   const path = join(directory, "rows.ndjson");
-  const written = await writeHistoryJson(home, { endpointName, path });
+  const written = await writeHistoryJson(home, { endpointName, path, onProgress: () => {} });
   const lines = readFileSync(path, "utf8")
     .trimEnd()
     .split("\n")

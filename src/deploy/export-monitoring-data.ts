@@ -2,8 +2,8 @@
  * What is known of an agent → elsewhere: its history to Delta tables or a file of JSON,
  * its endpoint's figures of the last minute to a file for Prometheus or an MLflow run.
  */
-import { mkdir, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { isAlreadyThere } from "../databricks/databricks-error.ts";
 import {
   createMlflowExperiment,
@@ -19,6 +19,7 @@ import { exportServingEndpointMetrics } from "../databricks/serving-endpoints.ts
 import { makeWorkspaceDirectories } from "../databricks/workspace-objects.ts";
 import { chooseWarehouse } from "../export/delta/delta-target.ts";
 import { exportHistory } from "../export/delta/export-history.ts";
+import { filePlace, putFile } from "../export/files/file-place.ts";
 import { writeHistoryJson } from "../export/files/history-json.ts";
 import {
   type DeploymentMinute,
@@ -43,13 +44,18 @@ export type ExportOptions = {
   readonly schema?: string | undefined;
   readonly prefix?: string | undefined;
   readonly warehouseId?: string | undefined;
+  /**
+   * Where the file of `json` or `prometheus` goes: a path on this machine, `dbfs:/Volumes/…` or
+   * `/Volumes/…` in a volume, `/Workspace/…` in the workspace; `exports/` of the data directory by default.
+   */
+  readonly out?: string | undefined;
 };
 
 export type ExportedData = {
   readonly exportFormat: ExportFormat;
   /** What was added by this call. */
   readonly rows: number;
-  /** Tables, a file on this machine, or an MLflow run. */
+  /** Tables, a file, or an MLflow run. */
   readonly target: string;
   readonly tables?: Readonly<Record<string, number>>;
 };
@@ -65,9 +71,19 @@ export async function exportMonitoringData(
   dataDirectory: string,
 ): Promise<ExportedData> {
   checkOptions("exportMonitoringData", options);
-  const { exportFormat } = options;
+  const { exportFormat, out } = options;
+  if (out !== undefined && exportFormat !== "json" && exportFormat !== "prometheus") {
+    throw new MonitorError("CONFIG_INVALID", `cannot export ${exportFormat} to a file`, {
+      hint: "Give out with the formats json and prometheus, which make files.",
+    });
+  }
   const history = join(dataDirectory, "history");
-  const fileName = endpointName.replace(/[^\w.-]/g, "_");
+  const directory = join(dataDirectory, "exports");
+  const placeOf = (ending: string) =>
+    filePlace(out ?? join(directory, `${endpointName.replace(/[^\w.-]/g, "_")}${ending}`));
+  const { client } = context;
+  const onProgress = (message: string) =>
+    context.onProgress({ step: "export", state: "waiting", message });
   await getKnownEndpoint(context, endpointName);
   switch (exportFormat) {
     case "delta": {
@@ -78,10 +94,10 @@ export async function exportMonitoringData(
         prefix: prefix ?? defaultTablePlace.prefix,
       };
       const warehouseId = await chooseWarehouse(
-        context.client,
+        client,
         options.warehouseId ?? process.env.DATABRICKS_WAREHOUSE_ID,
       );
-      const exported = await exportHistory(history, { client: context.client, place, warehouseId });
+      const exported = await exportHistory(history, { client, place, warehouseId }, { onProgress });
       return {
         exportFormat,
         target: `${place.catalog}.${place.schema}.${place.prefix}`,
@@ -89,20 +105,21 @@ export async function exportMonitoringData(
       };
     }
     case "json": {
-      const path = join(dataDirectory, "exports", `${fileName}.ndjson`);
-      return {
-        exportFormat,
-        target: path,
-        ...(await writeHistoryJson(history, { endpointName, path })),
-      };
+      const place = placeOf(".ndjson");
+      const written = await putFile(place, {
+        client,
+        directory,
+        write: (path) => writeHistoryJson(history, { endpointName, path, onProgress }),
+      });
+      return { exportFormat, target: place.path, ...written };
     }
     case "prometheus": {
-      const text = await exportServingEndpointMetrics(context.client, endpointName);
-      const path = join(dataDirectory, "exports", `${fileName}.prom`);
-      await mkdir(dirname(path), { recursive: true });
-      await writeFile(path, text);
+      const place = placeOf(".prom");
+      const text = await exportServingEndpointMetrics(client, endpointName);
+      const write = (path: string) => writeFile(path, text);
+      await putFile(place, { client, directory, write });
       const rows = text.split("\n").filter((line) => /^[^#\s]/.test(line)).length;
-      return { exportFormat, rows, target: path };
+      return { exportFormat, rows, target: place.path };
     }
     case "mlflow":
       return { exportFormat, ...(await logFigures(context, endpointName, history)) };
@@ -141,6 +158,8 @@ async function logFigures(
   for (const [version, minutes] of series) {
     const runId = await runOf(context, { endpointName, experimentId, version, minutes });
     rows += await logDeploymentMinutes(client, runId, minutes);
+    const message = `version ${version ?? "unknown"}: ${minutes.length} minutes`;
+    context.onProgress({ step: "export", state: "waiting", message });
     runs.push(runId);
   }
   return { rows, target: `${name}, ${runs.length === 1 ? "run" : "runs"} ${runs.join(", ")}` };

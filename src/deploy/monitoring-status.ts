@@ -1,5 +1,7 @@
 /** How a deployed agent is now, as one word with its reasons and what they come from. Reads only. */
+import { join } from "node:path";
 import { exportServingEndpointMetrics } from "../databricks/serving-endpoints.ts";
+import { readExportRuns } from "../export/schedule/export-runs.ts";
 import type { HealthReport } from "../health/health-check-manager.ts";
 import { emptyMemory, readEndpointMetrics } from "../ingest/endpoint-metrics/endpoint-metrics.ts";
 import {
@@ -8,6 +10,7 @@ import {
   type ExportState,
   type RuleState,
 } from "../monitor-client/ask-monitor.ts";
+import { readAllExportSettings } from "../monitor-client/export-settings.ts";
 import { MonitorError } from "../monitor-error.ts";
 import { defaultThresholds, type OverallStatus, overallStatus } from "../publish/overall-status.ts";
 import { foreignLine } from "../signals/foreign-line.ts";
@@ -42,22 +45,26 @@ export type MonitoringStatus = {
   readonly endpoint: DeploymentStatus;
   /** What each rule of the monitor on the data directory says; `null` where none runs there. */
   readonly alerts: readonly RuleStatus[] | null;
-  /** How each export of that monitor's history stands; `null` where none runs there. */
+  /**
+   * How each export of the history on the data directory stands; `null` where nobody asked for one.
+   * While no monitor runs there it is what the last one left.
+   */
   readonly exports: readonly ExportStatus[] | null;
 };
 
 export type ExportStatus = {
   /** Such as `ml.monitoring.agent_monitoring`, or a directory. */
   readonly target: string;
-  /** `parked`: somebody has to mend something, which `reason` says. */
-  readonly state: "waiting" | "ok" | "lagging" | "failing" | "parked";
+  /** `parked`: somebody has to mend something, which `reason` says. `stopped`: no monitor runs. */
+  readonly state: "waiting" | "ok" | "lagging" | "failing" | "parked" | "stopped";
   /** All that was sealed before is there, ISO 8601; `null`: never yet. */
   readonly asOf: string | null;
   readonly lagSeconds: number | null;
   /** Of the last run that came to its end. */
   readonly rows: number | null;
   readonly lastRun: string | null;
-  readonly nextRun: string;
+  /** `null` while it is stopped. */
+  readonly nextRun: string | null;
   readonly reason: string | null;
 };
 
@@ -127,23 +134,53 @@ export async function monitoringStatus(
     errors: failed === null ? null : { failedRequests: failed },
     endpoint: status,
     alerts,
-    exports: exports?.map(exportStatus) ?? null,
+    exports: exports?.map(exportStatus) ?? (await stoppedExports(context, dataDirectory)),
   };
 }
 
 function exportStatus(one: ExportState): ExportStatus {
   const { target, state, rows, reason, asOfMs, lagMs, lastRunMs, nextRunMs } = one;
-  const time = (timeMs: number | null) => (timeMs === null ? null : new Date(timeMs).toISOString());
   return {
     target,
     state,
-    asOf: time(asOfMs),
+    asOf: isoOf(asOfMs),
     lagSeconds: lagMs === null ? null : lagMs / 1000,
     rows,
-    lastRun: time(lastRunMs),
+    lastRun: isoOf(lastRunMs),
     nextRun: new Date(nextRunMs).toISOString(),
     reason,
   };
+}
+
+/** What deployments asked for, and what was exported before the monitor stopped. */
+async function stoppedExports(
+  { client, clock }: DeployContext,
+  dataDirectory: string,
+): Promise<readonly ExportStatus[] | null> {
+  const { settings } = await readAllExportSettings(dataDirectory);
+  const asked = settings
+    .filter(({ host }) => host === client.host)
+    .map(({ tables: { catalog, schema, prefix } }) => `${catalog}.${schema}.${prefix}`);
+  const runs = new Map(Object.entries(readExportRuns(join(dataDirectory, "history"))));
+  const targets = new Set([...asked, ...runs.keys()]);
+  if (targets.size === 0) return null;
+  return Array.from(targets, (target) => {
+    const { asOfMs = null, rows = null, endedMs = null } = runs.get(target) ?? {};
+    return {
+      target,
+      state: "stopped",
+      asOf: isoOf(asOfMs),
+      lagSeconds: asOfMs === null ? null : (clock.now() - asOfMs) / 1000,
+      rows,
+      lastRun: isoOf(endedMs),
+      nextRun: null,
+      reason: `no monitor runs on ${dataDirectory}: start dspy-databricks monitor there`,
+    };
+  });
+}
+
+function isoOf(timeMs: number | null): string | null {
+  return timeMs === null ? null : new Date(timeMs).toISOString();
 }
 
 function ruleStatus(rule: RuleState): RuleStatus {

@@ -11,7 +11,8 @@ export type StepName =
   | "inference table"
   | "wait"
   | "smoke request"
-  | `monitoring: ${string}`;
+  | `monitoring: ${string}`
+  | "export";
 
 /** `unchanged`: it was so already. `planned`: a dry run would do it. */
 export type StepOutcome = "done" | "unchanged" | "skipped" | "planned" | "failed";

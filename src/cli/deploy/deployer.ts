@@ -1,6 +1,7 @@
 /** The deployer as a command uses it: progress on stderr, and Ctrl+C stops the waiting. */
 import type { DatabricksDeployerWithMonitoring } from "../../deployment.ts";
 import { EXIT } from "../exit-code.ts";
+import { onceASecond } from "../once-a-second.ts";
 import { Interrupted, stopSignal } from "../stop-signal.ts";
 import { progressLine } from "./progress-line.ts";
 
@@ -16,13 +17,17 @@ export async function withDeployer(
 ): Promise<void> {
   const { DatabricksDeployerWithMonitoring } = await import("../../deployment.ts");
   const { signal, dispose } = stopSignal();
+  const say = (line: string) => process.stderr.write(`${line}\n`);
+  const sayExported = onceASecond(say);
   const deployer = new DatabricksDeployerWithMonitoring({
     profile,
     dataDir,
     signal,
     onProgress(progress) {
       const line = progressLine(progress);
-      if (line !== null) process.stderr.write(`${line}\n`);
+      if (line === null) return;
+      if (progress.step === "export") sayExported(line);
+      else say(line);
     },
   });
   try {

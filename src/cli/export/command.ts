@@ -7,6 +7,7 @@ import { defaultTablePlace, type TablePlace } from "../../history/databricks-tab
 import { MonitorError } from "../../monitor-error.ts";
 import { withDeployer } from "../deploy/deployer.ts";
 import { historyDirectory } from "../monitor/data-directory.ts";
+import { onceASecond } from "../once-a-second.ts";
 import { parseOutput } from "../parse-output.ts";
 import { parseTablePlace } from "../parse-table-place.ts";
 import { theOnlyDataDirectory } from "../query/the-only-data-directory.ts";
@@ -20,6 +21,7 @@ Examples:
   $ dspy-databricks export --to main.agents --prefix qa --warehouse 1234abcd
   $ dspy-databricks export --profile prod --output json
   $ dspy-databricks export --format mlflow --endpoint support-agent
+  $ dspy-databricks export --format json --endpoint support-agent --out dbfs:/Volumes/ml/agents/files/support.ndjson
   $ dspy-databricks export --way merge                 without a volume, for small volumes
   $ dspy-databricks export --directory /mnt/lake/agents    Delta tables that Spark mounts
 
@@ -35,6 +37,7 @@ type RawOptions = {
   readonly way: string;
   readonly format: string;
   readonly endpoint?: string;
+  readonly out?: string;
   readonly directory?: string;
   readonly recreate?: boolean;
   readonly dataDir?: string;
@@ -57,6 +60,7 @@ export function exportCommand(): Command {
     )
     .option("--format <format>", "delta; or of one agent: json, prometheus, mlflow", "delta")
     .option("--endpoint <name>", "the agent, for every format but delta")
+    .option("--out <path>", "of json and prometheus: a file, dbfs:/Volumes/… or /Workspace/…")
     .option("--way <way>", "volume: files and COPY INTO; merge: statements alone", "volume")
     .option("--directory <path>", "write Delta tables there, and nothing in Databricks")
     .option("--recreate", "make tables anew that were dropped, and load them again")
@@ -67,6 +71,7 @@ export function exportCommand(): Command {
     .action(async (raw: RawOptions) => {
       const output = parseOutput(raw.output);
       const format = formatOf(raw);
+      checkOut(raw);
       if (format.kind !== "delta") {
         await exportAgent(format, raw, output);
         return;
@@ -76,7 +81,7 @@ export function exportCommand(): Command {
       const { target, name } = await targetOf(raw, { ...to, directory });
       const { rows, tables, warnings } = await exportHistory(directory, target, {
         recreate: raw.recreate ?? false,
-        onProgress: (message) => process.stderr.write(`  ${message}\n`),
+        onProgress: onceASecond((message) => process.stderr.write(`  ${message}\n`)),
       });
       for (const warning of warnings) process.stderr.write(`${warning}\n`);
       process.stdout.write(
@@ -106,14 +111,21 @@ function formatOf({ format, endpoint }: RawOptions): Format {
   return { kind: format, endpoint };
 }
 
+function checkOut({ format, out }: RawOptions): void {
+  if (out === undefined || format === "json" || format === "prometheus") return;
+  throw new MonitorError("USAGE_INVALID", `--format ${format} makes no file for --out`, {
+    hint: "Give --out with --format json or prometheus; --directory PATH writes Delta tables.",
+  });
+}
+
 async function exportAgent(
   { kind, endpoint }: Exclude<Format, { readonly kind: "delta" }>,
-  { profile, dataDir }: RawOptions,
+  { profile, dataDir, out }: RawOptions,
   output: "text" | "json",
 ): Promise<void> {
   await withDeployer({ profile, dataDir }, async (deployer) => {
     process.stderr.write(`Exporting what is known of ${endpoint} on ${deployer.host} as ${kind}\n`);
-    const exported = await deployer.exportMonitoringData(endpoint, { exportFormat: kind });
+    const exported = await deployer.exportMonitoringData(endpoint, { exportFormat: kind, out });
     process.stdout.write(
       output === "json"
         ? `${JSON.stringify(exported, null, 2)}\n`

@@ -51,6 +51,7 @@ export function directoryTarget(
   const homeOf = (table: TableName) => join(directory, `${prefix}_${table}`);
 
   return {
+    hasGrants: false,
     name: `${directory}/${prefix}`,
     fullNameOf: homeOf,
 

@@ -178,7 +178,8 @@ async function exportTo(
 
     const isMadeAnew = isOther(before?.tableId, tableId);
     if (isMadeAnew) {
-      warnings.push(`${fullName} was made anew, so what is still there is loaded again.`);
+      const grants = target.hasGrants ? " Who may read it is granted by the next deploy." : "";
+      warnings.push(`${fullName} was made anew, so what is still there is loaded again.${grants}`);
     }
     if (before === undefined || isMadeAnew || isOtherSource) {
       const resumed = await target.resume(source, sealed, local);

@@ -25,6 +25,7 @@ export function mergeTarget(target: DeltaTarget): RowTarget {
     return inserted;
   };
   return {
+    hasGrants: true,
     name: `${client.host}/${place.catalog}.${place.schema}.${place.prefix} (merge)`,
     fullNameOf: (table) => fullTableName(place, table),
     async prepare(names, options) {

@@ -32,6 +32,8 @@ export type SourceTable = {
 export type Local = { readonly files: Files; readonly connection: DuckDBConnection };
 
 export type RowTarget = {
+  /** Whether readers are granted a table, which ends with it. */
+  readonly hasGrants: boolean;
   /** By which its marks are known. */
   readonly name: string;
   fullNameOf(table: TableName): string;

@@ -22,6 +22,7 @@ export function volumeTarget(target: DeltaTarget): RowTarget {
     `${volumeOf(place).path}/history/${table}/${sourceId}`;
 
   return {
+    hasGrants: true,
     name: `${client.host}/${place.catalog}.${place.schema}.${place.prefix}`,
     fullNameOf: (table) => fullTableName(place, table),
 

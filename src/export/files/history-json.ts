@@ -1,6 +1,5 @@
 /** The rows of one agent in a monitor's history → a file with a row of JSON on each line. */
-import { mkdir, open } from "node:fs/promises";
-import { dirname } from "node:path";
+import { open } from "node:fs/promises";
 import { quoteText } from "../../history/duckdb.ts";
 import { openHistory } from "../../history/query.ts";
 import { tableNames } from "../../history/tables.ts";
@@ -16,12 +15,19 @@ export type FileExport = {
 /** @throws MonitorError `HISTORY_MISSING` */
 export async function writeHistoryJson(
   directory: string,
-  { endpointName, path }: { readonly endpointName: string; readonly path: string },
+  {
+    endpointName,
+    path,
+    onProgress,
+  }: {
+    readonly endpointName: string;
+    readonly path: string;
+    readonly onProgress: (message: string) => void;
+  },
 ): Promise<FileExport> {
   const history = await openHistory(directory);
   const tables: Record<string, number> = {};
   try {
-    await mkdir(dirname(path), { recursive: true });
     const file = await open(path, "w", 0o600);
     try {
       for (const table of tableNames) {
@@ -34,6 +40,7 @@ export async function writeHistoryJson(
           await file.write(`${JSON.stringify({ table, ...Object.fromEntries(values) })}\n`);
         }
         tables[table] = rows.length;
+        onProgress(`${table}: ${rows.length} rows`);
       }
     } finally {
       await file.close();

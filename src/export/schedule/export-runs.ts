@@ -3,7 +3,7 @@
  * what it missed, and whether something was cut off that may be running still.
  */
 import { join } from "node:path";
-import type { Files } from "../../history/files.ts";
+import { diskFiles, type Files } from "../../history/files.ts";
 
 export type ExportRun = {
   readonly startedMs: number;
@@ -22,7 +22,7 @@ export function readExportRun(
   { directory, files }: { readonly directory: string; readonly files: Files },
   target: string,
 ): ExportRun | null {
-  return readAll(directory, files)[target] ?? null;
+  return readExportRuns(directory, files)[target] ?? null;
 }
 
 /** Nothing depends on it but when the next run is: what is lost of it costs a run. */
@@ -32,12 +32,16 @@ export function writeExportRun(
   run: ExportRun,
 ): void {
   files.makeDirectory(directory);
-  const runs = { ...readAll(directory, files), [target]: run };
+  const runs = { ...readExportRuns(directory, files), [target]: run };
   const text = JSON.stringify({ version: FORMAT_VERSION, runs }, null, 2);
   files.replace(join(directory, FILE), new TextEncoder().encode(`${text}\n`));
 }
 
-function readAll(directory: string, files: Files): Readonly<Record<string, ExportRun>> {
+/** By target; none where they can't be read. */
+export function readExportRuns(
+  directory: string,
+  files: Files = diskFiles,
+): Readonly<Record<string, ExportRun>> {
   try {
     const text = new TextDecoder().decode(files.read(join(directory, FILE)));
     const { version, runs } = JSON.parse(text);

@@ -1,0 +1,97 @@
+/**
+ * Where a file goes that is exported: on this machine, into a volume or into the workspace,
+ * written as Databricks' own command line has it. Whoever reads it finds the file of before or
+ * the whole new one.
+ */
+import { mkdir, readFile, rename, rm } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import type { DatabricksClient } from "../../databricks/client.ts";
+import { uploadFile } from "../../databricks/files.ts";
+import { fileSource } from "../../databricks/upload.ts";
+import { importWorkspaceObject } from "../../databricks/workspace-objects.ts";
+import { MonitorError } from "../../monitor-error.ts";
+
+export type FilePlace = {
+  readonly kind: "machine" | "volume" | "workspace";
+  readonly path: string;
+};
+
+/**
+ * `dbfs:/Volumes/…` and `/Volumes/…` are in a volume, `/Workspace/…` in the workspace, all else on
+ * this machine.
+ *
+ * @throws MonitorError `CONFIG_INVALID` for a place that can't hold a file.
+ */
+export function filePlace(out: string): FilePlace {
+  const path = out.replace(/^dbfs:\/*(?=\/)/, "");
+  if (/^\/Volumes(?:\/|$)/.test(path)) {
+    if (/^\/Volumes(?:\/[^/]+){4,}$/.test(path)) return { kind: "volume", path };
+    throw unusable(out, "name a file in it: /Volumes/CATALOG/SCHEMA/VOLUME/NAME");
+  }
+  if (out.startsWith("dbfs:")) {
+    throw unusable(
+      out,
+      "give a volume, dbfs:/Volumes/…: the root of DBFS is no place for new files",
+    );
+  }
+  if (/^\/Workspace(?:\/|$)/.test(path)) {
+    if (/^\/Workspace(?:\/[^/]+){2,}$/.test(path)) return { kind: "workspace", path };
+    throw unusable(out, "name a file in a folder of it: /Workspace/Shared/NAME");
+  }
+  if (path === "" || path.endsWith("/")) throw unusable(out, "name a file, not a directory");
+  return { kind: "machine", path: resolve(path) };
+}
+
+function unusable(out: string, hint: string): MonitorError {
+  return new MonitorError("CONFIG_INVALID", `cannot export to "${out}"`, { hint });
+}
+
+/**
+ * Lets the file be written beside where it is to be, or in `directory`, and puts it there.
+ *
+ * @param directory on this machine, for what goes elsewhere.
+ * @throws MonitorError `USAGE_INVALID` when this machine does not let it be written, or it is too large
+ * for the workspace; or what Databricks refuses. What was there before stays then.
+ */
+export async function putFile<Written>(
+  { kind, path }: FilePlace,
+  {
+    client,
+    directory,
+    write,
+  }: {
+    readonly client: DatabricksClient;
+    readonly directory: string;
+    readonly write: (path: string) => Promise<Written>;
+  },
+): Promise<Written> {
+  const home = kind === "machine" ? dirname(path) : directory;
+  const unfinished = resolve(home, `.${crypto.randomUUID()}.unfinished`);
+  try {
+    await onThisMachine(path, () => mkdir(home, { recursive: true }));
+    const written = await onThisMachine(path, () => write(unfinished));
+    if (kind === "machine") await onThisMachine(path, () => rename(unfinished, path));
+    if (kind === "volume") {
+      await uploadFile(client, path, await fileSource(unfinished), { overwrite: true });
+    }
+    if (kind === "workspace") {
+      const content = await readFile(unfinished);
+      await importWorkspaceObject(client, { path, content, format: "RAW", overwrite: true });
+    }
+    return written;
+  } finally {
+    await rm(unfinished, { force: true });
+  }
+}
+
+async function onThisMachine<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (cause instanceof MonitorError || !(cause instanceof Error && "code" in cause)) throw cause;
+    throw new MonitorError("USAGE_INVALID", `cannot write ${path} (${String(cause.code)})`, {
+      hint: "name a file that this user may write, on a disk that has room",
+      cause,
+    });
+  }
+}
