@@ -54,6 +54,15 @@ check(
   CLOSE_AFTER_MS,
 );
 
+test("a clock that is set back does not keep a trace open until it is as late as before", () => {
+  const traces = new OpenTraces();
+  const rightMs = 1_000;
+  traces.add(spans, rightMs + 720 * 3_600_000);
+  assert.deepEqual(traces.due(rightMs), []);
+  assert.deepEqual(traces.due(rightMs + CLOSE_AFTER_MS - 1), []);
+  assert.deepEqual(traces.due(rightMs + CLOSE_AFTER_MS), [key]);
+});
+
 test("time during which the monitor was down is no quiet time", () => {
   const traces = new OpenTraces();
   traces.add(spans, 0);

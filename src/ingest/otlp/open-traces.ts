@@ -141,13 +141,15 @@ export class OpenTraces {
     return dropped;
   }
 
-  /** Keys of the traces that are to be closed now. Nothing changes until `close` is called with them. */
+  /** Keys of the traces that are to be closed now. They stay open until `close` is called with them. */
   due(nowMs: number): string[] {
     const due: string[] = [];
     const waiting: Trace[] = [];
     let excess = this.#spanCount - OPEN_SPANS_MAX;
     for (const trace of this.#begun) {
       if (trace.closed) continue;
+      // The clock was set back: its quiet time begins now.
+      trace.lastArrivalMs = Math.min(trace.lastArrivalMs, nowMs);
       if (nowMs - trace.lastArrivalMs >= this.#waitMs(trace)) {
         due.push(trace.key);
         excess -= trace.spans;
