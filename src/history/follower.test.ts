@@ -13,6 +13,7 @@ import { decodeTracesProtobuf } from "../ingest/otlp/decode-protobuf.ts";
 import { bodyOf, type JournalEntry } from "../journal-entry.ts";
 import { builtInPriceBook } from "../signals/prices.ts";
 import type { PlacedEntry } from "../store/journal.ts";
+import { PLACES_PER_JOURNAL } from "../store/journal-file.ts";
 import { readSnapshot, tableIdIn } from "./delta-log.ts";
 import { connect, type DuckDBConnection, type DuckDb, loadDuckDb, quoteText } from "./duckdb.ts";
 import { diskFiles, type Files, UNFINISHED } from "./files.ts";
@@ -301,9 +302,9 @@ test("a file that can't be read is found when it is merged, and mended at the ne
 });
 
 /** As the process that writes begins anew; what it says of damage. */
-async function restart(home: string, entries = journal): Promise<string> {
+async function restart(home: string, entries = journal, damaged = 0): Promise<string> {
   const follower = new Follower(options, contextOf(home, diskFiles));
-  await follower.take(entries);
+  await follower.take(entries, { damaged });
   await follower.seal();
   return follower
     .takeRepairs()
@@ -386,31 +387,45 @@ function recorded(file: string): JournalEntry[] {
 }
 
 /** A monitor that has forgotten what it did tells it again. */
-for (const [what, again] of Object.entries({
-  "whose closing can't be read any more, and that is closed again": [
-    ...journal.slice(0, 1),
-    ...journal.slice(2),
-    ...journal.slice(1, 2).map((entry) => ({ ...entry, seq: journal.length + 1 })),
+for (const [what, again, damaged] of [
+  [
+    "whose closing can't be read any more, and that is closed again",
+    [
+      ...journal.filter(({ seq }) => seq !== 2),
+      ...journal.slice(1, 2).map((entry) => ({ ...entry, seq: journal.length + 1 })),
+    ],
+    1,
   ],
-  "that is sent again after the journal was set aside": journal.map((entry) => ({
-    ...entry,
-    seq: entry.seq + 1_000_000,
-  })),
-})) {
+  [
+    "that is sent again after the journal was set aside",
+    journal.map((entry) => ({ ...entry, seq: entry.seq + PLACES_PER_JOURNAL })),
+    0,
+  ],
+] as const) {
   test(`a trace ${what}, is in the history once`, async () => {
     const home = mkdtempSync(join(directory, "again-"));
     await follow(contextOf(home, diskFiles), journal.length);
-    await restart(home, again);
+    await restart(home, again, damaged);
     assert.deepEqual(await readTables(home), await straight());
-    const snapshot = await readSnapshot(
-      tableDirectory(home, "requests"),
-      contextOf(home, diskFiles),
-    );
-    assert.ok(
-      repeatsIn(snapshot).upTo > journal.length - 1,
-      "exports add by ids what was told again",
-    );
+    assert.ok((await repeats(home)) > journal.length, "exports add by ids what was told again");
   });
+}
+
+test("entries that age took out of the middle of the journal, as after a jump of the clock, are no damage", async () => {
+  const home = mkdtempSync(join(directory, "aged-"));
+  await follow(contextOf(home, diskFiles), 8);
+  await restart(
+    home,
+    journal.filter(({ seq }) => seq < 3 || seq > 4),
+  );
+  assert.equal(await repeats(home), 0);
+});
+
+/** The place up to which rows may be there twice. */
+async function repeats(home: string): Promise<number> {
+  const context = contextOf(home, diskFiles);
+  const snapshot = await readSnapshot(tableDirectory(home, "requests"), context);
+  return repeatsIn(snapshot).upTo;
 }
 
 // ─── Following it ───────────────────────────────────────────────────────────

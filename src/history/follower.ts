@@ -7,6 +7,7 @@ import { entryOf } from "../journal-entry.ts";
 import { MonitorState } from "../monitor-state.ts";
 import type { PriceBook } from "../signals/price-book.ts";
 import type { PlacedEntry } from "../store/journal.ts";
+import { PLACES_PER_JOURNAL } from "../store/journal-file.ts";
 import { PendingSummaries } from "../summaries/pending-summaries.ts";
 import type { SummaryStore } from "../summaries/summary-store.ts";
 import { checkSome } from "./damaged-files.ts";
@@ -108,8 +109,7 @@ export class Follower {
     }
     const until = [...snapshots.values()].map((snapshot) => repeatsIn(snapshot).untilMs);
     this.#repeatsUntilMs = Math.max(0, ...until);
-    const last = Math.max(...this.#sealedBefore.values());
-    if (last > 0 && journalFrom > last + 1) this.#expectRepeats();
+    this.#expectRepeatsAfter(Math.max(...this.#sealedBefore.values()), journalFrom);
     this.#journalFrom = journalFrom;
   }
 
@@ -120,13 +120,18 @@ export class Follower {
     return repairs;
   }
 
-  /** Entries come in the order of the journal. Those that came before are left out. */
-  async take(entries: readonly PlacedEntry[]): Promise<void> {
+  /**
+   * Entries come in the order of the journal. Those that came before are left out.
+   *
+   * @param damaged entries beside them that can't be read.
+   */
+  async take(entries: readonly PlacedEntry[], { damaged = 0 } = {}): Promise<void> {
     const [first] = entries;
     if (first && this.#journalFrom === null) await this.#begin(first.seq);
+    if (damaged > 0) this.#expectRepeats();
     for (const { seq, timeMs, body } of entries) {
       if (seq <= this.#takenUpTo) continue;
-      if (this.#takenUpTo > 0 && seq > this.#takenUpTo + 1) this.#expectRepeats();
+      this.#expectRepeatsAfter(this.#takenUpTo, seq);
       this.#takenUpTo = seq;
       for (const row of this.#rowsOf({ seq, timeMs, body }))
         this.#waitingFor(row.table, seq)?.add(row, seq);
@@ -141,6 +146,11 @@ export class Follower {
     const isIts = ({ table: its, gap }: OpenGap) =>
       its === table && gap.from <= seq && seq <= gap.upTo;
     return this.#gaps.find(isIts)?.pending ?? null;
+  }
+
+  /** Another journal begins where places are left out; what age took out of one leaves fewer. */
+  #expectRepeatsAfter(before: number, place: number): void {
+    if (before > 0 && place - before > PLACES_PER_JOURNAL / 2) this.#expectRepeats();
   }
 
   /** Entries are missing: what they said may be told again. */

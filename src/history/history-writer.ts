@@ -39,7 +39,12 @@ export type WriterOrder =
       readonly workspaceId: string;
       readonly priceBook: PriceBook;
     }
-  | { readonly kind: "take"; readonly entries: readonly PlacedEntry[] }
+  | {
+      readonly kind: "take";
+      readonly entries: readonly PlacedEntry[];
+      /** How many there were beside them that can't be read. */
+      readonly damaged: number;
+    }
   | { readonly kind: "seal" };
 
 export type WriterAnswer =
@@ -76,7 +81,7 @@ export function createHistoryWriter(
       const repairs = [...notices.splice(0), ...follower.takeRepairs().map(({ what }) => what)];
       return { kind: "sealed", prunableUpTo, repairs };
     }
-    await follower.take(order.entries);
+    await follower.take(order.entries, order);
     return { kind: "done" };
   }
 

@@ -90,8 +90,9 @@ export class History {
     try {
       const writer = this.#writer ?? (await this.#start());
       for (let isLast = false; !isLast; ) {
-        const { entries, upTo, last } = await this.#options.entriesAfter(this.#followedUpTo);
-        if (entries.length > 0) await ask(writer, { kind: "take", entries });
+        const following = await this.#options.entriesAfter(this.#followedUpTo);
+        const { entries, upTo, damaged = 0, last } = following;
+        if (entries.length + damaged > 0) await ask(writer, { kind: "take", entries, damaged });
         this.#followedUpTo = upTo;
         isLast = last;
       }

@@ -30,6 +30,8 @@ export type Following = {
   readonly entries: readonly PlacedEntry[];
   /** The place of the last row that was looked at, damaged ones included. */
   readonly upTo: number;
+  /** How many of them were damaged, and left out; none by default. */
+  readonly damaged?: number;
   /** Nothing follows these. */
   readonly last: boolean;
 };
@@ -84,8 +86,8 @@ const ENTRIES_TABLE = `
     body ANY NOT NULL
   ) STRICT;`;
 
-/** More than one journal ever gives. */
-const PLACES_PER_JOURNAL = 10_000_000_000;
+/** More than one journal ever gives: a new one begins at least as far beyond the one before. */
+export const PLACES_PER_JOURNAL = 10_000_000_000;
 
 class NewerFormatError extends Error {}
 
@@ -276,14 +278,16 @@ class OpenJournalFile implements JournalFile {
     const entries: PlacedEntry[] = [];
     let length = 0;
     let upTo = seq;
+    let damaged = 0;
     for (const row of rowsAfter(this.#database, seq)) {
-      if (length > READ_LENGTH) return { kind: "following", entries, upTo, last: false };
+      if (length > READ_LENGTH) return { kind: "following", entries, upTo, damaged, last: false };
       upTo = row.seq;
       const entry = entryOf(row);
       if (entry) entries.push(entry);
+      else damaged++;
       length += row.body.length;
     }
-    return { kind: "following", entries, upTo, last: true };
+    return { kind: "following", entries, upTo, damaged, last: true };
   }
 
   #readFirst(): FromWorker {

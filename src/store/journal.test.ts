@@ -146,6 +146,7 @@ test("a damaged row is left out and counted", async () => {
     { found, entries, damaged },
     { found: ["one", "three"], entries: 2, damaged: 1 },
   );
+  assert.equal((await again.journal.entriesAfter(0)).damaged, 1, "whoever follows it is told");
   await again.journal.close();
 });
 

@@ -269,7 +269,7 @@ async function writeAnew(home: string): Promise<WriterAnswer[]> {
   });
   const { priceBook, workspaceId } = { priceBook: builtInPriceBook, workspaceId: "local" };
   await write({ kind: "open", directory: home, workspaceId, priceBook });
-  await write({ kind: "take", entries: journal });
+  await write({ kind: "take", entries: journal, damaged: 0 });
   return [await write({ kind: "seal" }), await write({ kind: "seal" })];
 }
 
