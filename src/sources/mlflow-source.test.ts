@@ -31,6 +31,8 @@ type Trace = {
   spans?: number;
   /** What is answered in place of its spans. */
   refused?: number;
+  /** Not all of its spans have come: the server leaves it out. */
+  isUnfinished?: boolean;
   /** Its spans are kept in a file. */
   isFile?: boolean;
 };
@@ -108,6 +110,7 @@ function read(traces: Trace[], options: Options = {}) {
       return Response.json({
         traces: wanted
           .filter((trace) => trace !== undefined)
+          .filter(({ isUnfinished }) => !isUnfinished)
           .map((trace) => ({ trace_info: info(trace), spans: spansOf(trace) })),
       });
     }
@@ -326,6 +329,15 @@ test("a trace that can't be read hides no other, and is counted after ten minute
   assert.equal(later.length, 1);
   assert.match(later[0] ?? "", /^\d+s -unreadable_trace×1$/);
   assert.deepEqual(problems, ["MLflow traces of support: MLFLOW_FAILED"]);
+  assert.match(status(), /Has read what there is\.$/);
+  await source.close();
+});
+
+test("a trace whose spans never all came is told at once, and counted after ten minutes", async () => {
+  const { source, after, status } = read([{ atS: -20 }, { atS: -15, isUnfinished: true }]);
+  assert.deepEqual(await after(0), ["0s #1"]);
+  assert.equal(status(), "ok 0 Has read what there is, but for 1 that can't be read, or not yet.");
+  assert.match((await after(1200))[0] ?? "", /^\d+s -unreadable_trace×1$/);
   assert.match(status(), /Has read what there is\.$/);
   await source.close();
 });

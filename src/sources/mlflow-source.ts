@@ -177,7 +177,9 @@ function startReader(experiment: Experiment, gate: Gate, options: MlflowSourceOp
     for (const trace of batch.filter(isThere)) setDone(trace);
     look.read += batch.length;
     // MLflow leaves out those whose spans have not all come.
-    await noteFailing(batch.filter((trace) => !isThere(trace)));
+    const leftOut = batch.filter((trace) => !isThere(trace));
+    look.failed += leftOut.length;
+    await noteFailing(leftOut);
     return true;
   }
 
