@@ -4,7 +4,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Machine } from "./machine.ts";
 import { type SimNetwork, troubles } from "./network.ts";
-import type { Privilege, WorkspaceModel } from "./workspace-model.ts";
+import type { WorkspaceModel } from "./workspace-model.ts";
+import type { Privilege } from "./workspace-sql.ts";
 import type { World } from "./world.ts";
 
 export type Setting = {

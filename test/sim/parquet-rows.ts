@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type DuckDBConnection, quoteText } from "../../src/history/duckdb.ts";
 import { makeMemoryDirectory, removeMemoryDirectory } from "./memory-directory.ts";
 import { connectDuckDb } from "./shared-duckdb.ts";
-import type { Row } from "./workspace-model.ts";
+import type { Row } from "./workspace-sql.ts";
 
 export type ParquetRows = {
   readonly columns: ReadonlyMap<string, string>;

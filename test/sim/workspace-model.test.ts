@@ -21,6 +21,7 @@ import {
   copyIntoSql,
   createTableSql,
   defaultTablePlace,
+  mergeSql,
 } from "../../src/history/databricks-tables.ts";
 import { connect, type DuckDBConnection, loadDuckDb } from "../../src/history/duckdb.ts";
 import { PendingRows } from "../../src/history/pending-rows.ts";
@@ -37,6 +38,7 @@ const directory = mkdtempSync(join(tmpdir(), "model-"));
 const place = { ...defaultTablePlace, schema: "contract" };
 const schemaName = "ml.contract";
 const volumeName = "agent_monitoring_files";
+const table = `${schemaName}.agent_monitoring_metrics`;
 const volume = `/Volumes/ml/contract/${volumeName}`;
 let setting: DeploySetting;
 let connection: DuckDBConnection;
@@ -104,6 +106,30 @@ const calls: readonly (readonly [string, (asked: Asked) => Promise<unknown>])[] 
         `ALTER TABLE \`ml\`.\`contract\`.\`agent_monitoring_metrics\` ADD COLUMNS (\`value\` DOUBLE)`,
       ),
   ],
+  ["adding rows", (asked) => merge(asked, ["m1", "m2"])],
+  ["adding them again, and another", (asked) => merge(asked, ["m1", "m2", "m3"])],
+  ["adding none", (asked) => merge(asked, [])],
+  ["adding one twice at once", (asked) => merge(asked, ["m4", "m4"])],
+  ["dropping the table", (asked) => run(asked, `DROP TABLE ${table}`)],
+  ["dropping it again", (asked) => run(asked, `DROP TABLE ${table}`)],
+  ["no tables any more", tablesOf],
+  ["adding rows to no table", (asked) => merge(asked, ["m1"])],
+  ["loading into no table", (asked) => copy(asked, ["a.parquet"])],
+  ["making it anew", (asked) => run(asked, createTableSql(place, "metrics"))],
+  ["loading what was loaded into the one before", (asked) => copy(asked, ["a.parquet"])],
+  ["dropping the volume", (asked) => run(asked, `DROP VOLUME ${schemaName}.${volumeName}`)],
+  ["loading from no volume", (asked) => copy(asked, ["b.parquet"])],
+  ["uploading to no volume", (asked) => upload(asked, "b.parquet", 2)],
+  ["making the volume anew", (asked) => makeVolume(asked).then(() => "made")],
+  ["its files are gone", list],
+  ["uploading to it", (asked) => upload(asked, "b.parquet", 2)],
+  [
+    "dropping a schema with what is in it",
+    (asked) => run(asked, `DROP SCHEMA ${schemaName} CASCADE`),
+  ],
+  ["there is no schema", tablesOf],
+  ["making a table in no schema", (asked) => run(asked, createTableSql(place, "metrics"))],
+  ["making a volume in no schema", makeVolume],
 ];
 
 test("the model answers as the local workspace does", async () => {
@@ -202,9 +228,30 @@ function copy(asked: Asked, files: readonly string[]) {
   );
 }
 
+function merge(asked: Asked, eventIds: readonly string[]) {
+  const rows = eventIds.map((eventId) => ({
+    event_id: eventId,
+    event_date: "2027-01-15",
+    timestamp: "2027-01-15T08:00:00.000Z",
+    metric_name: "cpu",
+    value: 1,
+    labels: { a: "b" },
+  }));
+  const dates = { from: "2027-01-15", to: "2027-01-15" };
+  return run(asked, mergeSql(place, "metrics", dates), JSON.stringify(rows));
+}
+
 /** How many rows it says that it inserted. */
-async function run({ client, warehouseId }: Asked, sql: string): Promise<string | null> {
-  const statement = await executeStatement(client, { statement: sql, warehouse_id: warehouseId });
+async function run(
+  { client, warehouseId }: Asked,
+  sql: string,
+  rows?: string,
+): Promise<string | null> {
+  const statement = await executeStatement(client, {
+    statement: sql,
+    warehouse_id: warehouseId,
+    ...(rows !== undefined && { parameters: [{ name: "rows", value: rows }] }),
+  });
   const at = statement.columns.findIndex(({ name }) => name === "num_inserted_rows");
   for await (const row of readStatementRows(client, statement)) return row[at] ?? null;
   return null;

@@ -37,6 +37,8 @@ export type ExportTarget =
 /** What exporting touches on this machine. */
 export type ExportMachine = {
   readonly files: Files;
+  /** For the directory that a target is in. */
+  readonly sharedFiles: Files;
   readonly clock: Clock;
   /** A DuckDB of its own, closed by whoever asked for it. */
   readonly openDuckDb: (options: {
@@ -46,6 +48,7 @@ export type ExportMachine = {
 
 const thisMachine: ExportMachine = {
   files: diskFiles,
+  sharedFiles,
   clock: systemClock,
   openDuckDb: async (options) => connect(await loadDuckDb(), { threads: 1, ...options }),
 };
@@ -73,7 +76,8 @@ export async function exportHistory(
   options: ExportOptions = {},
 ): Promise<DeltaExport> {
   const { onProgress = () => {}, lockWaitMs = LOCK_WAIT_MS, recreate = false } = options;
-  const { files, clock, openDuckDb } = { ...thisMachine, ...options };
+  const machine = { ...thisMachine, ...options };
+  const { files, clock, openDuckDb } = machine;
   if (!files.list(dirname(resolve(directory))).includes(basename(resolve(directory)))) {
     throw new MonitorError("HISTORY_MISSING", `cannot export a history: there is no ${directory}`, {
       hint: "Start dspy-databricks monitor: it writes one every minute. Or name another with --data-dir.",
@@ -86,7 +90,7 @@ export async function exportHistory(
   try {
     const connection = await openDuckDb({ temporaryDirectory: join(directory, "temporary") });
     try {
-      const to = rowTargetOf(target, { connection, clock });
+      const to = rowTargetOf(target, { files: machine.sharedFiles, connection, clock });
       return await exportTo(to, { directory, files, clock, connection, onProgress, recreate });
     } finally {
       connection.closeSync();
@@ -98,11 +102,13 @@ export async function exportHistory(
 
 function rowTargetOf(
   target: ExportTarget,
-  { connection, clock }: { readonly connection: DuckDBConnection; readonly clock: Clock },
+  machine: {
+    readonly files: Files;
+    readonly connection: DuckDBConnection;
+    readonly clock: Clock;
+  },
 ): RowTarget {
-  if ("directory" in target) {
-    return directoryTarget(target, { files: sharedFiles, connection, clock, newId: randomUUID });
-  }
+  if ("directory" in target) return directoryTarget(target, { ...machine, newId: randomUUID });
   return target.way === "merge" ? mergeTarget(target) : volumeTarget(target);
 }
 
