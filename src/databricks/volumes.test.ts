@@ -10,9 +10,15 @@ const input = {
   name: "files",
   volume_type: "MANAGED",
 } as const;
-const answer = { full_name: "ml.agents.files", volume_type: "MANAGED", owner: "ada@example.com" };
+const answer = {
+  full_name: "ml.agents.files",
+  volume_id: "f00d",
+  volume_type: "MANAGED",
+  owner: "ada@example.com",
+};
 const volume = {
   fullName: "ml.agents.files",
+  id: "f00d",
   volumeType: "MANAGED",
   comment: null,
   owner: "ada@example.com",

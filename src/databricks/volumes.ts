@@ -12,6 +12,8 @@ import type { JsonAnswer } from "./read-answer.ts";
 export type Volume = {
   /** With catalog and schema, such as `ml.agents.files`. */
   readonly fullName: string;
+  /** Another one for a volume that is made anew under the same name. */
+  readonly id: string | null;
   /** `MANAGED` or `EXTERNAL`. */
   readonly volumeType: string | null;
   readonly comment: string | null;
@@ -99,6 +101,7 @@ function readVolume(volume: JsonRecord): Volume | null {
   if (fullName === null) return null;
   return {
     fullName,
+    id: textOf(volume.volume_id),
     volumeType: textOf(volume.volume_type),
     comment: textOf(volume.comment),
     owner: textOf(volume.owner),

@@ -67,11 +67,7 @@ export function addColumnsSql(
 }
 
 /** Adds the rows of the parameter `rows`, an array of JSON, whose events are not there yet. */
-export function mergeSql(
-  place: TablePlace,
-  table: TableName,
-  dates: { readonly from: string; readonly to: string },
-): string {
+export function mergeSql(place: TablePlace, table: TableName, dates: Dates): string {
   const { columns } = tables[table];
   const isText = (type: string) => type === "DATE" || type === "TIMESTAMP";
   const fields = columns.map(({ name, type }) => `${name}: ${isText(type) ? "STRING" : type}`);
@@ -89,6 +85,20 @@ ON t.event_id = s.event_id AND t.event_date = s.event_date
   AND t.event_date BETWEEN DATE'${dates.from}' AND DATE'${dates.to}'
 WHEN NOT MATCHED THEN INSERT (${names.join(", ")}) VALUES (${names.map((name) => `s.${name}`).join(", ")})`;
 }
+
+/** How many of these events are there. */
+export function countSql(
+  place: TablePlace,
+  table: TableName,
+  { eventIds, dates }: { readonly eventIds: readonly string[]; readonly dates: Dates },
+): string {
+  return `SELECT count(*) AS num_rows FROM ${quotedTable(place, table)}
+WHERE event_date BETWEEN DATE'${dates.from}' AND DATE'${dates.to}'
+  AND event_id IN (${eventIds.map(quotedText).join(", ")})`;
+}
+
+/** The first and the last day of some rows. */
+export type Dates = { readonly from: string; readonly to: string };
 
 export type LoadedFiles = {
   /** Below `/Volumes/`. */

@@ -15,6 +15,8 @@ export type ExportMark = {
   readonly tableId: string | null;
   /** The same of the table that the rows are from. */
   readonly sourceId: string | null;
+  /** Who was given those that are on their way, and knows them when they are given to it again. */
+  readonly loader?: string | null;
   /** Up to this place some rows may be in the target all the same: another history told them. */
   readonly repeatsUpTo?: number;
   /** Files beyond it that were on their way, by name and checksum: their rows may be there, whatever became of them here. */

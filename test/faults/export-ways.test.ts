@@ -4,7 +4,15 @@
  * can't be done is told and changes nothing.
  */
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -62,10 +70,10 @@ async function newHistory(way: Way, minutes: number) {
   const home: SealContext = { ...context, directory: join(directory, name) };
   await sealMinutes(home, { from: 1, upTo: minutes });
   const place = { ...defaultTablePlace, schema: name };
-  const target = (options: ClientOptions = {}): ExportTarget =>
-    way === "directory"
+  const target = ({ by = way, ...options }: ClientOptions & { by?: Way } = {}): ExportTarget =>
+    by === "directory"
       ? { directory: join(directory, `${name}-out`), prefix: "agents" }
-      : { client: setting.client(options), warehouseId, place, way };
+      : { client: setting.client(options), warehouseId, place, way: by };
   return {
     home,
     place,
@@ -79,7 +87,7 @@ async function newHistory(way: Way, minutes: number) {
     },
     merge: (mergeUpTo: number) =>
       maintain({ retention: defaultRetention, nowMs, mergeUpTo, mergeFiles: 2 }, home),
-    run: (options: ExportOptions & ClientOptions = {}) =>
+    run: (options: ExportOptions & ClientOptions & { by?: Way } = {}) =>
       exportHistory(home.directory, target(options), options),
     /** Rows, and how many different ones. */
     async counted(): Promise<readonly [number, number]> {
@@ -97,6 +105,17 @@ async function newHistory(way: Way, minutes: number) {
       );
       const [row = []] = read.getRowsJson();
       return [Number(row[0]), Number(row[1])];
+    },
+  };
+}
+
+/** Of a machine that loses its power before it knows that rows up to a place are there. */
+function cutAtMark(upTo: number): Files {
+  return {
+    ...diskFiles,
+    replace(path, bytes) {
+      if (new TextDecoder().decode(bytes).includes(`"upTo": ${upTo}`)) throw new Error("power cut");
+      diskFiles.replace(path, bytes);
     },
   };
 }
@@ -242,14 +261,7 @@ for (const way of ways) {
   for (const mergedUpTo of way === "volume" ? [4, 6] : [6]) {
     test(`${way}: stopped before its mark, and merged up to ${mergedUpTo} meanwhile, no row is there twice`, async () => {
       const { run, seal, merge, counted } = await newHistory(way, 4);
-      const cut: Files = {
-        ...diskFiles,
-        replace(path, bytes) {
-          if (new TextDecoder().decode(bytes).includes('"upTo": 4')) throw new Error("power cut");
-          diskFiles.replace(path, bytes);
-        },
-      };
-      await assert.rejects(run({ files: cut }), /power cut/);
+      await assert.rejects(run({ files: cutAtMark(4) }), /power cut/);
       await seal(5, 6);
       // As for a target that nobody exports to any more, or when the clock jumps.
       await merge(mergedUpTo);
@@ -342,6 +354,130 @@ for (const [what, isMerged] of [
     assert.deepEqual(await counted(), [10, 10]);
   });
 }
+
+for (const [way, other] of [
+  ["volume", "merge"],
+  ["merge", "volume"],
+] as const) {
+  test(`${way}, then ${other}, then ${way}: nothing is there twice`, async () => {
+    const { run, seal, merge, counted } = await newHistory(way, 3);
+    await run();
+    await seal(4, 4);
+    await merge(3);
+    assert.equal((await run({ by: other })).rows, 2);
+    await seal(5, 5);
+    await merge(4);
+    assert.equal((await run()).rows, 2);
+    assert.deepEqual(await counted(), [10, 10]);
+  });
+
+  test(`${way}, stopped before its mark, then ${other}: nothing is there twice`, async () => {
+    const { run, counted } = await newHistory(way, 4);
+    await assert.rejects(run({ files: cutAtMark(4) }), /power cut/);
+    await run({ by: other });
+    assert.deepEqual(await counted(), [8, 8]);
+  });
+}
+
+test("marks that were lost together with the volume make no row twice", async () => {
+  const { home, place, run, seal, merge, counted } = await newHistory("volume", 4);
+  await run();
+  await seal(5, 6);
+  writeFileSync(join(home.directory, "exported.json"), "{");
+  await ask(`DROP VOLUME ml.${place.schema}.agent_monitoring_files`);
+  await merge(6);
+  await run();
+  assert.deepEqual(await counted(), [12, 12]);
+});
+
+test("a table that is dropped while it is made anew is told, and the next one is loaded whole", async () => {
+  const { home, run, counted, place, table } = await newHistory("volume", 2);
+  await run();
+  await ask(`DROP TABLE ${table}`);
+  const client = setting.client();
+  let listings = 0;
+  const dropping: typeof client = {
+    ...client,
+    async getJson(path, options) {
+      const isListing = path === "/api/2.1/unity-catalog/tables";
+      if (isListing && ++listings === 2) await ask(`DROP TABLE ${table}`);
+      return client.getJson(path, options);
+    },
+  };
+  const target = { client: dropping, warehouseId, place };
+  await assert.rejects(exportHistory(home.directory, target, { recreate: true }), {
+    code: "TABLE_DROPPED",
+  });
+  await ask(createTableSql(place, "metrics"));
+  await run();
+  assert.deepEqual(await counted(), [4, 4]);
+});
+
+test("a table that is made anew has the rows that came by statements, too", async () => {
+  const { run, seal, counted, table } = await newHistory("volume", 3);
+  await run({ by: "merge" });
+  await seal(4, 4);
+  await run();
+  await ask(`DROP TABLE ${table}`);
+  await run({ recreate: true });
+  assert.deepEqual(await counted(), [8, 8]);
+});
+
+test("a table that is made anew has the rows that only the volume holds", async () => {
+  const { home, run, seal, counted, table } = await newHistory("volume", 3);
+  await run();
+  await seal(4, 12);
+  await run();
+  const late = { retention: { ...defaultRetention, maxAgeMs: 60_000 }, mergeUpTo: 0 };
+  await maintain({ ...late, nowMs: nowMs + 10 * 60_000 }, home);
+  await ask(`DROP TABLE ${table}`);
+  await run({ recreate: true });
+  assert.deepEqual(await counted(), [24, 24]);
+});
+
+test("a table that was put back from a copy gets what is missing, and nothing twice", async () => {
+  const { run, seal, counted, place, table } = await newHistory("volume", 3);
+  await run();
+  await ask(createTableSql(place, "metrics").replace("_metrics`", "_copy`"));
+  const copy = table.replace("_metrics", "_copy");
+  await ask(`INSERT INTO ${copy} SELECT * FROM ${table}`);
+  await ask(`DROP TABLE ${table}`);
+  await ask(createTableSql(place, "metrics"));
+  await ask(`INSERT INTO ${table} SELECT * FROM ${copy}`);
+  await seal(4, 5);
+  assert.equal((await run()).rows, 4);
+  assert.deepEqual(await counted(), [10, 10]);
+});
+
+test("a schema that was dropped is not made anew before somebody says so", async () => {
+  const { run, place, counted } = await newHistory("volume", 2);
+  await run();
+  await ask(`DROP SCHEMA ml.${place.schema} CASCADE`);
+  await assert.rejects(run(), (error: Error & { hint?: string }) => {
+    assert.match(error.message, /agent_monitoring_metrics/);
+    assert.match(
+      error.hint ?? "",
+      new RegExp(`export --to ml.${place.schema} --prefix agent_monitoring --recreate`),
+    );
+    return true;
+  });
+  const schemas = await ask("SHOW SCHEMAS IN ml");
+  assert.ok(!schemas.flat().includes(place.schema));
+  await run({ recreate: true });
+  assert.deepEqual(await counted(), [4, 4]);
+});
+
+test("a directory that is not mounted is told, and nothing is made beneath", async () => {
+  const { run, counted } = await newHistory("directory", 2);
+  await run();
+  const out = join(directory, `h${histories}-out`);
+  renameSync(out, `${out}-away`);
+  await assert.rejects(run(), { code: "TABLE_DROPPED", hint: /^Mount / });
+  assert.ok(!existsSync(out));
+  renameSync(`${out}-away`, out);
+  assert.equal((await run()).rows, 0);
+  assert.deepEqual(await counted(), [4, 4]);
+});
 
 test("a table that somebody made anew is loaded again, and that is told", async () => {
   const { run, counted, place, table } = await newHistory("volume", 2);

@@ -18,8 +18,11 @@ export async function exportRows(
   target: DeltaTarget,
 ): Promise<DeltaExport> {
   const { client, place } = target;
-  await ensureVolume(target);
-  await ensureTables(target, [...rows.keys()], { marks: {}, recreate: true });
+  await ensureTables(target, [...rows.keys()], {
+    marks: {},
+    recreate: true,
+    makePlace: async () => void (await ensureVolume(target)),
+  });
   const loaded: Record<string, number> = {};
   for (const [table, text] of rows) {
     const hash = createHash("sha256").update(text).digest("hex").slice(0, HASH_DIGITS);

@@ -65,13 +65,14 @@ export async function ensureSchema({
   );
 }
 
-/** Makes the schema and the volume if they are not there; true when something was made. */
+/** Makes the schema and the volume if they are not there; returns the volume's id. */
 export async function ensureVolume(
   target: Pick<DeltaTarget, "client" | "place">,
-): Promise<boolean> {
+): Promise<string | null> {
   const { client, place } = target;
   const volume = volumeOf(place);
-  if (await orNull(getVolume(client, volume.fullName))) return false;
+  const there = await findVolume(target);
+  if (there !== null) return there;
   await ensureSchema(target);
   await unlessThere(
     createVolume(client, {
@@ -82,27 +83,50 @@ export async function ensureVolume(
       comment: COMMENT,
     }),
   );
-  return true;
+  return await findVolume(target);
+}
+
+/** Its id; `null` when it is not there. */
+export async function findVolume({
+  client,
+  place,
+}: Pick<DeltaTarget, "client" | "place">): Promise<string | null> {
+  const { fullName } = volumeOf(place);
+  const volume = await orNull(getVolume(client, fullName));
+  return volume && (volume.id ?? fullName);
 }
 
 /**
  * Makes those of the tables that are not there, adds the columns that are missing in the
- * others, and returns the id of each; `null` where it is not told.
+ * others, and returns the id of each; `null` where it is not told. What is refused is refused
+ * before anything is made: what people dropped they may want to bring back.
  *
+ * @param options `makePlace` makes what the tables are in.
  * @throws MonitorError `TABLE_CONFLICT` when one is there that can't take these rows,
  * `TABLE_DROPPED` when rows were loaded into one that is not there any more.
  */
 export async function ensureTables(
   target: DeltaTarget,
   names: readonly TableName[],
-  { marks, recreate }: { readonly marks: ExportMarks; readonly recreate: boolean },
+  {
+    marks,
+    recreate,
+    makePlace,
+  }: {
+    readonly marks: ExportMarks;
+    readonly recreate: boolean;
+    readonly makePlace?: () => Promise<void>;
+  },
 ): Promise<ReadonlyMap<TableName, string | null>> {
   const { place } = target;
+  const looked = await lookAt(target, names);
+  const missing = looked.filter(({ table }) => table === undefined).map(({ name }) => name);
+  const dropped = missing.filter((name) => (marks[name]?.upTo ?? 0) > 0);
+  if (dropped.length > 0 && !recreate) throw droppedError(place, dropped);
+  await makePlace?.();
   const ids = new Map<TableName, string | null>();
-  const missing: TableName[] = [];
-  for (const { name, table, lacking } of await lookAt(target, names)) {
-    if (table === undefined) missing.push(name);
-    else ids.set(name, table.id);
+  for (const { name, table, lacking } of looked) {
+    if (table) ids.set(name, table.id);
     if (lacking.length > 0) {
       await run(target, addColumnsSql(place, name, lacking), {
         purpose: `add columns to ${fullTableName(place, name)}`,
@@ -111,9 +135,6 @@ export async function ensureTables(
       });
     }
   }
-  for (const name of missing) {
-    if (!recreate && (marks[name]?.upTo ?? 0) > 0) throw droppedError(fullTableName(place, name));
-  }
   if (missing.length === 0) return ids;
   for (const name of missing) {
     await run(target, createTableSql(place, name), {
@@ -121,7 +142,11 @@ export async function ensureTables(
       isIdempotent: true,
     });
   }
-  for (const { name, table } of await lookAt(target, missing)) ids.set(name, table?.id ?? null);
+  for (const { name, table } of await lookAt(target, missing)) {
+    // Somebody drops it at this moment. Without its id it would later pass for the one before.
+    if (!table) throw droppedError(place, [name]);
+    ids.set(name, table.id);
+  }
   return ids;
 }
 
@@ -144,7 +169,7 @@ async function lookAt(
   return names.map((name) => {
     const fullName = fullTableName(place, name);
     const table = byName.get(fullName.toLowerCase());
-    return { name, table, lacking: table ? lackingColumns(fullName, name, table.columns) : [] };
+    return { name, table, lacking: table ? lackingColumns(place, name, table.columns) : [] };
   });
 }
 
@@ -180,7 +205,7 @@ export async function loadFiles(
  * @throws MonitorError `TABLE_CONFLICT` where that would not do.
  */
 function lackingColumns(
-  fullName: string,
+  place: TablePlace,
   name: TableName,
   there: readonly TableColumn[],
 ): readonly Column[] {
@@ -191,24 +216,33 @@ function lackingColumns(
     if (!found && !notNull.has(column.name)) return true;
     const type = found?.typeText?.toUpperCase().replaceAll(" ", "");
     if (type === column.type) return false;
+    const fullName = fullTableName(place, name);
     throw new MonitorError(
       "TABLE_CONFLICT",
       found
         ? `cannot write to ${fullName}: its column ${column.name} is ${found.typeText}, and the rows hold ${column.type}`
         : `cannot write to ${fullName}: it has no column ${column.name}, without which a row is none`,
-      { hint: "Rename the table, or choose another prefix: nothing is lost meanwhile." },
+      {
+        hint: `Mend the column, and it goes on by itself. Or run ALTER TABLE ${fullName} RENAME TO ${fullName}_before, and then ${recreateCommand(place)}, which makes the table anew and loads it again. Nothing is lost meanwhile.`,
+      },
     );
   });
 }
 
-function droppedError(fullName: string): MonitorError {
+function droppedError(place: TablePlace, dropped: readonly TableName[]): MonitorError {
+  const names = dropped.map((name) => fullTableName(place, name));
+  const [it, is] = names.length === 1 ? ["it", "it is"] : ["them", "they are"];
   return new MonitorError(
     "TABLE_DROPPED",
-    `cannot write to ${fullName}: rows were loaded into it, and it is not there any more`,
+    `cannot write to ${names.join(", ")}: rows were loaded there, and ${is} not there any more, or may not be seen by this identity`,
     {
-      hint: `Run UNDROP TABLE ${fullName}, or dspy-databricks export --recreate, which loads again what the history and the volume hold. Nothing is lost meanwhile.`,
+      hint: `Bring back what was dropped (${names.map((name) => `UNDROP TABLE ${name}`).join("; ")}), in its schema. Or run ${recreateCommand(place)}, which makes ${it} anew and loads again what the history and the volume hold; the next deploy lets its readers read ${it} again. Nothing is lost meanwhile.`,
     },
   );
+}
+
+function recreateCommand({ catalog, schema, prefix }: TablePlace): string {
+  return `dspy-databricks export --to ${catalog}.${schema} --prefix ${prefix} --recreate`;
 }
 
 async function orNull<T>(call: Promise<T>): Promise<T | null> {

@@ -56,12 +56,18 @@ export function directoryTarget(
     fullNameOf: homeOf,
 
     async prepare(names, { marks, recreate }) {
+      const there = new Map<TableName, Snapshot>();
+      for (const name of names) there.set(name, await readSnapshot(homeOf(name), context));
+      const gone = [...there].flatMap(([name, { version }]) =>
+        version < 0 && (marks[name]?.upTo ?? 0) > 0 ? homeOf(name) : [],
+      );
+      // Before anything is made: where nothing is mounted it would be made beneath.
+      if (gone.length > 0 && !recreate) throw goneError(gone, { directory, prefix });
       const ids = new Map<TableName, string | null>();
-      for (const name of names) {
+      for (const [name, before] of there) {
         const home = homeOf(name);
-        let snapshot = await readSnapshot(home, context);
+        let snapshot = before;
         if (snapshot.version < 0) {
-          if ((marks[name]?.upTo ?? 0) > 0 && !recreate) throw goneError(home);
           files.makeDirectory(home);
           writeCommit(home, newCommit(name, snapshot, { add: [] }), context);
           snapshot = await readSnapshot(home, context);
@@ -72,9 +78,12 @@ export function directoryTarget(
       return ids;
     },
 
+    // Its commits say how far they go, whoever writes them.
+    loader: () => Promise.resolve(null),
+
     async resume(source) {
       const { progress } = await readSnapshot(homeOf(source.table), context);
-      return { from: 1, upTo: progress.get(writerOf(source)) ?? 0, rows: 0 };
+      return { upTo: progress.get(writerOf(source)) ?? 0, repeatsUpTo: 0, rows: 0 };
     },
 
     load: (source, sealed) =>
@@ -174,17 +183,20 @@ function refuseConflict(home: string, name: TableName, snapshot: Snapshot): void
       found === undefined
         ? `cannot write to ${home}: it has no column ${column.name}`
         : `cannot write to ${home}: its column ${column.name} is ${found}, and the rows hold ${column.type}`,
-      { hint: "Rename the directory, or choose another prefix: nothing is lost meanwhile." },
+      {
+        hint: `Rename ${home}, and run dspy-databricks export with --recreate, which makes the table anew and writes it again. Or choose another prefix. Nothing is lost meanwhile.`,
+      },
     );
   }
 }
 
-function goneError(home: string): MonitorError {
+function goneError(gone: readonly string[], { directory, prefix }: DirectoryTarget): MonitorError {
+  const [tables, are] = gone.length === 1 ? ["the table", "is"] : ["the tables", "are"];
   return new MonitorError(
     "TABLE_DROPPED",
-    `cannot write to ${home}: rows were written there, and the table is not there any more`,
+    `cannot write to ${gone.join(", ")}: rows were written there, and ${tables} ${are} not there any more`,
     {
-      hint: "Mount it, or put it back. Or run dspy-databricks export --recreate, which writes what the history still holds. Nothing is lost meanwhile.",
+      hint: `Mount ${directory}, or put ${tables} back. Or run dspy-databricks export --directory ${directory} --prefix ${prefix} --recreate, which writes again what the history still holds. Nothing is lost meanwhile.`,
     },
   );
 }

@@ -25,6 +25,7 @@ import { MonitorError } from "../../monitor-error.ts";
 import type { DeltaExport } from "./delta-export.ts";
 import type { DeltaTarget } from "./delta-target.ts";
 import { type DirectoryTarget, directoryTarget } from "./directory-target.ts";
+import { inOtherWords } from "./disk-failure.ts";
 import { mergeTarget } from "./merge-target.ts";
 import type { RowTarget, SealedFile } from "./row-target.ts";
 import { volumeTarget } from "./volume-target.ts";
@@ -75,9 +76,20 @@ export async function exportHistory(
   target: ExportTarget,
   options: ExportOptions = {},
 ): Promise<DeltaExport> {
+  try {
+    return await exportOf(directory, target, { ...thisMachine, ...options });
+  } catch (error) {
+    throw inOtherWords(error, directory);
+  }
+}
+
+async function exportOf(
+  directory: string,
+  target: ExportTarget,
+  options: ExportMachine & ExportOptions,
+): Promise<DeltaExport> {
+  const { files, sharedFiles: targetFiles, clock, openDuckDb } = options;
   const { onProgress = () => {}, lockWaitMs = LOCK_WAIT_MS, recreate = false } = options;
-  const machine = { ...thisMachine, ...options };
-  const { files, clock, openDuckDb } = machine;
   if (!files.list(dirname(resolve(directory))).includes(basename(resolve(directory)))) {
     throw new MonitorError("HISTORY_MISSING", `cannot export a history: there is no ${directory}`, {
       hint: "Start dspy-databricks monitor: it writes one every minute. Or name another with --data-dir.",
@@ -90,8 +102,15 @@ export async function exportHistory(
   try {
     const connection = await openDuckDb({ temporaryDirectory: join(directory, "temporary") });
     try {
-      const to = rowTargetOf(target, { files: machine.sharedFiles, connection, clock });
-      return await exportTo(to, { directory, files, clock, connection, onProgress, recreate });
+      const [to, ...others] = rowTargetsOf(target, { files: targetFiles, connection, clock });
+      return await exportTo(to, others, {
+        directory,
+        files,
+        clock,
+        connection,
+        onProgress,
+        recreate,
+      });
     } finally {
       connection.closeSync();
     }
@@ -100,16 +119,18 @@ export async function exportHistory(
   }
 }
 
-function rowTargetOf(
+/** The way that is asked for, and others to the same tables. */
+function rowTargetsOf(
   target: ExportTarget,
   machine: {
     readonly files: Files;
     readonly connection: DuckDBConnection;
     readonly clock: Clock;
   },
-): RowTarget {
-  if ("directory" in target) return directoryTarget(target, { ...machine, newId: randomUUID });
-  return target.way === "merge" ? mergeTarget(target) : volumeTarget(target);
+): readonly [RowTarget, ...RowTarget[]] {
+  if ("directory" in target) return [directoryTarget(target, { ...machine, newId: randomUUID })];
+  const [volume, merge] = [volumeTarget(target), mergeTarget(target)];
+  return target.way === "merge" ? [merge, volume] : [volume, merge];
 }
 
 type Exporting = {
@@ -123,6 +144,7 @@ type Exporting = {
 
 async function exportTo(
   target: RowTarget,
+  others: readonly RowTarget[],
   { directory, files, clock, connection, onProgress, recreate }: Exporting,
 ): Promise<DeltaExport> {
   const local = { files, connection };
@@ -135,6 +157,12 @@ async function exportTo(
   };
 
   const ids = await target.prepare(tableNames, { marks, recreate });
+  const loader = await target.loader();
+  /** Who began a load that was cut off may be at it still: it alone may be asked for the same again. */
+  const whoBegan = async (began: string | null | undefined) => {
+    for (const other of others) if ((await other.loader()) === began) return other;
+    return null;
+  };
   const warnings: string[] = [];
   const rows: Record<string, number> = {};
   for (const table of tableNames) {
@@ -143,62 +171,69 @@ async function exportTo(
     const snapshot = await readSnapshot(home, local);
     const source = { table, sourceId: idInPath(tableIdIn(snapshot)) };
     const sealed = sealedFiles(home, snapshot.files);
-    const tableId = ids.get(table) ?? null;
-    const before = marks[table];
+    let before = marks[table];
+    const tableId = ids.get(table) ?? before?.tableId ?? null;
     rows[fullName] = 0;
     // It has no rows yet, or its log is lost: the monitor makes it anew from the files of rows.
     if (snapshot.version < 0) continue;
     // A history that began anew may hold rows that the one before it told already.
     const isOtherSource =
       before !== undefined && before.upTo > 0 && isOther(before.sourceId, source.sourceId);
-    const repeatsUpTo = isOtherSource
-      ? Math.max(0, ...sealed.map(({ upTo }) => upTo))
-      : Math.max(
-          before?.repeatsUpTo ?? 0,
-          repeatsIn(snapshot).upTo,
-          goneUpTo(before?.begun ?? [], sealed),
-        );
+    const check = (some: readonly SealedFile[]) =>
+      refuseDamaged(table, some.map(checkedOf), { ...local, directory: resolve(directory) });
+    const isMadeAnew = isOther(before?.tableId, tableId);
+    let loaded = 0;
+    let repeatsUpTo = Math.max(repeatsIn(snapshot).upTo, isOtherSource ? endOf(sealed) : 0);
+    if (before && !isOtherSource && !isMadeAnew) {
+      const { begun = [], repeatsUpTo: repeating = 0 } = before;
+      const gone = goneUpTo(begun, sealed);
+      const isOthers = begun.length > 0 && isOther(before.loader, loader);
+      const other = isOthers && gone === 0 ? await whoBegan(before.loader) : null;
+      const mayRepeat = isOthers && !other ? begunUpTo(begun) : gone;
+      repeatsUpTo = Math.max(repeatsUpTo, repeating, mayRepeat);
+      if (other) {
+        const files = sealed.filter((file) => begun.includes(begunAs(file)));
+        await check(files);
+        loaded += await other.load(source, files, local);
+        const { begun: _, ...rest } = before;
+        before = { ...rest, upTo: endOf(files) };
+      }
+    }
     const reach = (upTo: number, begun: readonly string[] = []) =>
       setMark(table, {
         upTo,
         tableId,
         sourceId: source.sourceId,
+        loader,
         ...(repeatsUpTo > upTo && { repeatsUpTo }),
         ...(begun.length > 0 && { begun }),
       });
-    const history = { ...local, directory: resolve(directory) };
-    let loaded = 0;
-    /** Of a table that had nothing, what is in the history and not in the volume any more. */
-    const loadOlder = async (before: number) => {
-      const older = newFiles(sealed, 0).filter(({ from }) => from < before);
-      let count = 0;
-      for (const file of older) {
-        await refuseDamaged(table, [checkedOf(file)], history);
-        const isApart = file.upTo < before;
-        count += isApart
-          ? await target.load(source, [file], local)
-          : await target.loadRest(source, file, local);
-      }
-      return count;
-    };
 
-    const isMadeAnew = isOther(before?.tableId, tableId);
+    // What comes after a gap waits until that is filled: a mark goes past nothing.
+    const gapAt = gapsIn(snapshot, "gap")[0]?.from ?? Number.POSITIVE_INFINITY;
     if (isMadeAnew) {
       const grants = target.hasGrants ? " Who may read it is granted by the next deploy." : "";
       warnings.push(`${fullName} was made anew, so what is still there is loaded again.${grants}`);
     }
     if (before === undefined || isMadeAnew || isOtherSource) {
-      const resumed = await target.resume(source, sealed, local);
+      const resumed = await target.resume(source, sealed, { ...local, check, isMadeAnew });
       loaded += resumed.rows;
-      if (isMadeAnew) loaded += await loadOlder(resumed.from);
-      reach(resumed.upTo);
-    } else if (before.tableId !== tableId || before.sourceId !== source.sourceId) {
+      const upTo = Math.min(resumed.upTo, gapAt - 1);
+      repeatsUpTo = Math.max(
+        repeatsUpTo,
+        resumed.repeatsUpTo,
+        upTo < resumed.upTo ? resumed.upTo : 0,
+      );
+      reach(upTo);
+    } else if (
+      before.tableId !== tableId ||
+      before.sourceId !== source.sourceId ||
+      before.loader !== loader
+    ) {
       reach(before.upTo, before.begun);
     }
 
     const startedAt = marks[table]?.upTo ?? 0;
-    // What comes after a gap waits until that is filled: a mark goes past nothing.
-    const gapAt = gapsIn(snapshot, "gap")[0]?.from ?? Number.POSITIVE_INFINITY;
     const news = newFiles(sealed, startedAt).filter(({ from }) => from < gapAt);
     const [first] = news;
     if (startedAt > 0 && first && first.from > startedAt + 1) {
@@ -209,14 +244,14 @@ async function exportTo(
     // Merged from files of which some were loaded or on their way, or told by another history.
     const overlapping = news.filter(({ from }) => from <= Math.max(startedAt, repeatsUpTo));
     for (const file of overlapping) {
-      await refuseDamaged(table, [checkedOf(file)], history);
+      await check([file]);
       loaded += await target.loadRest(source, file, local);
       reach(file.upTo);
     }
     news.splice(0, overlapping.length);
     for (let done = 0; done < news.length; done += FILES_PER_LOAD) {
       const batch = news.slice(done, done + FILES_PER_LOAD);
-      await refuseDamaged(table, batch.map(checkedOf), history);
+      await check(batch);
       reach(marks[table]?.upTo ?? 0, batch.map(begunAs));
       loaded += await target.load(source, batch, local);
       reach(batch.at(-1)?.upTo ?? startedAt);
@@ -237,8 +272,15 @@ async function exportTo(
  */
 function goneUpTo(begun: readonly string[], sealed: readonly SealedFile[]): number {
   const known = new Set(sealed.map(begunAs));
-  if (begun.every((file) => known.has(file))) return 0;
-  return Math.max(...begun.map((file) => rangeOf(file.replace(/@.*/, ""))?.upTo ?? 0));
+  return begun.every((file) => known.has(file)) ? 0 : begunUpTo(begun);
+}
+
+function begunUpTo(begun: readonly string[]): number {
+  return endOf(begun.flatMap((file) => rangeOf(file.replace(/@.*/, "")) ?? []));
+}
+
+function endOf(ranges: readonly { readonly upTo: number }[]): number {
+  return Math.max(0, ...ranges.map(({ upTo }) => upTo));
 }
 
 /** Its name, and what tells it from another of that name, made after it was damaged. */

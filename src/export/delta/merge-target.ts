@@ -4,14 +4,16 @@
  * exporter at a time: of two at once Databricks promises nothing.
  */
 import { executeStatement, readStatementRows } from "../../databricks/statements.ts";
-import { fullTableName, mergeSql } from "../../history/databricks-tables.ts";
-import { quoteText } from "../../history/duckdb.ts";
+import { countSql, type Dates, fullTableName, mergeSql } from "../../history/databricks-tables.ts";
+import { type DuckDBConnection, quoteText } from "../../history/duckdb.ts";
 import { type TableName, tables } from "../../history/tables.ts";
 import { type DeltaTarget, ensureSchema, ensureTables } from "./delta-target.ts";
 import type { Local, RowTarget, SealedFile } from "./row-target.ts";
 
 /** Of one statement. */
 const ROWS_MAX = 2_000;
+/** Rows of a file by which it is known whether a table has any of it. */
+const PROBED_ROWS = 100;
 /** Of one statement, in characters of JSON; the text of a statement may have 16 MiB. */
 const TEXT_MAX_CHARS = 2_000_000;
 
@@ -26,14 +28,15 @@ export function mergeTarget(target: DeltaTarget): RowTarget {
   };
   return {
     hasGrants: true,
-    name: `${client.host}/${place.catalog}.${place.schema}.${place.prefix} (merge)`,
+    name: databricksName(target),
     fullNameOf: (table) => fullTableName(place, table),
     async prepare(names, options) {
-      await ensureSchema(target);
-      return await ensureTables(target, names, options);
+      const makePlace = () => ensureSchema(target);
+      return await ensureTables(target, names, { ...options, makePlace });
     },
+    loader: () => Promise.resolve("merge"),
     // What is there already is found out row by row.
-    resume: () => Promise.resolve({ from: 1, upTo: 0, rows: 0 }),
+    resume: () => Promise.resolve({ upTo: 0, repeatsUpTo: 0, rows: 0 }),
     load: ({ table }, files, local) => load(table, files, local),
     loadRest: ({ table }, file, local) => load(table, [file], local),
   };
@@ -55,11 +58,42 @@ export function mergeTarget(target: DeltaTarget): RowTarget {
   }
 }
 
+/** Whether the table has any of the first rows of a file. As rows go in order, it then has none of the later. */
+export async function hasRowsOf(
+  { client, place, warehouseId }: DeltaTarget,
+  table: TableName,
+  { path, connection }: { readonly path: string; readonly connection: DuckDBConnection },
+): Promise<boolean> {
+  const read = await connection.runAndReadAll(
+    `SELECT event_id, CAST(event_date AS VARCHAR) FROM read_parquet(${quoteText(path)})
+     ORDER BY event_date, event_id LIMIT ${PROBED_ROWS}`,
+  );
+  const rows = read
+    .getRowsJson()
+    .map(([eventId, date]) => [String(eventId), String(date)] as const);
+  const dates = { from: rows[0]?.[1] ?? "", to: rows.at(-1)?.[1] ?? "" };
+  if (rows.length === 0) return false;
+  const statement = await executeStatement(
+    client,
+    {
+      statement: countSql(place, table, { eventIds: rows.map(([eventId]) => eventId), dates }),
+      warehouse_id: warehouseId,
+    },
+    { purpose: `look for rows in ${fullTableName(place, table)}`, isIdempotent: true },
+  );
+  for await (const [count] of readStatementRows(client, statement)) return Number(count) > 0;
+  return false;
+}
+
+/** By which marks are known: of whichever way, rows up to a mark are there. */
+export function databricksName({ client, place }: DeltaTarget): string {
+  return `${client.host}/${place.catalog}.${place.schema}.${place.prefix}`;
+}
+
 type RowBatch = {
   /** An array of rows; dates and times are text. */
   readonly json: string;
-  /** The first and the last day of its rows. */
-  readonly dates: { readonly from: string; readonly to: string };
+  readonly dates: Dates;
 };
 
 async function* rowBatches(
@@ -76,7 +110,7 @@ async function* rowBatches(
   const paths = files.map(({ path }) => quoteText(path)).join(", ");
   const reader = await connection.stream(
     `SELECT CAST(to_json({${fields.join(", ")}}) AS VARCHAR), CAST(event_date AS VARCHAR)
-     FROM read_parquet([${paths}], union_by_name = true) ORDER BY event_date`,
+     FROM read_parquet([${paths}], union_by_name = true) ORDER BY event_date, event_id`,
   );
   let texts: string[] = [];
   let chars = 0;

@@ -31,6 +31,15 @@ export type SourceTable = {
 /** What is on this machine. */
 export type Local = { readonly files: Files; readonly connection: DuckDBConnection };
 
+export type Resumed = {
+  /** The place up to which the table's rows are there. */
+  readonly upTo: number;
+  /** Up to this place some may be there. */
+  readonly repeatsUpTo: number;
+  /** How many were new. */
+  readonly rows: number;
+};
+
 export type RowTarget = {
   /** Whether readers are granted a table, which ends with it. */
   readonly hasGrants: boolean;
@@ -38,7 +47,7 @@ export type RowTarget = {
   readonly name: string;
   fullNameOf(table: TableName): string;
   /**
-   * Makes what is missing, and says which table each of them is.
+   * Makes what is missing, and says which table each of them is; `null` where that is not told.
    *
    * @param marks a table that was loaded before is not made anew, unless `recreate` says so.
    * @throws MonitorError `TABLE_DROPPED`, `TABLE_CONFLICT`, or what is refused.
@@ -47,15 +56,23 @@ export type RowTarget = {
     tables: readonly TableName[],
     options: { readonly marks: ExportMarks; readonly recreate: boolean },
   ): Promise<ReadonlyMap<TableName, string | null>>;
+  /** Who remembers what it was given, and so loads each file once; `null` where that is not told. */
+  loader(): Promise<string | null>;
   /**
-   * For a table without a mark: brings to an end what was begun, and returns the places that it
-   * knows to be there, and how many rows were new. Those before them are there if they ever were.
+   * For a table of which no mark says what is in it: brings to an end what was begun, and
+   * finds out how far it goes.
+   *
+   * @param options `isMadeAnew`: what was loaded before was loaded into another table. `check`
+   * refuses files that are damaged.
    */
   resume(
     source: SourceTable,
     known: readonly SealedFile[],
-    local: Local,
-  ): Promise<{ readonly from: number; readonly upTo: number; readonly rows: number }>;
+    options: Local & {
+      readonly isMadeAnew: boolean;
+      readonly check: (files: readonly SealedFile[]) => Promise<void>;
+    },
+  ): Promise<Resumed>;
   /** Loads files of which no row is there. Again after any failure, each row is there once. Returns the new rows. */
   load(source: SourceTable, files: readonly SealedFile[], local: Local): Promise<number>;
   /** Loads a file of which some rows are there. */

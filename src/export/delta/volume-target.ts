@@ -7,8 +7,14 @@ import { createHash } from "node:crypto";
 import { DatabricksError } from "../../databricks/databricks-error.ts";
 import { listDirectory } from "../../databricks/files.ts";
 import { fullTableName, volumeOf } from "../../history/databricks-tables.ts";
-import { type DeltaTarget, ensureTables, ensureVolume, loadFiles } from "./delta-target.ts";
-import { mergeTarget } from "./merge-target.ts";
+import {
+  type DeltaTarget,
+  ensureTables,
+  ensureVolume,
+  findVolume,
+  loadFiles,
+} from "./delta-target.ts";
+import { databricksName, hasRowsOf, mergeTarget } from "./merge-target.ts";
 import type { RowTarget, SealedFile, SourceTable } from "./row-target.ts";
 import { uploadOnce } from "./upload-once.ts";
 
@@ -21,22 +27,51 @@ export function volumeTarget(target: DeltaTarget): RowTarget {
   const folderOf = ({ table, sourceId }: SourceTable) =>
     `${volumeOf(place).path}/history/${table}/${sourceId}`;
 
+  let volumeId: string | null = null;
+
   return {
     hasGrants: true,
-    name: `${client.host}/${place.catalog}.${place.schema}.${place.prefix}`,
+    name: databricksName(target),
     fullNameOf: (table) => fullTableName(place, table),
 
     async prepare(tables, options) {
-      await ensureVolume(target);
-      return await ensureTables(target, tables, options);
+      const makePlace = async () => {
+        volumeId = await ensureVolume(target);
+      };
+      return await ensureTables(target, tables, { ...options, makePlace });
     },
 
-    async resume(source, known, { files }) {
+    // Whether Databricks knows a path of a volume that was made anew it tells nowhere.
+    async loader() {
+      volumeId ??= await findVolume(target);
+      return volumeId;
+    },
+
+    async resume(source, known, { files, connection, isMadeAnew, check }) {
       const folder = folderOf(source);
       const there = (await listOrNone(folder)).flatMap(({ name, sizeBytes }) => {
         const range = rangeInVolume(name);
         return range ? [{ name, sizeBytes, ...range }] : [];
       });
+      const oldestFirst = known.toSorted((a, b) => a.from - b.from);
+      const isThere = async (file: SealedFile | undefined) => {
+        if (file === undefined) return false;
+        await check([file]);
+        return await hasRowsOf(target, source.table, { path: file.path, connection });
+      };
+
+      if (isMadeAnew) {
+        const [oldest] = oldestFirst;
+        // Somebody filled it, as from a copy.
+        if (await isThere(oldest)) return { upTo: 0, repeatsUpTo: endOf(known), rows: 0 };
+        // The history is loaded as it is now; what is older only the volume has.
+        const older = there.filter(({ from }) => from < (oldest?.from ?? Number.POSITIVE_INFINITY));
+        const rows = await copyAll(source, older);
+        const end = endOf(older);
+        const upTo = Math.min(end, (oldest?.from ?? Number.POSITIVE_INFINITY) - 1);
+        return { upTo, repeatsUpTo: end, rows };
+      }
+
       const begun = known.filter((file) =>
         there.some(({ from, upTo }) => from === file.from && upTo === file.upTo),
       );
@@ -48,17 +83,11 @@ export function volumeTarget(target: DeltaTarget): RowTarget {
         if (found && found.sizeBytes !== bytes.length)
           await uploadOnce(client, `${folder}/${name}`, bytes);
       }
-      let rows = 0;
-      for (let at = 0; at < there.length; at += RESUMED_FILES_PER_LOAD) {
-        const names = there.slice(at, at + RESUMED_FILES_PER_LOAD).map(({ name }) => name);
-        rows += await copyInto(source, names);
-      }
-      return {
-        // Somebody may have removed older ones.
-        from: there.length === 0 ? 1 : Math.min(...there.map(({ from }) => from)),
-        upTo: Math.max(0, ...there.map(({ upTo }) => upTo)),
-        rows,
-      };
+      const rows = await copyAll(source, there);
+      const upTo = endOf(there);
+      // Rows came by statements, or files of the volume are lost as well as the marks.
+      const isBeyond = await isThere(oldestFirst.find((file) => file.upTo > upTo));
+      return { upTo, repeatsUpTo: isBeyond ? endOf(known) : 0, rows };
     },
 
     async load(source, sealed, { files }) {
@@ -76,6 +105,15 @@ export function volumeTarget(target: DeltaTarget): RowTarget {
     loadRest: (source, file, local) => mergeTarget(target).loadRest(source, file, local),
   };
 
+  async function copyAll(source: SourceTable, there: readonly { readonly name: string }[]) {
+    let rows = 0;
+    for (let at = 0; at < there.length; at += RESUMED_FILES_PER_LOAD) {
+      const names = there.slice(at, at + RESUMED_FILES_PER_LOAD).map(({ name }) => name);
+      rows += await copyInto(source, names);
+    }
+    return rows;
+  }
+
   function copyInto(source: SourceTable, names: readonly string[]): Promise<number> {
     const directory = folderOf(source);
     return loadFiles(target, source.table, { directory, files: names, format: "PARQUET" });
@@ -89,6 +127,10 @@ export function volumeTarget(target: DeltaTarget): RowTarget {
       throw error;
     }
   }
+}
+
+function endOf(ranges: readonly { readonly upTo: number }[]): number {
+  return Math.max(0, ...ranges.map(({ upTo }) => upTo));
 }
 
 /** Where a history was put back to an earlier state, other rows come under the same places in the journal. */
