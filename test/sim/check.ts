@@ -6,10 +6,10 @@ import { readSnapshot } from "../../src/history/delta-log.ts";
 import { type DuckDBConnection, quoteText } from "../../src/history/duckdb.ts";
 import { diskFiles } from "../../src/history/files.ts";
 import { tableDirectory } from "../../src/history/seal.ts";
-import { type TableName, tableNames } from "../../src/history/tables.ts";
+import { type TableName, tableNames, tables } from "../../src/history/tables.ts";
 import type { EventKey, Load } from "./load.ts";
 import { isJournalTold, toldLosses } from "./losses.ts";
-import type { Machine } from "./machine.ts";
+import { LAKE_PREFIX, type Machine } from "./machine.ts";
 import type { WorkspaceModel } from "./workspace-model.ts";
 
 /** Wrong rows of one kind that are named. */
@@ -27,21 +27,35 @@ export async function brokenPromises(checked: Checked): Promise<string[]> {
   const { machine, load, model } = checked;
   let local: Counted = new Map();
   try {
-    local = await localRows(checked);
+    local = await rowsIn((table) => tableDirectory(machine.historyDirectory, table), checked);
   } catch (error) {
     return [`the history can't be read: ${error instanceof Error ? error.message : error}`];
   }
-  const remote = remoteRows(model);
+  const targets = new Map<string, Counted>();
+  if (machine.ways.some((way) => way !== "directory")) {
+    targets.set("Databricks", remoteRows(model));
+  }
+  if (machine.ways.includes("directory")) {
+    const homeOf = (table: TableName) => join(machine.lakeDirectory, `${LAKE_PREFIX}_${table}`);
+    try {
+      targets.set("the directory", await rowsIn(homeOf, checked));
+    } catch (error) {
+      return [`the directory can't be read: ${error instanceof Error ? error.message : error}`];
+    }
+  }
   const expected = load.acknowledged.keys();
   const due = [...expected].filter((key) => !isExcused(key, checked));
   return [
     ...machine.bugs,
     ...(load.waiting > 0 ? [`${load.waiting} batches were never acknowledged`] : []),
     ...doubled("the history", local),
-    ...doubled("Databricks", remote),
     ...missing("acknowledged, and not in the history", untold(due, local, machine), local),
-    ...missing("acknowledged, and not in Databricks", untold(due, remote, machine), remote),
-    ...missing("in the history, and not in Databricks", local.keys(), remote),
+    ...[...targets].flatMap(([name, rows]) => [
+      ...doubled(name, rows),
+      ...missing(`acknowledged, and not in ${name}`, untold(due, rows, machine), rows),
+      ...missing(`in the history, and not in ${name}`, local.keys(), rows),
+    ]),
+    ...undescribed(model),
     ...leftovers(machine),
   ];
 }
@@ -69,10 +83,14 @@ function untold(
 
 type Counted = ReadonlyMap<EventKey, number>;
 
-async function localRows({ machine, connection }: Checked): Promise<Counted> {
+/** Of Delta tables in directories. */
+async function rowsIn(
+  homeOf: (table: TableName) => string,
+  { connection }: Checked,
+): Promise<Counted> {
   const counts = new Map<EventKey, number>();
   for (const table of tableNames) {
-    const home = tableDirectory(machine.historyDirectory, table);
+    const home = homeOf(table);
     const { files } = await readSnapshot(home, { files: diskFiles, connection });
     if (files.size === 0) continue;
     const paths = [...files.keys()].map((path) => quoteText(join(home, path)));
@@ -116,6 +134,20 @@ function told(what: string, keys: readonly EventKey[]): string[] {
   if (keys.length === 0) return [];
   const more = keys.length > NAMED_MAX ? ", …" : "";
   return [`${keys.length} rows ${what}: ${keys.slice(0, NAMED_MAX).join(", ")}${more}`];
+}
+
+/** Tables in Databricks are told apart by people: each of our columns says what it holds. */
+function undescribed({ tables: made }: WorkspaceModel): string[] {
+  return tableNames.flatMap((name) => {
+    const fullName = fullTableName(defaultTablePlace, name);
+    const table = made.get(fullName);
+    if (!table) return [];
+    const bare = tables[name].columns.filter((column) => !table.commented.has(column.name));
+    return [
+      ...bare.map((column) => `${fullName} does not say what its column ${column.name} holds`),
+      ...(table.clusteredBy === "" ? [`${fullName} is not clustered`] : []),
+    ];
+  });
 }
 
 /** Files that nobody will ever remove. */

@@ -29,12 +29,16 @@ export type SimDisk = {
   of(process: Process): Disk;
   /** What every operation that takes space is told; `null` when there is room. */
   fullCode: "ENOSPC" | null;
+  /** Where it is not, nothing is there and nothing can be made. */
+  isMounted: boolean;
   /** The nth operation from now fails, once. */
   failIn(operations: number): void;
   /** For what does not go through `of`. @throws as an operation that takes space. */
   take(what: string): void;
   /** A file has these bytes from now on, for good; `null`: it is gone. */
   damage(path: string, bytes: Uint8Array | null): void;
+  /** Somebody removes a directory with all that is in it, for good. False when it is not there. */
+  removeDirectory(path: string): boolean;
   /** Every process that runs on it has to be dead. */
   cutPower(): void;
 };
@@ -55,11 +59,18 @@ type Directory = {
   pending: ((names: Map<string, Node>) => void)[];
 };
 
+const systemTexts: Readonly<Record<string, string>> = {
+  ENOSPC: "no space left on device",
+  EIO: "i/o error",
+  ENOENT: "no such file or directory",
+  EACCES: "permission denied",
+};
+
 class SystemError extends Error {
   readonly code: string;
 
   constructor(code: string, what: string) {
-    super(`${code}: ${code === "ENOSPC" ? "no space left on device" : "i/o error"}, ${what}`);
+    super(`${code}: ${systemTexts[code] ?? "unknown error"}, ${what}`);
     this.code = code;
   }
 }
@@ -76,10 +87,12 @@ export function createSimDisk(root: string, world: World): SimDisk {
 
   const disk: SimDisk = {
     fullCode: null,
+    isMounted: true,
     failIn(count) {
       failAt = operations + count;
     },
     take(what) {
+      if (!disk.isMounted) throw new SystemError("EACCES", what);
       if (++operations === failAt) throw new SystemError("EIO", what);
       if (disk.fullCode !== null) throw new SystemError(disk.fullCode, what);
     },
@@ -96,6 +109,19 @@ export function createSimDisk(root: string, world: World): SimDisk {
       node.synced = new Uint8Array();
       change(path, (names) => names.delete(nameOf(path)));
       directoryOf(path).durable.delete(nameOf(path));
+    },
+    removeDirectory(path) {
+      if (!existsSync(path)) return false;
+      for (const below of [...nodes.keys()].filter((one) => one.startsWith(`${path}/`))) {
+        nodes.delete(below);
+        directories.delete(below);
+      }
+      rmSync(path, { recursive: true });
+      nodes.delete(path);
+      directories.delete(path);
+      change(path, (names) => names.delete(nameOf(path)));
+      directoryOf(path).durable.delete(nameOf(path));
+      return true;
     },
     cutPower,
   };
@@ -141,6 +167,8 @@ export function createSimDisk(root: string, world: World): SimDisk {
     const step = (what: string, path: string, takesSpace = true) => {
       const where = `${what} ${relative(root, path)}`;
       process.step(where);
+      // The empty directory that it is mounted at belongs to somebody else.
+      if (!disk.isMounted && !takesSpace && path !== root) throw new SystemError("ENOENT", where);
       if (takesSpace) disk.take(where);
       else if (++operations === failAt) throw new SystemError("EIO", where);
     };
@@ -151,6 +179,7 @@ export function createSimDisk(root: string, world: World): SimDisk {
     return {
       list(path) {
         step("list", path, false);
+        if (!disk.isMounted) return [];
         return readdirSync(path).sort();
       },
       makeDirectory(path) {
@@ -233,7 +262,12 @@ export function createSimDisk(root: string, world: World): SimDisk {
         step("lock", path, false);
         if (locks.has(path)) return null;
         locks.add(path);
-        const release = () => locks.delete(path);
+        let isHeld = true;
+        const release = () => {
+          // Once: after that it is somebody else's.
+          if (isHeld) locks.delete(path);
+          isHeld = false;
+        };
         process.onDeath(release);
         return release;
       },

@@ -2,8 +2,10 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { SimDisk } from "./disk.ts";
 import type { Machine } from "./machine.ts";
-import { type SimNetwork, troubles } from "./network.ts";
+import { type SimNetwork, steps, troubles } from "./network.ts";
+import { changeColumn, dropColumn, dropSchema, dropTable, dropVolume } from "./people.ts";
 import type { WorkspaceModel } from "./workspace-model.ts";
 import type { Privilege } from "./workspace-sql.ts";
 import type { World } from "./world.ts";
@@ -13,6 +15,8 @@ export type Setting = {
   readonly machine: Machine;
   readonly network: SimNetwork;
   readonly model: WorkspaceModel;
+  /** Passes after a while, or when all is to be well. */
+  readonly lasts: (forMs: number, mend: () => void) => void;
 };
 
 const MINUTE_MS = 60_000;
@@ -54,25 +58,26 @@ export const faults: Readonly<
   },
   "disk full": {
     weight: 3,
-    inject: ({ world, machine }) => {
-      machine.disk.fullCode = "ENOSPC";
-      world.after(world.random.between(1_000, 5 * MINUTE_MS), () => {
-        machine.disk.fullCode = null;
+    inject: ({ world, machine, lasts }) => {
+      const disk = diskOf(machine, world);
+      disk.fullCode = "ENOSPC";
+      lasts(world.random.between(1_000, 5 * MINUTE_MS), () => {
+        disk.fullCode = null;
         world.note("disk", "has room again");
       });
     },
   },
   "an operation of the disk fails": {
     weight: 4,
-    inject: ({ world, machine }) => machine.disk.failIn(world.random.between(1, 60)),
+    inject: ({ world, machine }) => diskOf(machine, world).failIn(world.random.between(1, 60)),
   },
   "trouble on the network": {
     weight: 6,
-    inject: ({ world, network }) => {
+    inject: ({ world, network, lasts }) => {
       const kind = world.random.pick(troubles);
       network.trouble = { kind, share: world.random.pick([0.1, 0.5, 1]) };
       world.note("network", `begins: ${kind}`);
-      world.after(world.random.between(1_000, 4 * MINUTE_MS), () => {
+      lasts(world.random.between(1_000, 4 * MINUTE_MS), () => {
         network.trouble = null;
       });
     },
@@ -80,28 +85,44 @@ export const faults: Readonly<
   "the answer to a load is lost": {
     weight: 4,
     inject: ({ world, network }) => {
-      network.nextLoad = world.random.pick(["reset before", "reset after"] as const);
+      const kind = world.random.pick(["reset before", "reset after"] as const);
+      network.next = { step: world.random.pick(["loading", "merging"] as const), kind };
+    },
+  },
+  "a request goes wrong": {
+    weight: 6,
+    inject: ({ world, network }) => {
+      const { pick } = world.random;
+      network.next = { step: pick(steps), kind: pick(troubles) };
+      world.note("network", `waits for ${network.next.step}: ${network.next.kind}`);
     },
   },
   "the token expires": { weight: 2, inject: ({ model }) => model.expireTokens() },
   "a permission is revoked": {
     weight: 3,
-    inject: ({ world, model }) => {
+    inject: ({ world, model, lasts }) => {
       const privilege = world.random.pick<Privilege>([
+        "READ VOLUME",
         "WRITE VOLUME",
         "MODIFY",
+        "SELECT",
         "USE SCHEMA",
         "CAN USE",
       ]);
       model.revoked.add(privilege);
       world.note("workspace", `revoked: ${privilege}`);
       const forMs = world.random.pick([5 * MINUTE_MS, 20 * MINUTE_MS, 24 * HOUR_MS]);
-      world.after(forMs, () => {
+      lasts(forMs, () => {
         model.revoked.delete(privilege);
         world.note("workspace", `granted: ${privilege}`);
       });
     },
   },
+  "a table is dropped": { weight: 3, inject: dropTable },
+  "a column is dropped": { weight: 2, inject: dropColumn },
+  "a column is changed": { weight: 2, inject: changeColumn },
+  "the schema is dropped": { weight: 1, inject: dropSchema },
+  "the volume is dropped": { weight: 2, inject: dropVolume },
   "two exports at once": {
     weight: 4,
     inject: ({ machine }) => {
@@ -151,6 +172,11 @@ export const faults: Readonly<
   },
 };
 
+/** Of the machine, or the one that Spark mounts where rows go to it. */
+function diskOf({ ways, disk, lake }: Machine, { random }: World): SimDisk {
+  return ways.includes("directory") && random.next() < 0.3 ? lake : disk;
+}
+
 /** Cut off, or with other bytes in it; or it is gone. */
 function damage(
   { machine, world }: Setting,
@@ -178,6 +204,7 @@ function damage(
 function cutPower({ machine, world }: Setting, why: string): void {
   machine.killAll(why);
   machine.disk.cutPower();
+  machine.lake.cutPower();
   world.note("disk", "what was not synced may be gone");
 }
 

@@ -9,6 +9,12 @@ import { join } from "node:path";
 import { createDatabricksClient } from "../../src/databricks/client.ts";
 import { Secret } from "../../src/databricks/secret.ts";
 import { exportHistory } from "../../src/export/delta/export-history.ts";
+import { ExportFailedError, failureOf } from "../../src/export/schedule/export-failure.ts";
+import { readExportRun, writeExportRun } from "../../src/export/schedule/export-runs.ts";
+import {
+  type ScheduledExport,
+  startScheduledExport,
+} from "../../src/export/schedule/scheduled-export.ts";
 import { defaultTablePlace } from "../../src/history/databricks-tables.ts";
 import type { DuckDBConnection, DuckDb } from "../../src/history/duckdb.ts";
 import { type Files, filesOn } from "../../src/history/files.ts";
@@ -18,6 +24,7 @@ import { entryOf } from "../../src/journal-entry.ts";
 import { Monitor } from "../../src/monitor.ts";
 import { MonitorError } from "../../src/monitor-error.ts";
 import { builtInPriceBook } from "../../src/signals/prices.ts";
+import { parseSchedule } from "../../src/signals/schedule.ts";
 import type { StartJournalWriter } from "../../src/store/journal.ts";
 import { type FromWorker, openJournalFile, type ToWorker } from "../../src/store/journal-file.ts";
 import { createSimDisk, type SimDisk } from "./disk.ts";
@@ -30,9 +37,13 @@ import type { Plant } from "./plants.ts";
 import { Process, type World } from "./world.ts";
 
 export const ORIGIN = "https://sim.cloud.databricks.com";
+export const LAKE_PREFIX = "agents";
 /** By which the wall clock begins. */
 const MINUTE_MS = 60_000;
 const EPOCH_MS = Date.UTC(2026, 0, 1);
+/** How rows go to Databricks, or to a directory that Spark mounts. */
+export type Way = "volume" | "merge" | "directory";
+
 /** So small that merging and checkpoints happen within an hour. */
 const UPKEEP = { mergeFiles: 4, checkpointCommits: 8, intervalMs: 5 * 60_000 };
 
@@ -40,6 +51,10 @@ export type Machine = {
   readonly disk: SimDisk;
   readonly dataDirectory: string;
   readonly historyDirectory: string;
+  /** The disk that Spark mounts, and where on it the tables are. */
+  readonly lake: SimDisk;
+  readonly lakeDirectory: string;
+  readonly ways: readonly Way[];
   /** How far its clock is wrong. */
   skewMs: number;
   wallClockMs(): number;
@@ -51,7 +66,12 @@ export type Machine = {
   /** Whether what stopped is started again. */
   isSupervised: boolean;
   startMonitor(): void;
-  startExport(): Promise<ExportOutcome>;
+  /** Everything is written, and it ends. */
+  stopMonitor(): Promise<void>;
+  /** No process is going to die of what was armed before. */
+  disarm(): void;
+  /** As somebody runs it by hand. */
+  startExport(options?: RunOptions): Promise<ExportOutcome>;
   killAll(why: string): void;
   /** What was told to people. */
   readonly notices: string[];
@@ -66,12 +86,21 @@ export type Machine = {
 };
 
 export type ExportOutcome =
-  | { readonly kind: "done"; readonly rows: number }
-  | { readonly kind: "failed"; readonly error: MonitorError | null }
+  | { readonly kind: "done"; readonly rows: number; readonly warnings: readonly string[] }
+  | { readonly kind: "failed"; readonly error: unknown }
   | { readonly kind: "killed" };
+
+export type RunOptions = {
+  /** One of the machine's when it is left out. */
+  readonly way?: Way;
+  readonly recreate?: boolean;
+};
 
 export type Parts = {
   readonly world: World;
+  readonly ways: readonly Way[];
+  /** How often a monitor exports, such as `2 minutes`. */
+  readonly exportEvery: string;
   readonly duckDb: DuckDb;
   /** One connection a process. */
   readonly connectDuckDb: () => Promise<DuckDBConnection>;
@@ -80,16 +109,26 @@ export type Parts = {
   readonly plant: Partial<Plant>;
 };
 
-export function createMachine({ world, duckDb, connectDuckDb, network, plant }: Parts): Machine {
+type Running = {
+  readonly process: Process;
+  monitor: Monitor | null;
+  exports: readonly ScheduledExport[];
+};
+
+export function createMachine(parts: Parts): Machine {
+  const { world, ways, exportEvery, duckDb, connectDuckDb, network, plant } = parts;
   const { random } = world;
   const dataDirectory = makeMemoryDirectory();
   const historyDirectory = join(dataDirectory, "history");
+  const lakeDirectory = join(dataDirectory, "lake");
   mkdirSync(historyDirectory);
+  mkdirSync(lakeDirectory);
   const disk = createSimDisk(historyDirectory, world);
+  const lake = createSimDisk(lakeDirectory, world);
   const processes = new Set<Process>();
   let runs = 0;
   let ids = 0;
-  let current: { readonly process: Process; monitor: Monitor | null } | null = null;
+  let current: Running | null = null;
   let writer: Process | null = null;
   /** When the history was last told to seal what came before. */
   let sealedAtMs = 0;
@@ -98,6 +137,9 @@ export function createMachine({ world, duckDb, connectDuckDb, network, plant }: 
     disk,
     dataDirectory,
     historyDirectory,
+    lake,
+    lakeDirectory,
+    ways,
     skewMs: 0,
     wallClockMs: () => EPOCH_MS + world.nowMs() + machine.skewMs,
     monitorNow: () => (current?.process.isAlive ? current.monitor : null),
@@ -112,7 +154,17 @@ export function createMachine({ world, duckDb, connectDuckDb, network, plant }: 
     },
     isSupervised: true,
     startMonitor,
-    startExport,
+    async stopMonitor() {
+      const { process, monitor, exports } = current ?? {};
+      if (!monitor) world.note("world", "no monitor is there to be stopped");
+      await Promise.all(exports?.map((one) => one.close()) ?? []);
+      await monitor?.close();
+      process?.end();
+    },
+    disarm() {
+      for (const process of processes) process.dieBefore(Number.POSITIVE_INFINITY);
+    },
+    startExport: (options = {}) => runExport(options),
     killAll(why) {
       for (const process of [...processes]) process.kill(why);
     },
@@ -131,8 +183,8 @@ export function createMachine({ world, duckDb, connectDuckDb, network, plant }: 
     return process;
   }
 
-  function filesFor(process: Process): Files {
-    const real = disk.of(process);
+  function filesFor(process: Process, on = disk): Files {
+    const real = on.of(process);
     const planted = plant.disk?.(real) ?? real;
     const files = filesOn(planted);
     return plant.files?.(files, planted) ?? files;
@@ -142,7 +194,7 @@ export function createMachine({ world, duckDb, connectDuckDb, network, plant }: 
 
   function startMonitor(): void {
     const process = spawn("monitor");
-    const run: { readonly process: Process; monitor: Monitor | null } = { process, monitor: null };
+    const run: Running = { process, monitor: null, exports: [] };
     current = run;
     process.onDeath(() => {
       if (machine.isSupervised) world.after(random.between(500, 20_000), startMonitor);
@@ -172,6 +224,7 @@ export function createMachine({ world, duckDb, connectDuckDb, network, plant }: 
           formatTime: String,
           onNotice: notice,
         });
+        run.exports = ways.map((way) => exportOnSchedule(way, process));
         world.note(process.name, "takes telemetry");
       } catch (error) {
         if (!process.isAlive) return;
@@ -216,10 +269,7 @@ export function createMachine({ world, duckDb, connectDuckDb, network, plant }: 
     }
     const text = error instanceof Error ? error.message : String(error);
     world.note(process.name, text);
-    // A disk may fail anywhere; what the system says of it is no bug.
-    if (!/^(ENOSPC|EIO)/.test(text)) {
-      machine.bugs.push(`${process.name}: ${error instanceof Error ? error.stack : text}`);
-    }
+    machine.bugs.push(`${process.name}: ${error instanceof Error ? error.stack : text}`);
     return null;
   }
 
@@ -320,7 +370,9 @@ export function createMachine({ world, duckDb, connectDuckDb, network, plant }: 
       (call: (sql: string) => Promise<unknown>) =>
       (sql: string): Promise<unknown> =>
         process.later(`DuckDB: ${sql.slice(0, 40)}`, () => {
-          if (/^COPY/.test(sql)) disk.take("DuckDB writes a file");
+          const into = /^COPY .* TO '([^']+)'/s.exec(sql)?.[1];
+          const on = into?.startsWith(lakeDirectory) ? lake : disk;
+          if (into !== undefined) on.take("DuckDB writes a file");
           return world.real(call(sql));
         });
     const asked = plant.sql ?? ((sql: string) => sql);
@@ -350,11 +402,37 @@ export function createMachine({ world, duckDb, connectDuckDb, network, plant }: 
 
   // ─── Exports ──────────────────────────────────────────────────────────────
 
-  async function startExport(): Promise<ExportOutcome> {
+  function exportOnSchedule(way: Way, monitor: Process): ScheduledExport {
+    const schedule = parseSchedule(exportEvery, "UTC");
+    if (!schedule) throw new Error(`no schedule: ${exportEvery}`);
+    const at = { directory: historyDirectory, files: filesFor(monitor) };
+    return startScheduledExport({
+      target: way,
+      schedule,
+      clock: monitor.clock,
+      random: random.next,
+      async run(signal) {
+        const outcome = await runExport({ way, lockWaitMs: 0 }, { monitor, signal });
+        if (outcome.kind === "done") return outcome;
+        throw outcome.kind === "failed"
+          ? new ExportFailedError(failureOf(outcome.error))
+          : new MonitorError("HISTORY_FAILED", "the process that exports ended (SIGKILL)", {
+              hint: "Nothing is lost: the next run goes on where it was.",
+            });
+      },
+      lastRun: readExportRun(at, way),
+      keepRun: (run) => writeExportRun(at, way, run),
+      onNotice: notice,
+    });
+  }
+
+  async function runExport(
+    { way = random.pick(ways), ...options }: RunOptions & { readonly lockWaitMs?: number },
+    parent?: { readonly monitor: Process; readonly signal: AbortSignal },
+  ): Promise<ExportOutcome> {
     const process = spawn("export");
-    const killed = new Promise<ExportOutcome>((resolve) =>
-      process.onDeath(() => resolve({ kind: "killed" })),
-    );
+    parent?.monitor.onDeath(() => process.end());
+    parent?.signal.addEventListener("abort", () => process.kill("is cut off"));
     const client = createDatabricksClient({
       credentials: {
         host: ORIGIN,
@@ -371,26 +449,34 @@ export function createMachine({ world, duckDb, connectDuckDb, network, plant }: 
     });
     const run = async (): Promise<ExportOutcome> => {
       try {
-        const { rows } = await exportHistory(
+        const { rows, warnings } = await exportHistory(
           historyDirectory,
-          { client, place: defaultTablePlace, warehouseId: "w" },
+          way === "directory"
+            ? { directory: lakeDirectory, prefix: LAKE_PREFIX }
+            : { client, place: defaultTablePlace, warehouseId: "w", way },
           {
             files: filesFor(process),
+            sharedFiles: filesFor(process, lake),
             clock: process.clock,
             openDuckDb: () => duckDbFor(process),
+            ...options,
           },
         );
-        process.end();
-        return { kind: "done", rows };
+        return { kind: "done", rows, warnings };
       } catch (error) {
         if (!process.isAlive) return { kind: "killed" };
         const told = tellFailure(process, error);
         if (told) machine.exportProblems.push(told);
-        process.end();
-        return { kind: "failed", error: told };
+        return { kind: "failed", error };
       }
     };
-    return Promise.race([run(), killed]);
+    return new Promise((resolve) => {
+      process.onDeath(() => resolve({ kind: "killed" }));
+      void run().then((outcome) => {
+        resolve(outcome);
+        process.end();
+      });
+    });
   }
 
   return machine;

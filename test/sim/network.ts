@@ -6,10 +6,13 @@ import type { Process, World } from "./world.ts";
 export type Trouble =
   /** Answered by a gateway; the workspace sees nothing. */
   | "429"
+  | "429 for an hour"
   | "503"
   /** The connection breaks before the workspace has the request, or after it has done it. */
   | "reset before"
   | "reset after"
+  /** It breaks in the middle of the request: of a file, half of it is there. */
+  | "half"
   /** Nothing comes: the request is lost, or arrives minutes later. */
   | "hang"
   | "late"
@@ -18,34 +21,57 @@ export type Trouble =
 
 export const troubles: readonly Trouble[] = [
   "429",
+  "429 for an hour",
   "503",
   "reset before",
   "reset after",
+  "half",
   "hang",
   "late",
   "cut",
+];
+
+/** What an export asks for. */
+export type Step =
+  | "signing in"
+  | "looking at schema, volume and tables"
+  | "listing the volume"
+  | "looking at a file"
+  | "uploading"
+  | "loading"
+  | "merging"
+  | "defining"
+  | "asking for a statement";
+
+export const steps: readonly Step[] = [
+  "signing in",
+  "looking at schema, volume and tables",
+  "listing the volume",
+  "looking at a file",
+  "uploading",
+  "loading",
+  "merging",
+  "defining",
+  "asking for a statement",
 ];
 
 export type SimNetwork = {
   fetchFor(process: Process): Fetch;
   /** Of each request, until it is lifted. */
   trouble: { readonly kind: Trouble; readonly share: number } | null;
-  /** What happens to the next statement that loads rows. */
-  nextLoad: "reset before" | "reset after" | null;
+  /** What happens to the next request of a step. */
+  next: { readonly step: Step; readonly kind: Trouble } | null;
 };
 
 export function createNetwork(world: World, model: WorkspaceModel): SimNetwork {
   const { random } = world;
-  const network: SimNetwork = { trouble: null, nextLoad: null, fetchFor };
+  const network: SimNetwork = { trouble: null, next: null, fetchFor };
 
   function troubleOf(request: ModelRequest): Trouble | null {
-    const isLoad =
-      request.path === "/api/2.0/sql/statements" &&
-      new TextDecoder().decode(request.body).includes("COPY INTO");
-    if (isLoad && network.nextLoad !== null) {
-      const kind = network.nextLoad;
-      network.nextLoad = null;
-      return kind;
+    const { next } = network;
+    if (next && next.step === stepOf(request)) {
+      network.next = null;
+      return next.kind;
     }
     const { trouble } = network;
     return trouble && random.next() < trouble.share ? trouble.kind : null;
@@ -54,7 +80,7 @@ export function createNetwork(world: World, model: WorkspaceModel): SimNetwork {
   function fetchFor(process: Process): Fetch {
     return (url, init) =>
       new Promise<Response>((resolve, reject) => {
-        const request = requestOf(url, init);
+        let request = requestOf(url, init);
         const what = `${request.method} ${request.path}`;
         try {
           process.step(what);
@@ -83,13 +109,20 @@ export function createNetwork(world: World, model: WorkspaceModel): SimNetwork {
           case "429":
           case "503": {
             const headers = random.next() < 0.5 ? { "retry-after": "2" } : {};
-            return deliver(() =>
-              resolve(responseOf({ status: Number(kind), json: { message: "busy" }, headers })),
-            );
+            const json = { message: "busy" };
+            return deliver(() => resolve(responseOf({ status: Number(kind), json, headers })));
+          }
+          case "429 for an hour": {
+            const [json, headers] = [{ message: "busy" }, { "retry-after": "3600" }];
+            return deliver(() => resolve(responseOf({ status: 429, json, headers })));
           }
           case "reset before":
             return deliver(broken);
           case "reset after":
+            return arrive(random.between(1, 40), broken);
+          case "half":
+            if (stepOf(request) !== "uploading") return deliver(broken);
+            request = { ...request, body: request.body.slice(0, request.body.length >> 1) };
             return arrive(random.between(1, 40), broken);
           case "hang":
             return;
@@ -104,6 +137,19 @@ export function createNetwork(world: World, model: WorkspaceModel): SimNetwork {
   }
 
   return network;
+}
+
+function stepOf({ method, path, body }: ModelRequest): Step {
+  if (path.startsWith("/oidc/")) return "signing in";
+  if (path.startsWith("/api/2.1/unity-catalog/")) return "looking at schema, volume and tables";
+  if (path.startsWith("/api/2.0/fs/directories/")) return "listing the volume";
+  if (path.startsWith("/api/2.0/fs/files/")) {
+    return method === "PUT" ? "uploading" : "looking at a file";
+  }
+  if (path !== "/api/2.0/sql/statements") return "asking for a statement";
+  const text = new TextDecoder().decode(body);
+  if (text.includes("COPY INTO")) return "loading";
+  return text.includes("MERGE INTO") ? "merging" : "defining";
 }
 
 function requestOf(url: string, init: RequestInit): ModelRequest {

@@ -9,6 +9,9 @@ import type { Disk, Files } from "../../src/history/files.ts";
 import type { WriterMachine } from "../../src/history/history-writer.ts";
 import { WRITER } from "../../src/history/seal.ts";
 import type { FromWorker, ToWorker } from "../../src/store/journal-file.ts";
+import type { Way } from "./machine.ts";
+
+const throughVolume: readonly Way[] = ["volume"];
 
 type Journal = (message: ToWorker) => FromWorker | null;
 
@@ -17,6 +20,8 @@ export type Plant = {
   readonly breaks: RegExp;
   /** The seed that found it last: it is tried before all others. */
   readonly foundWith: number;
+  /** Where only some ways of exporting have it. */
+  readonly ways?: readonly Way[];
   readonly disk?: (disk: Disk) => Disk;
   readonly files?: (files: Files, disk: Disk) => Files;
   /** What DuckDB is asked in place of something else. */
@@ -194,12 +199,14 @@ export const plants: Readonly<Record<string, Plant>> = {
   "how far was exported is written before the rows are loaded": {
     breaks: isLostOnTheWay,
     foundWith: 6,
+    ways: throughVolume,
     fetch: (fetch) => (url, init) =>
       isLoad(init) ? fetch(url, init).catch(() => answered(loadedNothing)) : fetch(url, init),
   },
   "an answer of 429 or 503 is taken for success": {
     breaks: isLostOnTheWay,
     foundWith: 15,
+    ways: throughVolume,
     fetch: (fetch) => async (url, init) => {
       const response = await fetch(url, init);
       return [429, 503].includes(response.status) && isLoad(init)
@@ -210,6 +217,7 @@ export const plants: Readonly<Record<string, Plant>> = {
   "what failed is sent again under a new path": {
     breaks: isDoubled,
     foundWith: 1,
+    ways: throughVolume,
     fetch: (fetch) => {
       const names = new Map<string, string>();
       return (url, init) => {
@@ -229,6 +237,7 @@ export const plants: Readonly<Record<string, Plant>> = {
   "a load whose answer was lost is done again with force": {
     breaks: isDoubled,
     foundWith: 4,
+    ways: throughVolume,
     fetch: (fetch) => async (url, init) => {
       try {
         return await fetch(url, init);

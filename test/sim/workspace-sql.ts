@@ -118,6 +118,18 @@ export function createSql(
         mergeInto(unquoted(name), unquoted(columns).split(", "), parameters),
     ],
 
+    [
+      /^SELECT count\(\*\) AS num_rows FROM (\S+)\nWHERE .*\n {2}AND event_id IN \((.*)\)$/s,
+      ([, name = "", listed = ""]) => {
+        const table = tableOf(unquoted(name));
+        demand("USE SCHEMA", unquoted(name));
+        demand("SELECT", unquoted(name));
+        const asked = new Set(Array.from(listed.matchAll(/'([^']+)'/g), ([, eventId]) => eventId));
+        const found = table.rows.filter(({ event_id: eventId }) => asked.has(String(eventId)));
+        return [{ num_rows: found.length }];
+      },
+    ],
+
     // ─── What people do ───────────────────────────────────────────────────
     [/^DROP TABLE (\S+)$/, ([, name = ""]) => drop(unquoted(name))],
     [
