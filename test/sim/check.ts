@@ -9,7 +9,8 @@ import { tableDirectory } from "../../src/history/seal.ts";
 import { type TableName, tableNames, tables } from "../../src/history/tables.ts";
 import type { EventKey, Load } from "./load.ts";
 import { isJournalTold, toldLosses } from "./losses.ts";
-import { LAKE_PREFIX, type Machine } from "./machine.ts";
+import type { Machine } from "./machine.ts";
+import { LAKE_PREFIX } from "./ways.ts";
 import type { WorkspaceModel } from "./workspace-model.ts";
 
 /** Wrong rows of one kind that are named. */

@@ -23,6 +23,7 @@ import {
 } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import type { Disk } from "../../src/history/files.ts";
+import { diskStrikes } from "./strikes.ts";
 import type { Process, World } from "./world.ts";
 
 export type SimDisk = {
@@ -34,7 +35,7 @@ export type SimDisk = {
   /** The nth operation from now fails, once. */
   failIn(operations: number): void;
   /** For what does not go through `of`. @throws as an operation that takes space. */
-  take(what: string): void;
+  take(what: string, process: Process): void;
   /** A file has these bytes from now on, for good; `null`: it is gone. */
   damage(path: string, bytes: Uint8Array | null): void;
   /** Somebody removes a directory with all that is in it, for good. False when it is not there. */
@@ -75,6 +76,12 @@ class SystemError extends Error {
   }
 }
 
+function failure(code: string, what: string, process: Process): SystemError {
+  const strike = diskStrikes[code];
+  if (strike) process.strike(strike);
+  return new SystemError(code, what);
+}
+
 /** @param root exists, and is safe itself. */
 export function createSimDisk(root: string, world: World): SimDisk {
   const { random } = world;
@@ -91,10 +98,10 @@ export function createSimDisk(root: string, world: World): SimDisk {
     failIn(count) {
       failAt = operations + count;
     },
-    take(what) {
-      if (!disk.isMounted) throw new SystemError("EACCES", what);
-      if (++operations === failAt) throw new SystemError("EIO", what);
-      if (disk.fullCode !== null) throw new SystemError(disk.fullCode, what);
+    take(what, process) {
+      if (!disk.isMounted) throw failure("EACCES", what, process);
+      if (++operations === failAt) throw failure("EIO", what, process);
+      if (disk.fullCode !== null) throw failure(disk.fullCode, what, process);
     },
     of: (process) => diskOf(process),
     damage(path, bytes) {
@@ -168,9 +175,9 @@ export function createSimDisk(root: string, world: World): SimDisk {
       const where = `${what} ${relative(root, path)}`;
       process.step(where);
       // The empty directory that it is mounted at belongs to somebody else.
-      if (!disk.isMounted && !takesSpace && path !== root) throw new SystemError("ENOENT", where);
-      if (takesSpace) disk.take(where);
-      else if (++operations === failAt) throw new SystemError("EIO", where);
+      if (!disk.isMounted && !takesSpace && path !== root) throw failure("ENOENT", where, process);
+      if (takesSpace) disk.take(where, process);
+      else if (++operations === failAt) throw failure("EIO", where, process);
     };
     process.onDeath(() => {
       for (const handle of handles.keys()) closeSync(handle);

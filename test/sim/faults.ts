@@ -6,6 +6,7 @@ import type { SimDisk } from "./disk.ts";
 import type { Machine } from "./machine.ts";
 import { type SimNetwork, steps, troubles } from "./network.ts";
 import { changeColumn, dropColumn, dropSchema, dropTable, dropVolume } from "./people.ts";
+import { clockStrikes, damageStrikes } from "./strikes.ts";
 import type { WorkspaceModel } from "./workspace-model.ts";
 import type { Privilege } from "./workspace-sql.ts";
 import type { World } from "./world.ts";
@@ -98,6 +99,16 @@ export const faults: Readonly<
     },
   },
   "the token expires": { weight: 2, inject: ({ model }) => model.expireTokens() },
+  "the secret expires": {
+    weight: 1,
+    inject({ world, model, lasts }) {
+      model.expireTokens();
+      model.isSecretExpired = true;
+      lasts(world.random.between(MINUTE_MS, 20 * MINUTE_MS), () => {
+        model.isSecretExpired = false;
+      });
+    },
+  },
   "a permission is revoked": {
     weight: 3,
     inject: ({ world, model, lasts }) => {
@@ -153,7 +164,10 @@ export const faults: Readonly<
   },
   "the machine sleeps": {
     weight: 2,
-    inject: ({ world }) => world.sleep(world.random.between(MINUTE_MS, 30 * MINUTE_MS)),
+    inject: ({ world, machine }) => {
+      machine.struckBy.push(...clockStrikes);
+      world.sleep(world.random.between(MINUTE_MS, 30 * MINUTE_MS));
+    },
   },
   "the clock jumps": {
     weight: 3,
@@ -161,6 +175,7 @@ export const faults: Readonly<
       const monthMs = 30 * 24 * HOUR_MS;
       const byMs = world.random.pick([-HOUR_MS, HOUR_MS, -monthMs, monthMs]);
       machine.skewMs += byMs;
+      machine.struckBy.push(...clockStrikes);
       world.note("clock", `jumps by ${byMs / HOUR_MS} h`);
       if (world.random.next() < 0.7) {
         world.after(world.random.between(1_000, 10 * MINUTE_MS), () => {
@@ -193,6 +208,7 @@ function damage(
   const from = world.random.between(0, bytes.length);
   const how = world.random.pick(ways);
   world.note("disk", `${how}: ${path}`);
+  machine.struckBy.push(...damageStrikes);
   if (how === "gone") disk.damage(path, null);
   else if (how === "cut") disk.damage(path, bytes.subarray(0, from));
   else {

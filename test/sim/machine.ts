@@ -34,16 +34,14 @@ import { type Losses, newLosses } from "./losses.ts";
 import { makeMemoryDirectory, removeMemoryDirectory } from "./memory-directory.ts";
 import type { SimNetwork } from "./network.ts";
 import type { Plant } from "./plants.ts";
+import { alwaysStrikes, damageStrikes, type Strike } from "./strikes.ts";
+import { LAKE_PREFIX, type Way } from "./ways.ts";
 import { Process, type World } from "./world.ts";
 
 export const ORIGIN = "https://sim.cloud.databricks.com";
-export const LAKE_PREFIX = "agents";
-/** By which the wall clock begins. */
 const MINUTE_MS = 60_000;
+/** By which the wall clock begins. */
 const EPOCH_MS = Date.UTC(2026, 0, 1);
-/** How rows go to Databricks, or to a directory that Spark mounts. */
-export type Way = "volume" | "merge" | "directory";
-
 /** So small that merging and checkpoints happen within an hour. */
 const UPKEEP = { mergeFiles: 4, checkpointCommits: 8, intervalMs: 5 * 60_000 };
 
@@ -75,11 +73,11 @@ export type Machine = {
   killAll(why: string): void;
   /** What was told to people. */
   readonly notices: string[];
-  /** What exports failed with. */
-  readonly exportProblems: MonitorError[];
   readonly losses: Losses;
   /** Damages the journal while no monitor has it open. */
   damageJournal(what: "an entry" | "its beginning" | "a page"): void;
+  /** What happened to it, besides what struck a single process. */
+  readonly struckBy: Strike[];
   /** What is no failure that people can meet, and so a bug. */
   readonly bugs: string[];
   close(): void;
@@ -109,6 +107,14 @@ export type Parts = {
   readonly plant: Partial<Plant>;
 };
 
+/** What is told and is no failure, or one that is checked where it happens. */
+const expectedNotices = [
+  /^The export to \S+ (stands still: .*Nothing is lost|works again)/s,
+  /^The history is written again/,
+  /was made anew, so what is still there is loaded again/,
+  /^Rows of \S+ were gone from the history before they were exported/,
+];
+
 type Running = {
   readonly process: Process;
   monitor: Monitor | null;
@@ -126,6 +132,8 @@ export function createMachine(parts: Parts): Machine {
   const disk = createSimDisk(historyDirectory, world);
   const lake = createSimDisk(lakeDirectory, world);
   const processes = new Set<Process>();
+  /** The monitors and their histories, dead ones too: what one met the next may tell. */
+  const programs: Process[] = [];
   let runs = 0;
   let ids = 0;
   let current: Running | null = null;
@@ -169,9 +177,9 @@ export function createMachine(parts: Parts): Machine {
       for (const process of [...processes]) process.kill(why);
     },
     notices: [],
-    exportProblems: [],
     losses: newLosses(),
     damageJournal,
+    struckBy: [...alwaysStrikes],
     bugs: [],
     close: () => removeMemoryDirectory(dataDirectory),
   };
@@ -179,6 +187,7 @@ export function createMachine(parts: Parts): Machine {
   function spawn(name: string): Process {
     const process = new Process(`${name} ${++runs}`, world, () => EPOCH_MS + machine.skewMs);
     processes.add(process);
+    if (!name.startsWith("export")) programs.push(process);
     process.onDeath(() => processes.delete(process));
     return process;
   }
@@ -236,6 +245,7 @@ export function createMachine(parts: Parts): Machine {
 
   function damageJournal(what: "an entry" | "its beginning" | "a page"): void {
     current?.process.kill("killed by what damages its journal");
+    machine.struckBy.push(...damageStrikes);
     const { excused, unsealed } = machine.losses;
     if (what === "an entry") {
       const body = damageEntry(dataDirectory, random);
@@ -258,13 +268,34 @@ export function createMachine(parts: Parts): Machine {
   function notice(text: string): void {
     machine.notices.push(text);
     world.note("notice", text.split("\n")[0] ?? "");
+    const [, message = "", hint = ""] = /^(cannot .*)\n {2}Hint: (.*)$/.exec(text) ?? [];
+    const known = [...programs.flatMap(({ struckBy }) => struckBy), ...machine.struckBy];
+    if (message !== "") checkTold({ message, hint }, known);
+    else if (/damaged| are lost/.test(text)) {
+      const isDamaged = machine.struckBy.some((strike) => damageStrikes.includes(strike));
+      if (!isDamaged) machine.bugs.push(`nothing that happened is told by: ${text}`);
+    } else if (!expectedNotices.some((pattern) => pattern.test(text))) {
+      machine.bugs.push(`told, and not expected: ${text}`);
+    }
     if (text.includes("this is a bug of it")) machine.bugs.push(text);
+  }
+
+  /** Whoever reads it learns what happened, and what to do. */
+  function checkTold(
+    { message, hint }: { readonly message: string; readonly hint: string },
+    strikes: readonly Strike[],
+  ): void {
+    const meant = strikes.filter((strike) => strike.message.test(message));
+    if (meant.length === 0) machine.bugs.push(`nothing that happened is told by: ${message}`);
+    else if (!meant.some((strike) => strike.hint.test(hint))) {
+      machine.bugs.push(`no help for "${message}": ${hint}`);
+    }
   }
 
   function tellFailure(process: Process, error: unknown): MonitorError | null {
     if (error instanceof MonitorError) {
       world.note(process.name, `${error.code}: ${error.message}`);
-      if (error.hint === "") machine.bugs.push(`${error.code} has no hint`);
+      checkTold(error, [...process.struckBy, ...machine.struckBy]);
       return error;
     }
     const text = error instanceof Error ? error.message : String(error);
@@ -288,7 +319,7 @@ export function createMachine(parts: Parts): Machine {
         process.clock.after(random.between(0, 2), () => port.emit("message", message));
       tell(opened);
       const honest = (message: ToWorker): FromWorker | null =>
-        message.kind === "commit" && !hasRoom()
+        message.kind === "commit" && !hasRoom(process)
           ? { kind: "commit_failed", problem: "database or disk is full" }
           : (file?.handle(message) ?? null);
       const handle = plant.journal?.(honest) ?? honest;
@@ -310,9 +341,9 @@ export function createMachine(parts: Parts): Machine {
     };
   }
 
-  function hasRoom(): boolean {
+  function hasRoom(process: Process): boolean {
     try {
-      disk.take("the journal");
+      disk.take("the journal", process);
       return true;
     } catch {
       return false;
@@ -372,7 +403,7 @@ export function createMachine(parts: Parts): Machine {
         process.later(`DuckDB: ${sql.slice(0, 40)}`, () => {
           const into = /^COPY .* TO '([^']+)'/s.exec(sql)?.[1];
           const on = into?.startsWith(lakeDirectory) ? lake : disk;
-          if (into !== undefined) on.take("DuckDB writes a file");
+          if (into !== undefined) on.take("DuckDB writes a file", process);
           return world.real(call(sql));
         });
     const asked = plant.sql ?? ((sql: string) => sql);
@@ -465,8 +496,7 @@ export function createMachine(parts: Parts): Machine {
         return { kind: "done", rows, warnings };
       } catch (error) {
         if (!process.isAlive) return { kind: "killed" };
-        const told = tellFailure(process, error);
-        if (told) machine.exportProblems.push(told);
+        tellFailure(process, error);
         return { kind: "failed", error };
       }
     };

@@ -1,5 +1,6 @@
 /** The network between the exporter and the workspace, and everything that it does to a request. */
 import type { Fetch } from "../../src/databricks/transport.ts";
+import { refusalStrike, troubleStrikes } from "./strikes.ts";
 import type { ModelAnswer, ModelRequest, WorkspaceModel } from "./workspace-model.ts";
 import type { Process, World } from "./world.ts";
 
@@ -97,11 +98,16 @@ export function createNetwork(world: World, model: WorkspaceModel): SimNetwork {
             settle();
           });
         const kind = troubleOf(request);
-        if (kind !== null) world.note("network", `${kind}: ${what}`);
+        if (kind !== null) {
+          world.note("network", `${kind}: ${what}`);
+          process.strike(troubleStrikes[kind]);
+        }
         init.signal?.addEventListener("abort", () => reject(init.signal?.reason));
         const arrive = (delayMs: number, settle: (answer: ModelAnswer) => void) =>
           world.after(delayMs, async () => {
             const answer = await model.answer(request);
+            const said = refusalIn(answer);
+            if (said !== null) process.strike(refusalStrike(said));
             deliver(() => settle(answer));
           });
         const broken = () => reject(networkError());
@@ -137,6 +143,15 @@ export function createNetwork(world: World, model: WorkspaceModel): SimNetwork {
   }
 
   return network;
+}
+
+/** What it says went wrong, if something did. */
+function refusalIn({ status, json }: ModelAnswer): string | null {
+  const { message, status: of } = (json ?? {}) as {
+    readonly message?: string;
+    readonly status?: { readonly error?: { readonly message?: string } };
+  };
+  return status >= 400 ? (message ?? "") : (of?.error?.message ?? null);
 }
 
 function stepOf({ method, path, body }: ModelRequest): Step {

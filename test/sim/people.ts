@@ -11,7 +11,8 @@ import {
 } from "../../src/history/databricks-tables.ts";
 import { notNull, type TableName, tableNames, tables } from "../../src/history/tables.ts";
 import type { Setting } from "./faults.ts";
-import { LAKE_PREFIX, type Way } from "./machine.ts";
+import { changedColumnStrike, diskStrikes, droppedStrike, goneStrike } from "./strikes.ts";
+import { LAKE_PREFIX, type Way } from "./ways.ts";
 
 const MINUTE_MS = 60_000;
 const place = defaultTablePlace;
@@ -30,6 +31,7 @@ export function dropTable(setting: Setting): void {
   const name = fullTableName(place, table);
   if (!model.tables.has(name)) return;
   run(setting, `DROP TABLE ${name}`);
+  machine.struckBy.push(droppedStrike(name));
   const mend = random.pick(["undrop", "recreate", "by hand"] as const);
   setting.lasts(mendedAfterMs(setting), () => {
     if (model.tables.has(name) || !model.schemas.has(schema)) return;
@@ -64,11 +66,14 @@ export function changeColumn(setting: Setting): void {
     ? [`RENAME COLUMN ${column.name} TO renamed`, `RENAME COLUMN renamed TO ${column.name}`]
     : [`ALTER COLUMN ${column.name} TYPE ${other}`, `ALTER COLUMN ${column.name} TYPE ${type}`];
   run(setting, `ALTER TABLE ${name} ${change}`);
+  const told = { column: column.name, from: column.type, to: isRenamed ? null : other };
+  machine.struckBy.push(changedColumnStrike(name, told));
   const isMovedAway = random.next() < 0.3;
   lasts(mendedAfterMs(setting), () => {
     if (model.tables.get(name) !== there) return;
     if (isMovedAway) {
       run(setting, `ALTER TABLE ${name} RENAME TO ${name}_before_${Math.round(world.nowMs())}`);
+      machine.struckBy.push(droppedStrike(name));
       recreate(setting, random.pick(machine.ways.filter((way) => way !== "directory")));
     } else {
       run(setting, `ALTER TABLE ${name} ${back}`);
@@ -82,6 +87,7 @@ export function dropSchema(setting: Setting): void {
   if (ways.length === 0 || !model.schemas.has(schema)) return;
   const names = [...model.tables.keys()];
   run(setting, `DROP SCHEMA ${schema} CASCADE`);
+  machine.struckBy.push(...names.map(droppedStrike));
   const isUndropped = world.random.next() < 0.5;
   lasts(mendedAfterMs(setting), () => {
     if (!isUndropped) {
@@ -100,10 +106,12 @@ export function dropVolume(setting: Setting): void {
   if (setting.model.volumes.has(name)) run(setting, `DROP VOLUME ${name}`);
 }
 
-function unmount({ world, machine: { lake }, lasts, ...setting }: Setting): void {
+function unmount({ world, machine, lasts }: Setting): void {
+  const { lake, lakeDirectory } = machine;
   world.note("people", "unmount the directory");
   lake.isMounted = false;
-  lasts(mendedAfterMs({ world, ...setting }), () => {
+  machine.struckBy.push(goneStrike(lakeDirectory), ...Object.values(diskStrikes));
+  lasts(mendedAfterMs({ world }), () => {
     lake.isMounted = true;
     world.note("people", "mount the directory");
   });
@@ -115,6 +123,7 @@ function deleteTable(setting: Setting): void {
   const home = join(machine.lakeDirectory, `${LAKE_PREFIX}_${table}`);
   if (!machine.lake.isMounted || !machine.lake.removeDirectory(home)) return;
   world.note("people", `rm -r ${LAKE_PREFIX}_${table}`);
+  machine.struckBy.push(goneStrike(home));
   lasts(mendedAfterMs(setting), () => recreate(setting, "directory"));
 }
 

@@ -7,10 +7,11 @@ import { MonitorError } from "../../src/monitor-error.ts";
 import { brokenPromises } from "./check.ts";
 import { faultNames, faults } from "./faults.ts";
 import { startLoad } from "./load.ts";
-import { createMachine, ORIGIN, type Way } from "./machine.ts";
+import { createMachine, ORIGIN } from "./machine.ts";
 import { createNetwork } from "./network.ts";
 import { type Plant, plants } from "./plants.ts";
 import { connectDuckDb } from "./shared-duckdb.ts";
+import type { Way } from "./ways.ts";
 import { createWorkspaceModel } from "./workspace-model.ts";
 import { createWorld } from "./world.ts";
 

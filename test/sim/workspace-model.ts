@@ -18,6 +18,8 @@ export type WorkspaceModel = Catalog & {
   /** What somebody does who may do everything. */
   run(sql: string): Promise<void>;
   expireTokens(): void;
+  /** Whether the secret by which tokens are got is refused. */
+  isSecretExpired: boolean;
   answer(request: ModelRequest): Promise<ModelAnswer>;
 };
 
@@ -84,6 +86,7 @@ export function createWorkspaceModel(
       for (const privilege of lacking) revoked.add(privilege);
       await done;
     },
+    isSecretExpired: false,
     expireTokens() {
       token = `token-${++tokens}`;
     },
@@ -113,6 +116,9 @@ export function createWorkspaceModel(
       return ok({ token_endpoint: `${origin}/oidc/v1/token` });
     }
     if (path === "/oidc/v1/token") {
+      if (model.isSecretExpired) {
+        throw new Refused(401, "invalid_client", "The client secret has expired.");
+      }
       return ok({ access_token: token, token_type: "Bearer", expires_in: 3600 });
     }
     if (request.token !== token) {

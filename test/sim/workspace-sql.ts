@@ -114,8 +114,11 @@ export function createSql(
     ],
     [
       /^MERGE INTO (\S+) AS t\n.*\nWHEN NOT MATCHED THEN INSERT \(([^)]*)\)/s,
-      async ([, name = "", columns = ""], parameters) =>
-        mergeInto(unquoted(name), unquoted(columns).split(", "), parameters),
+      async ([sql, name = "", columns = ""], parameters) =>
+        mergeInto(unquoted(name), unquoted(columns).split(", "), {
+          parameters,
+          isMatched: sql.includes("\nON t.event_id = s.event_id AND "),
+        }),
     ],
 
     [
@@ -230,7 +233,7 @@ export function createSql(
   function mergeInto(
     fullName: string,
     columns: readonly string[],
-    parameters: Parameters,
+    { parameters, isMatched }: { readonly parameters: Parameters; readonly isMatched: boolean },
   ): readonly Row[] {
     const table = writable(fullName);
     demand("SELECT", fullName);
@@ -241,7 +244,7 @@ export function createSql(
         "42703",
       );
     }
-    const known = new Set(table.rows.map(({ event_id: eventId }) => eventId));
+    const known = new Set(isMatched ? table.rows.map(({ event_id: eventId }) => eventId) : []);
     const text = parameters.find(({ name }) => name === "rows")?.value ?? "[]";
     const given = JSON.parse(text) as readonly Row[];
     const news = given.filter(({ event_id: eventId }) => !known.has(eventId));

@@ -6,6 +6,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Clock } from "../../src/clock.ts";
 import { type Random, randomFrom } from "../kill/random.ts";
+import type { Strike } from "./strikes.ts";
 
 /** Lines of what happened that are kept. */
 const LINES_MAX = 4_000;
@@ -74,7 +75,16 @@ export function createWorld(seed: number): World {
         if (!(error instanceof Killed)) escaped.push(error);
       };
       process.on("unhandledRejection", onEscape);
+      /** What was begun has come as far as it comes by itself. */
+      const settle = async () => {
+        await nextTurn();
+        while (outstanding.size > 0) {
+          await Promise.all(outstanding);
+          await nextTurn();
+        }
+      };
       try {
+        await settle();
         for (let next = events.peek(); next && next.atMs <= untilMs; next = events.peek()) {
           events.pop();
           if (next.cancelled) continue;
@@ -85,11 +95,7 @@ export function createWorld(seed: number): World {
           } catch (error) {
             onEscape(error);
           }
-          await nextTurn();
-          while (outstanding.size > 0) {
-            await Promise.all(outstanding);
-            await nextTurn();
-          }
+          await settle();
         }
         nowMs = Math.max(nowMs, untilMs);
       } finally {
@@ -112,6 +118,7 @@ export class Process {
   readonly clock: Clock;
   readonly #world: World;
   readonly #onDeath: (() => void)[] = [];
+  readonly #strikes: Strike[] = [];
   #isAlive = true;
   #stepsLeft = Number.POSITIVE_INFINITY;
   #dieWith = (process: Process, what: string) => process.kill(`SIGKILL before ${what}`);
@@ -137,6 +144,15 @@ export class Process {
         return () => stop();
       },
     };
+  }
+
+  /** What it met, of which it may tell people. */
+  get struckBy(): readonly Strike[] {
+    return this.#strikes;
+  }
+
+  strike(strike: Strike): void {
+    this.#strikes.push(strike);
   }
 
   get isAlive(): boolean {
