@@ -413,6 +413,25 @@ test("a table that is dropped while it is made anew is told, and the next one is
   assert.deepEqual(await counted(), [4, 4]);
 });
 
+test("files that went up, and whose rows came by statements, are not loaded when marks are lost", async () => {
+  const { home, run, seal, merge, counted } = await newHistory("volume", 4);
+  // Everything is in the volume, and nothing was loaded.
+  const cut = { ...setting.client() };
+  cut.postJson = () => Promise.reject(new Error("power cut"));
+  const place = { ...defaultTablePlace, schema: `h${histories}` };
+  await run();
+  await seal(5, 6);
+  await assert.rejects(
+    exportHistory(home.directory, { client: cut, warehouseId, place }),
+    /power cut/,
+  );
+  await merge(6);
+  await run();
+  writeFileSync(join(home.directory, "exported.json"), "{");
+  await run();
+  assert.deepEqual(await counted(), [12, 12]);
+});
+
 test("a table that is made anew has the rows that came by statements, too", async () => {
   const { run, seal, counted, table } = await newHistory("volume", 3);
   await run({ by: "merge" });

@@ -22,6 +22,7 @@ const usage = `Usage: npm run sim -- [options]
   --seeds <n>      seeds to try (default: 20)
   --first <n>      the first of them (default: 1)
   --seed <n>       only this one, with all that happened
+  --steps <name>   and each step of processes whose names begin so, such as history or "export 12"
   --hours <n>      simulated hours of each (default: 1)
   --faults <n>     faults in each hour (default: 20)
   --plant <name>   with a bug that is planted: ${Object.keys(plants).join(", ")}
@@ -38,6 +39,7 @@ const options = {
   hours: numberOf("hours"),
   faults: numberOf("faults"),
   ...(values.plant === undefined ? {} : { plant: values.plant }),
+  ...(values.steps === undefined ? {} : { stepsOf: values.steps }),
 };
 if (values.plant !== undefined && !(values.plant in plants)) wrong(`no bug "${values.plant}"`);
 
@@ -109,6 +111,7 @@ function readArguments() {
         hours: text,
         faults: text,
         plant: text,
+        steps: text,
         output: text,
         nightly: { type: "boolean" },
       },

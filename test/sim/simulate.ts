@@ -44,6 +44,8 @@ export type SimulationOptions = {
   readonly faults: number;
   /** Name of a planted bug. */
   readonly plant?: string | undefined;
+  /** Processes whose steps are told, such as `export 12`. */
+  readonly stepsOf?: string | undefined;
 };
 
 export type Simulation = SimulationOptions & {
@@ -57,7 +59,7 @@ export type Simulation = SimulationOptions & {
 
 export async function simulate(options: SimulationOptions): Promise<Simulation> {
   const { seed, hours, plant } = options;
-  const world = createWorld(seed);
+  const world = createWorld(seed, { stepsOf: options.stepsOf ?? null });
   const { random } = world;
   const model = createWorkspaceModel(world, { origin: ORIGIN, slowShare: SLOW_STATEMENTS_SHARE });
   const network = createNetwork(world, model);

@@ -166,6 +166,7 @@ function modelClient(): DatabricksClient {
     },
     real: <T>(work: Promise<T>) => work,
     note: () => {},
+    noteStep: () => {},
     sleep: () => {},
     lines: [],
     escaped: [],

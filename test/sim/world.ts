@@ -28,6 +28,8 @@ export type World = {
   /** Waits for work that the world does not simulate, such as DuckDB's. Time stands still meanwhile. */
   real<T>(work: Promise<T>): Promise<T>;
   note(who: string, what: string): void;
+  /** Of which there are many: only where they are asked for. */
+  noteStep(who: string, what: string): void;
   readonly lines: readonly string[];
   /** What nobody caught, and no process that was killed threw. */
   readonly escaped: unknown[];
@@ -37,7 +39,11 @@ export type World = {
 /** Of a process that is dead: it did not catch it, because there is nobody to. */
 export class Killed extends Error {}
 
-export function createWorld(seed: number): World {
+/** @param stepsOf of processes whose names begin so, each step is noted. */
+export function createWorld(
+  seed: number,
+  { stepsOf = null }: { readonly stepsOf?: string | null } = {},
+): World {
   const events = new Heap();
   const lines: string[] = [];
   const escaped: unknown[] = [];
@@ -66,7 +72,10 @@ export function createWorld(seed: number): World {
     },
     note(who, what) {
       lines.push(`${timeText(nowMs)} ${who}: ${what}`);
-      if (lines.length > LINES_MAX) lines.shift();
+      if (lines.length > LINES_MAX && stepsOf === null) lines.shift();
+    },
+    noteStep(who, what) {
+      if (stepsOf !== null && who.startsWith(stepsOf)) world.note(who, `… ${what}`);
     },
     lines,
     escaped,
@@ -171,6 +180,7 @@ export class Process {
 
   /** @throws Killed when it is dead, or dies now. */
   step(what: string): void {
+    this.#world.noteStep(this.name, what);
     if (this.#isAlive && this.#stepsLeft-- <= 0) this.#dieWith(this, what);
     if (!this.#isAlive) throw new Killed();
   }

@@ -86,6 +86,9 @@ export function directoryTarget(
       return { upTo: progress.get(writerOf(source)) ?? 0, repeatsUpTo: 0, rows: 0 };
     },
 
+    // Nothing is there before it counts.
+    withdraw: () => Promise.resolve(),
+
     load: (source, sealed) =>
       commit(source, sealed, (home, file) => {
         const path = `${source.sourceId}-${file.name}`;

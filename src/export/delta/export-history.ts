@@ -188,10 +188,13 @@ async function exportTo(
       const { begun = [], repeatsUpTo: repeating = 0 } = before;
       const gone = goneUpTo(begun, sealed);
       const isOthers = begun.length > 0 && isOther(before.loader, loader);
-      const other = isOthers && gone === 0 ? await whoBegan(before.loader) : null;
-      const mayRepeat = isOthers && !other ? begunUpTo(begun) : gone;
+      const other = isOthers ? await whoBegan(before.loader) : null;
+      const mayRepeat = isOthers && !other ? endOf(begunRanges(begun)) : gone;
       repeatsUpTo = Math.max(repeatsUpTo, repeating, mayRepeat);
-      if (other) {
+      if (gone > 0) {
+        const from = Math.min(...begunRanges(begun).map((range) => range.from));
+        await (isOthers ? other : target)?.withdraw(source, { from, upTo: gone });
+      } else if (other) {
         const files = sealed.filter((file) => begun.includes(begunAs(file)));
         await check(files);
         loaded += await other.load(source, files, local);
@@ -272,11 +275,11 @@ async function exportTo(
  */
 function goneUpTo(begun: readonly string[], sealed: readonly SealedFile[]): number {
   const known = new Set(sealed.map(begunAs));
-  return begun.every((file) => known.has(file)) ? 0 : begunUpTo(begun);
+  return begun.every((file) => known.has(file)) ? 0 : endOf(begunRanges(begun));
 }
 
-function begunUpTo(begun: readonly string[]): number {
-  return endOf(begun.flatMap((file) => rangeOf(file.replace(/@.*/, "")) ?? []));
+function begunRanges(begun: readonly string[]) {
+  return begun.flatMap((file) => rangeOf(file.replace(/@.*/, "")) ?? []);
 }
 
 function endOf(ranges: readonly { readonly upTo: number }[]): number {

@@ -37,6 +37,8 @@ export function mergeTarget(target: DeltaTarget): RowTarget {
     loader: () => Promise.resolve("merge"),
     // What is there already is found out row by row.
     resume: () => Promise.resolve({ upTo: 0, repeatsUpTo: 0, rows: 0 }),
+    // Nothing is there before it counts.
+    withdraw: () => Promise.resolve(),
     load: ({ table }, files, local) => load(table, files, local),
     loadRest: ({ table }, file, local) => load(table, [file], local),
   };

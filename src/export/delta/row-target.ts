@@ -73,6 +73,11 @@ export type RowTarget = {
       readonly check: (files: readonly SealedFile[]) => Promise<void>;
     },
   ): Promise<Resumed>;
+  /** Takes back what was begun and is loaded row by row instead: it is never loaded as it was. */
+  withdraw(
+    source: SourceTable,
+    range: { readonly from: number; readonly upTo: number },
+  ): Promise<void>;
   /** Loads files of which no row is there. Again after any failure, each row is there once. Returns the new rows. */
   load(source: SourceTable, files: readonly SealedFile[], local: Local): Promise<number>;
   /** Loads a file of which some rows are there. */

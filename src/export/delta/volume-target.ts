@@ -5,7 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { DatabricksError } from "../../databricks/databricks-error.ts";
-import { listDirectory } from "../../databricks/files.ts";
+import { deleteFile, listDirectory } from "../../databricks/files.ts";
 import { fullTableName, volumeOf } from "../../history/databricks-tables.ts";
 import {
   type DeltaTarget,
@@ -49,10 +49,7 @@ export function volumeTarget(target: DeltaTarget): RowTarget {
 
     async resume(source, known, { files, connection, isMadeAnew, check }) {
       const folder = folderOf(source);
-      const there = (await listOrNone(folder)).flatMap(({ name, sizeBytes }) => {
-        const range = rangeInVolume(name);
-        return range ? [{ name, sizeBytes, ...range }] : [];
-      });
+      const there = await filesIn(folder);
       const oldestFirst = known.toSorted((a, b) => a.from - b.from);
       const isThere = async (file: SealedFile | undefined) => {
         if (file === undefined) return false;
@@ -90,6 +87,14 @@ export function volumeTarget(target: DeltaTarget): RowTarget {
       return { upTo, repeatsUpTo: isBeyond ? endOf(known) : 0, rows };
     },
 
+    async withdraw(source, { from, upTo }) {
+      const folder = folderOf(source);
+      for (const file of await filesIn(folder)) {
+        if (file.from >= from && file.upTo <= upTo)
+          await deleteFile(client, `${folder}/${file.name}`);
+      }
+    },
+
     async load(source, sealed, { files }) {
       const names: string[] = [];
       for (const file of sealed) {
@@ -117,6 +122,13 @@ export function volumeTarget(target: DeltaTarget): RowTarget {
   function copyInto(source: SourceTable, names: readonly string[]): Promise<number> {
     const directory = folderOf(source);
     return loadFiles(target, source.table, { directory, files: names, format: "PARQUET" });
+  }
+
+  async function filesIn(folder: string) {
+    return (await listOrNone(folder)).flatMap(({ name, sizeBytes }) => {
+      const range = rangeInVolume(name);
+      return range ? [{ name, sizeBytes, ...range }] : [];
+    });
   }
 
   async function listOrNone(folder: string) {
