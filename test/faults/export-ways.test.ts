@@ -523,6 +523,24 @@ test("rows that were gone before they were exported are told", async () => {
   ]);
 });
 
+test("a table that another export makes at the same moment is taken as it is", async () => {
+  const { home, counted, place } = await newHistory("volume", 2);
+  const client = setting.client();
+  const late: typeof client = {
+    ...client,
+    async postJson(path, body, options) {
+      const asked = body as { readonly statement?: string };
+      const { statement = "" } = asked;
+      if (!statement.startsWith("CREATE TABLE")) return client.postJson(path, body, options);
+      await ask(statement);
+      const again = { ...asked, statement: statement.replace("IF NOT EXISTS ", "") };
+      return client.postJson(path, again, options);
+    },
+  };
+  await exportHistory(home.directory, { client: late, warehouseId, place });
+  assert.deepEqual(await counted(), [4, 4]);
+});
+
 test("two histories write to one directory, and its rows are those of both", async () => {
   const one = await newHistory("directory", 2);
   const other = await newHistory("directory", 3);

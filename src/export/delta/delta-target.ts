@@ -5,6 +5,7 @@
  */
 import type { DatabricksClient } from "../../databricks/client.ts";
 import { DatabricksError, isAlreadyThere, isNotThere } from "../../databricks/databricks-error.ts";
+import { recordOf } from "../../databricks/json-fields.ts";
 import { createSchema, getSchema } from "../../databricks/schemas.ts";
 import { executeStatement, readStatementRows } from "../../databricks/statements.ts";
 import { listTables, type TableColumn } from "../../databricks/tables.ts";
@@ -137,10 +138,13 @@ export async function ensureTables(
   }
   if (missing.length === 0) return ids;
   for (const name of missing) {
-    await run(target, createTableSql(place, name), {
-      purpose: `create table ${fullTableName(place, name)}`,
-      isIdempotent: true,
-    });
+    // Of two at once Databricks may refuse one, `IF NOT EXISTS` or not.
+    await unlessThere(
+      run(target, createTableSql(place, name), {
+        purpose: `create table ${fullTableName(place, name)}`,
+        isIdempotent: true,
+      }),
+    );
   }
   for (const { name, table } of await lookAt(target, missing)) {
     // Somebody drops it at this moment. Without its id it would later pass for the one before.
@@ -260,6 +264,14 @@ async function unlessThere(call: Promise<unknown>): Promise<void> {
   try {
     await call;
   } catch (error) {
-    if (!isAlreadyThere(error)) throw error;
+    if (!isAlreadyThere(error) && !isTableThere(error)) throw error;
   }
+}
+
+/** As SQL says it. */
+function isTableThere(error: unknown): boolean {
+  return (
+    error instanceof DatabricksError &&
+    error.call.details.some((detail) => recordOf(detail)?.sql_state === "42P07")
+  );
 }
