@@ -49,7 +49,7 @@ let warehouseId: string;
 let histories = 0;
 
 before(async () => {
-  setting = openDeploySetting({ principals: ["exporter"] });
+  setting = openDeploySetting({ principals: ["exporter"], clientSpeed: 10 });
   const duckDb = await loadDuckDb();
   connection = await connect(duckDb, { threads: 1, temporaryDirectory: join(directory, "tmp") });
   context = { duckDb, connection, files: diskFiles, newId: () => crypto.randomUUID() };
