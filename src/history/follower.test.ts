@@ -411,6 +411,19 @@ for (const [what, again, damaged] of [
   });
 }
 
+test("a damaged file in which rows are looked for stops sealing once", async () => {
+  const home = mkdtempSync(join(directory, "looked-"));
+  await follow(contextOf(home, diskFiles), 8);
+  const table = tableDirectory(home, "requests");
+  const { files } = await readSnapshot(table, contextOf(home, diskFiles));
+  const [path = ""] = files.keys();
+  writeFileSync(join(table, path), readFileSync(join(table, path)).fill(0, 4));
+  const again = journal.map((entry) => ({ ...entry, seq: entry.seq + PLACES_PER_JOURNAL }));
+  await assert.rejects(restart(home, again), { code: "STORE_DAMAGED" });
+  await restart(home, again);
+  assert.deepEqual(await readTables(home), await straight());
+});
+
 test("entries that age took out of the middle of the journal, as after a jump of the clock, are no damage", async () => {
   const home = mkdtempSync(join(directory, "aged-"));
   await follow(contextOf(home, diskFiles), 8);

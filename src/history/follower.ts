@@ -10,7 +10,7 @@ import type { PlacedEntry } from "../store/journal.ts";
 import { PLACES_PER_JOURNAL } from "../store/journal-file.ts";
 import { PendingSummaries } from "../summaries/pending-summaries.ts";
 import type { SummaryStore } from "../summaries/summary-store.ts";
-import { checkSome } from "./damaged-files.ts";
+import { checkSome, refuseDamaged } from "./damaged-files.ts";
 import { tryExportLock } from "./export-lock.ts";
 import { exportedUpTo } from "./export-marks.ts";
 import { type Gap, gapsIn } from "./gaps.ts";
@@ -135,8 +135,7 @@ export class Follower {
       this.#takenUpTo = seq;
       for (const row of this.#rowsOf({ seq, timeMs, body }))
         this.#waitingFor(row.table, seq)?.add(row, seq);
-      if (this.#gaps.length > 0) await this.#fillGaps();
-      if (this.#pending.rows >= SEAL_ROWS) await this.#sealPending();
+      if (this.#gaps.length > 0 || this.#pending.rows >= SEAL_ROWS) await this.#sealDue();
     }
   }
 
@@ -208,11 +207,39 @@ export class Follower {
    */
   async seal(): Promise<number> {
     if (this.#repairs.length === 0) await this.#noteTold();
-    await this.#fillGaps();
-    await this.#sealPending();
+    await this.#sealAll();
     await this.#maintain();
     const neededFrom = this.#state.openTraces.firstSeq ?? this.#takenUpTo + 1;
     return Math.min(this.#takenUpTo, neededFrom - 1);
+  }
+
+  /** What is whole, or too much to wait. */
+  #sealDue(): Promise<void> {
+    return this.#reading(async () => {
+      await this.#fillGaps();
+      if (this.#pending.rows >= SEAL_ROWS) await this.#sealPending();
+    });
+  }
+
+  #sealAll(): Promise<void> {
+    return this.#reading(async () => {
+      await this.#fillGaps();
+      await this.#sealPending();
+    });
+  }
+
+  /** While rows are looked for by their ids, a damaged file stops sealing: then it is set aside. */
+  async #reading(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (this.#isRepeated) {
+        for (const [table, { files }] of await readSnapshots(this.#context)) {
+          await refuseDamaged(table, files.values(), this.#context);
+        }
+      }
+      throw error;
+    }
   }
 
   async #sealPending(): Promise<void> {
