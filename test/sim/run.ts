@@ -57,6 +57,8 @@ const failed: Simulation[] = [];
 const injected: Record<string, number> = Object.fromEntries(faultNames.map((name) => [name, 0]));
 let done = 0;
 let rows = 0;
+let lost = 0;
+let unknownLosses = 0;
 
 const progress = setInterval(() => say(`${done} of ${count} seeds`), PROGRESS_MS);
 await inProcesses(seeds, async (seed, simulate) => {
@@ -64,6 +66,11 @@ await inProcesses(seeds, async (seed, simulate) => {
   const simulation = await simulate({ seed, ...options });
   done++;
   rows += simulation.rows;
+  for (const told of simulation.lost) {
+    // Between processes what is infinite is null.
+    if (Number.isFinite(told)) lost += told;
+    else unknownLosses++;
+  }
   for (const [name, times] of Object.entries(simulation.injected)) {
     injected[name] = (injected[name] ?? 0) + times;
   }
@@ -75,12 +82,22 @@ clearInterval(progress);
 const seconds = Math.round((performance.now() - startMs) / 1000);
 if (values.output === "json") {
   const told = failed.map(({ seed, broken, lines }) => ({ seed, broken, lines }));
-  const result = { seeds: count, first, ...options, seconds, rows, injected, failed: told };
+  const result = {
+    seeds: count,
+    first,
+    ...options,
+    seconds,
+    rows,
+    lost,
+    unknownLosses,
+    injected,
+    failed: told,
+  };
   process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
 } else {
   const total = Object.values(injected).reduce((sum, times) => sum + times, 0);
   process.stdout.write(
-    `${count} seeds of ${options.hours} simulated h: ${failed.length} broke a promise. ${total} faults, ${rows} acknowledged rows, ${seconds} s.\n`,
+    `${count} seeds of ${options.hours} simulated h: ${failed.length} broke a promise. ${total} faults, ${rows} acknowledged rows, ${seconds} s.\n  Of the rows, ${lost} were told as lost by damage, and ${unknownLosses} times that it is not known how many.\n`,
   );
   for (const [name, times] of Object.entries(injected))
     process.stdout.write(`  ${times} × ${name}\n`);

@@ -7,6 +7,7 @@ import { MonitorError } from "../../src/monitor-error.ts";
 import { brokenPromises } from "./check.ts";
 import { faultNames, faults } from "./faults.ts";
 import { startLoad } from "./load.ts";
+import { toldLosses } from "./losses.ts";
 import { createMachine, ORIGIN } from "./machine.ts";
 import { createNetwork } from "./network.ts";
 import { type Plant, plants } from "./plants.ts";
@@ -55,6 +56,8 @@ export type Simulation = SimulationOptions & {
   readonly lines: readonly string[];
   readonly injected: Readonly<Record<string, number>>;
   readonly rows: number;
+  /** Rows that people were told of as lost by damage, by table; infinite where it is not known. */
+  readonly lost: readonly number[];
 };
 
 export async function simulate(options: SimulationOptions): Promise<Simulation> {
@@ -137,6 +140,7 @@ export async function simulate(options: SimulationOptions): Promise<Simulation> 
       lines: world.lines.map((line) => line.replaceAll(machine.dataDirectory, "DATA")),
       injected,
       rows: load.acknowledged.size,
+      lost: [...toldLosses(machine.notices).values()],
     };
   } finally {
     machine.killAll("");
