@@ -13,15 +13,13 @@ import type { SummaryStore } from "../summaries/summary-store.ts";
 import { checkSome, refuseDamaged } from "./damaged-files.ts";
 import { tryExportLock } from "./export-lock.ts";
 import { exportedUpTo } from "./export-marks.ts";
-import { type Gap, gapsIn } from "./gaps.ts";
+import { GapFiller } from "./gap-filler.ts";
 import { type MergeLimits, maintain, type Retention } from "./maintain.ts";
 import { PendingRows } from "./pending-rows.ts";
 import { type Repair, repairTables } from "./repair.ts";
 import { REPEATED_FOR_MS, repeatsIn } from "./repeats.ts";
 import { rowsOf } from "./rows.ts";
 import {
-  fillGap,
-  noteTold,
   type Progress,
   readSnapshots,
   removeUnfinished,
@@ -57,8 +55,6 @@ export type Upkeep = MergeLimits & {
   readonly intervalMs?: number | undefined;
 };
 
-type OpenGap = { readonly table: TableName; readonly gap: Gap; readonly pending: PendingRows };
-
 export class Follower {
   readonly #options: FollowerOptions;
   readonly #context: SealContext;
@@ -66,12 +62,10 @@ export class Follower {
   #sealedBefore: Progress = new Map();
   /** The same now. */
   #sealed = new Map<TableName, number>();
-  /** What was found damaged and what became of it, and was not told yet. */
-  #repairs: Repair[] = [];
-  #gaps: OpenGap[] = [];
-  /** Lost rows that were told with the last answer, by table. */
-  #lost = new Map<TableName, readonly Gap[]>();
-  #journalFrom: number | null = null;
+  /** What was found damaged, and was not told yet. */
+  #repairs: readonly Repair[] = [];
+  /** `null` before it began. */
+  #gaps: GapFiller | null = null;
   /** Time up to which what is told may have been sealed before. */
   #repeatsUntilMs = 0;
   /** Of the files that are read again, the last one that was. */
@@ -94,28 +88,23 @@ export class Follower {
   /** Mends what is damaged, removes what a crash left behind, and begins anew. */
   async #begin(journalFrom: number): Promise<void> {
     const nowMs = this.#options.nowMs();
-    this.#repairs = [...(await repairTables({ journalFrom, nowMs }, this.#context))];
+    this.#repairs = await repairTables({ journalFrom, nowMs }, this.#context);
     await removeUnfinished(this.#context);
     const snapshots = await readSnapshots(this.#context);
     this.#sealedBefore = new Map(
       Array.from(snapshots, ([table, snapshot]) => [table, sealedUpTo(snapshot)]),
     );
     this.#sealed = new Map(this.#sealedBefore);
-    this.#gaps = [...snapshots].flatMap(([table, snapshot]) =>
-      gapsIn(snapshot, "gap").map((gap) => ({ table, gap, pending: new PendingRows() })),
-    );
-    for (const [table, snapshot] of snapshots) {
-      for (const gap of gapsIn(snapshot, "lost")) this.#tellLost(table, gap, 0);
-    }
     const until = [...snapshots.values()].map((snapshot) => repeatsIn(snapshot).untilMs);
     this.#repeatsUntilMs = Math.max(0, ...until);
     this.#expectRepeatsAfter(Math.max(...this.#sealedBefore.values()), journalFrom);
-    this.#journalFrom = journalFrom;
+    const limits = { journalFrom, waitingMax: SEAL_ROWS };
+    this.#gaps = new GapFiller(snapshots, limits, this.#context);
   }
 
   /** What was damaged when it began, and what was lost by it. */
   takeRepairs(): readonly Repair[] {
-    const repairs = this.#repairs;
+    const repairs = [...this.#repairs, ...(this.#gaps?.takeTold() ?? [])];
     this.#repairs = [];
     return repairs;
   }
@@ -127,7 +116,7 @@ export class Follower {
    */
   async take(entries: readonly PlacedEntry[], { damaged = 0 } = {}): Promise<void> {
     const [first] = entries;
-    if (first && this.#journalFrom === null) await this.#begin(first.seq);
+    if (first && this.#gaps === null) await this.#begin(first.seq);
     if (damaged > 0) this.#expectRepeats();
     for (const { seq, timeMs, body } of entries) {
       if (seq <= this.#takenUpTo) continue;
@@ -135,16 +124,14 @@ export class Follower {
       this.#takenUpTo = seq;
       for (const row of this.#rowsOf({ seq, timeMs, body }))
         this.#waitingFor(row.table, seq)?.add(row, seq);
-      if (this.#gaps.length > 0 || this.#pending.rows >= SEAL_ROWS) await this.#sealDue();
+      if (this.#gaps?.isOpen || this.#pending.rows >= SEAL_ROWS) await this.#sealFrom(SEAL_ROWS);
     }
   }
 
   /** Where a row belongs; `null` where it is sealed already. */
   #waitingFor(table: TableName, seq: number): PendingRows | null {
     if (seq > (this.#sealedBefore.get(table) ?? 0)) return this.#pending;
-    const isIts = ({ table: its, gap }: OpenGap) =>
-      its === table && gap.from <= seq && seq <= gap.upTo;
-    return this.#gaps.find(isIts)?.pending ?? null;
+    return this.#gaps?.waitingFor(table, seq) ?? null;
   }
 
   /** Another journal begins where places are left out; what age took out of one leaves fewer. */
@@ -161,43 +148,10 @@ export class Follower {
     return this.#options.nowMs() < this.#repeatsUntilMs;
   }
 
-  /** Those of which everything came that the journal has; of very large ones a part. */
   async #fillGaps(): Promise<void> {
     const timeMs = this.#options.nowMs();
-    for (const open of [...this.#gaps]) {
-      const { table, gap, pending } = open;
-      const isOver = gap.upTo <= this.#takenUpTo;
-      if (!isOver && pending.rows < SEAL_ROWS) continue;
-      const upTo = Math.min(gap.upTo, this.#takenUpTo);
-      const rows = pending.of(table);
-      const lost = isOver ? lostOf(gap, pending.rows, this.#journalFrom ?? 0) : null;
-      const isRepeated = this.#isRepeated;
-      await fillGap({ gap, rows, upTo, timeMs, isRepeated, lost }, this.#context);
-      this.#gaps = this.#gaps.filter((one) => one !== open);
-      if (!isOver) {
-        const rest = gap.rows === null ? null : Math.max(0, gap.rows - pending.rows);
-        const left = { ...gap, from: upTo + 1, rows: rest };
-        this.#gaps.push({ table, gap: left, pending: new PendingRows() });
-      }
-      this.#tellLost(table, lost ?? { from: gap.from, upTo, rows: 0 }, pending.rows);
-    }
-  }
-
-  #tellLost(table: TableName, lost: Gap, came: number): void {
-    const { from, upTo, rows } = lost;
-    const again = `${came} were sealed again from the journal`;
-    const told = rows === null ? "how many are lost is not known" : `${rows} are lost`;
-    const what = `Rows of ${table} from entries ${from} to ${upTo} of the journal were damaged: ${again}, ${told}.`;
-    this.#repairs.push({ table, what });
-    if (rows !== 0) this.#lost.set(table, [...(this.#lost.get(table) ?? []), lost]);
-  }
-
-  /** Whoever asks again has heard the answer before. */
-  async #noteTold(): Promise<void> {
-    for (const [table, lost] of this.#lost) {
-      await noteTold(table, { lost, timeMs: this.#options.nowMs() }, this.#context);
-      this.#lost.delete(table);
-    }
+    const filled = { takenUpTo: this.#takenUpTo, timeMs, isRepeated: this.#isRepeated };
+    await this.#gaps?.fill(filled);
   }
 
   /**
@@ -206,32 +160,21 @@ export class Follower {
    * @throws Error when it can't; the rows wait on.
    */
   async seal(): Promise<number> {
-    if (this.#repairs.length === 0) await this.#noteTold();
-    await this.#sealAll();
+    if (this.#repairs.length === 0) await this.#gaps?.noteTold(this.#options.nowMs());
+    await this.#sealFrom(0);
     await this.#maintain();
     const neededFrom = this.#state.openTraces.firstSeq ?? this.#takenUpTo + 1;
     return Math.min(this.#takenUpTo, neededFrom - 1);
   }
 
-  /** What is whole, or too much to wait. */
-  #sealDue(): Promise<void> {
-    return this.#reading(async () => {
-      await this.#fillGaps();
-      if (this.#pending.rows >= SEAL_ROWS) await this.#sealPending();
-    });
-  }
-
-  #sealAll(): Promise<void> {
-    return this.#reading(async () => {
-      await this.#fillGaps();
-      await this.#sealPending();
-    });
-  }
-
-  /** While rows are looked for by their ids, a damaged file stops sealing: then it is set aside. */
-  async #reading(work: () => Promise<void>): Promise<void> {
+  /**
+   * Gaps of which all came, and what waits where that is so many rows. While rows are looked for
+   * by their ids, a damaged file stops it: then that is set aside.
+   */
+  async #sealFrom(rows: number): Promise<void> {
     try {
-      await work();
+      await this.#fillGaps();
+      if (this.#pending.rows >= rows) await this.#sealPending();
     } catch (error) {
       if (this.#isRepeated) {
         for (const [table, { files }] of await readSnapshots(this.#context)) {
@@ -303,11 +246,4 @@ export class Follower {
       versionsOf: (endpoint) => this.#state.versionsOf(endpoint),
     });
   }
-}
-
-/** `null` when nothing is. */
-function lostOf({ from, upTo, rows }: Gap, came: number, journalFrom: number): Gap | null {
-  if (rows !== null) return rows > came ? { from, upTo, rows: rows - came } : null;
-  // Where the journal has all of it, everything came.
-  return from >= journalFrom ? null : { from, upTo, rows: null };
 }

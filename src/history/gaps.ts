@@ -35,6 +35,12 @@ export function closed(kind: Kind, gap: Gap): readonly [string, number] {
   return [noteOf(kind, gap), CLOSED];
 }
 
+/** What stays open of a gap that is filled up to a place with so many rows; `null` when nothing does. */
+export function restOf({ upTo: end, rows }: Gap, upTo: number, came: number): Gap | null {
+  if (upTo >= end) return null;
+  return { from: upTo + 1, upTo: end, rows: rows === null ? null : Math.max(0, rows - came) };
+}
+
 /** What is worked out anew where a log is made anew. */
 export function isGapNote(note: string): boolean {
   return gapOf(note, "gap") !== null;

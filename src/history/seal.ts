@@ -16,7 +16,7 @@ import {
   writeCommit,
 } from "./delta-log.ts";
 import { type Files, UNFINISHED } from "./files.ts";
-import { closed, type Gap, gapsIn, opened } from "./gaps.ts";
+import { closed, type Gap, gapsIn, opened, restOf } from "./gaps.ts";
 import { countOf, rowsAfter, type TableRows } from "./pending-rows.ts";
 import { filesAround, notedRepeats } from "./repeats.ts";
 import type { StageContext } from "./staging.ts";
@@ -144,11 +144,14 @@ export async function fillGap(
       countOf(rows) === 0
         ? []
         : await writeFile(rows, { range, timeMs, isRepeated, tableId }, snapshot, context);
-    const restRows = gap.rows === null ? null : Math.max(0, gap.rows - countOf(rows));
-    const rest = upTo < gap.upTo ? [opened("gap", { ...gap, from: upTo + 1, rows: restRows })] : [];
+    const rest = restOf(gap, upTo, countOf(rows));
     return {
       ...{ timeMs, operation: "WRITE", add, remove: [] },
-      progress: new Map([closed("gap", gap), ...rest, ...(lost ? [opened("lost", lost)] : [])]),
+      progress: new Map([
+        closed("gap", gap),
+        ...(rest ? [opened("gap", rest)] : []),
+        ...(lost ? [opened("lost", lost)] : []),
+      ]),
     };
   });
 }
