@@ -424,6 +424,16 @@ test("a damaged file in which rows are looked for stops sealing once", async () 
   assert.deepEqual(await readTables(home), await straight());
 });
 
+test("entries at the beginning of the journal that can't be read may have said what is told again", async () => {
+  const home = mkdtempSync(join(directory, "first-"));
+  await follow(contextOf(home, diskFiles), journal.length);
+  const follower = new Follower(options, contextOf(home, diskFiles));
+  await follower.take([], { damaged: 1 });
+  await follower.take(journal.map((entry) => ({ ...entry, seq: entry.seq + journal.length })));
+  await follower.seal();
+  assert.deepEqual(await readTables(home), await straight());
+});
+
 test("entries that age took out of the middle of the journal, as after a jump of the clock, are no damage", async () => {
   const home = mkdtempSync(join(directory, "aged-"));
   await follow(contextOf(home, diskFiles), 8);

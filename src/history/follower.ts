@@ -96,7 +96,7 @@ export class Follower {
     );
     this.#sealed = new Map(this.#sealedBefore);
     const until = [...snapshots.values()].map((snapshot) => repeatsIn(snapshot).untilMs);
-    this.#repeatsUntilMs = Math.max(0, ...until);
+    this.#repeatsUntilMs = Math.max(this.#repeatsUntilMs, ...until);
     this.#expectRepeatsAfter(Math.max(...this.#sealedBefore.values()), journalFrom);
     const limits = { journalFrom, waitingMax: SEAL_ROWS };
     this.#gaps = new GapFiller(snapshots, limits, this.#context);
