@@ -7,6 +7,7 @@ import { type DuckDBConnection, quoteText } from "../../src/history/duckdb.ts";
 import { diskFiles } from "../../src/history/files.ts";
 import { tableDirectory } from "../../src/history/seal.ts";
 import { type TableName, tableNames, tables } from "../../src/history/tables.ts";
+import { grown } from "./growth.ts";
 import type { EventKey, Load } from "./load.ts";
 import { isJournalTold, toldLosses } from "./losses.ts";
 import type { Machine } from "./machine.ts";
@@ -58,6 +59,7 @@ export async function brokenPromises(checked: Checked): Promise<string[]> {
     ]),
     ...undescribed(model),
     ...leftovers(machine),
+    ...grown(machine, load.acknowledged.size),
   ];
 }
 
