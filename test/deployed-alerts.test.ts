@@ -68,7 +68,7 @@ after(async () => {
 test("tables, notebook, dashboard and three alerts are there, and a second run changes nothing", async () => {
   assert.match(
     first.warnings.join(),
-    /^monitoring: SQL alerts: .* nothing is now: no monitor runs/,
+    /^monitoring: SQL alerts: .* nothing is exported now: no monitor runs/,
   );
   assert.equal(first.monitoring?.tables.length, 7);
   assert.equal(first.monitoring?.notebookPath, `/Shared/dspy-databricks/${AGENT}/monitoring`);

@@ -25,12 +25,12 @@ export async function exportProblem(asked: AskedExport): Promise<string | null> 
   for (let waitedMs = 0; ; waitedMs += LOOK_EVERY_MS) {
     const exports = await askExports(dataDirectory);
     if (exports === null) {
-      return `The SQL alerts know what was exported, and nothing is now: no monitor runs on ${dataDirectory}. Start dspy-databricks monitor there, which exports every minute from then on.`;
+      return `SQL alerts see only what was exported, and nothing is exported now: no monitor runs on ${dataDirectory}. Start dspy-databricks monitor there, which exports every minute from then on.`;
     }
     const found = exports.find((one) => one.target === target);
     if (found) return problemOf(found);
     if (waitedMs >= TAKEN_UP_WITHIN_MS) {
-      return `The SQL alerts know what was exported, and the monitor on ${dataDirectory} exports nothing to ${target}: it keeps no history, or watches another workspace.`;
+      return `SQL alerts see only what was exported, and the monitor on ${dataDirectory} exports nothing to ${target}: it keeps no history, or watches another workspace.`;
     }
     await new Promise<void>((resolve) => {
       clock.after(LOOK_EVERY_MS, resolve);
@@ -40,8 +40,8 @@ export async function exportProblem(asked: AskedExport): Promise<string | null> 
 
 function problemOf({ target, periodMs, state, reason }: ExportState): string | null {
   if (periodMs > PERIOD_MAX_MS) {
-    return `The SQL alerts know what was exported, and the export to ${target} runs every ${Math.round(periodMs / 60_000)} minutes: write monitoring.export: { every: 1 minute } in agent.yaml.`;
+    return `SQL alerts see only what was exported, and the export to ${target} runs every ${Math.round(periodMs / 60_000)} minutes: write monitoring.export: { every: 1 minute } in agent.yaml.`;
   }
   if (state === "ok" || state === "waiting") return null;
-  return `The SQL alerts know what was exported, and the export to ${target} stands still: ${reason ?? state}`;
+  return `SQL alerts see only what was exported, and the export to ${target} stands still: ${reason ?? state}`;
 }

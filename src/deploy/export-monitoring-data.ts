@@ -158,7 +158,7 @@ async function logFigures(
   for (const [version, minutes] of series) {
     const runId = await runOf(context, { endpointName, experimentId, version, minutes });
     rows += await logDeploymentMinutes(client, runId, minutes);
-    const message = `version ${version ?? "unknown"}: ${minutes.length} minutes`;
+    const message = `version ${version ?? "unknown"}, minutes: ${minutes.length}`;
     context.onProgress({ step: "export", state: "waiting", message });
     runs.push(runId);
   }

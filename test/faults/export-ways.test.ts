@@ -17,8 +17,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { systemClock } from "../../src/clock.ts";
+import { isNotThere } from "../../src/databricks/databricks-error.ts";
 import { deleteFile, listDirectory } from "../../src/databricks/files.ts";
 import { executeStatement, readStatementRows } from "../../src/databricks/statements.ts";
+import { deleteVolume, getVolume } from "../../src/databricks/volumes.ts";
 import { chooseWarehouse, ensureSchema } from "../../src/export/delta/delta-target.ts";
 import { directoryTarget } from "../../src/export/delta/directory-target.ts";
 import {
@@ -354,6 +356,16 @@ for (const [what, isMerged] of [
     assert.deepEqual(await counted(), [10, 10]);
   });
 }
+
+test("what was removed on purpose does not come back with the next export", async () => {
+  const { run, table, place } = await newHistory("volume", 2);
+  await run();
+  await ask(`DROP TABLE ${table}`);
+  const volume = volumeOf(place).fullName;
+  await deleteVolume(setting.client(), volume);
+  await assert.rejects(run(), { code: "TABLE_DROPPED" });
+  await assert.rejects(getVolume(setting.client(), volume), isNotThere);
+});
 
 for (const [way, other] of [
   ["volume", "merge"],

@@ -87,7 +87,7 @@ export function exportCommand(): Command {
       process.stdout.write(
         output === "json"
           ? `${JSON.stringify({ exportFormat: "delta", rows, target: name, tables, warnings }, null, 2)}\n`
-          : `${rows} new rows\n`,
+          : `${rows} new rows in ${name}\n`,
       );
     });
 }

@@ -1,9 +1,13 @@
 /** `dspy-databricks uninstall`: what the product made in a workspace for an agent, listed, then removed. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { Command } from "commander";
 import { objectKinds } from "../../deploy/uninstall/find-objects.ts";
 import { planUninstall, type UninstallObject } from "../../deploy/uninstall/uninstall.ts";
 import { loadAgentConfig } from "../../deployment.ts";
+import { dataDirectoryOf } from "../../monitor-client/data-directory.ts";
+import { fileNameOf } from "../../monitor-client/settings-files.ts";
 import { MonitorError } from "../../monitor-error.ts";
 import { foreignLine } from "../../signals/foreign-line.ts";
 import { EXIT } from "../exit-code.ts";
@@ -66,12 +70,12 @@ export function uninstallCommand(): Command {
       process.stderr.write(`Looking for what was made for ${endpointName} on ${client.host}\n`);
       const { tables = false, models = false } = raw;
       const uninstall = await planUninstall({ client, config, tables, models, only });
-      const print = (objects: readonly UninstallObject[]) => {
+      const print = (objects: readonly UninstallObject[], all = objects) => {
         const result = { host: client.host, endpointName, objects };
         process.stdout.write(
           output === "json" ? `${JSON.stringify(result, null, 2)}\n` : textOf(objects),
         );
-        if (objects.some(({ outcome }) => outcome === "failed")) process.exitCode = EXIT.failed;
+        if (all.some(({ outcome }) => outcome === "failed")) process.exitCode = EXIT.failed;
       };
       const planned = uninstall.objects.filter(({ outcome }) => outcome === "planned");
       if (raw.dryRun || planned.length === 0) {
@@ -82,13 +86,25 @@ export function uninstallCommand(): Command {
         process.stderr.write(textOf(uninstall.objects));
         await confirm(planned.length, client.host);
       }
-      const done = await uninstall.run((object) => {
-        process.stderr.write(
-          `${object.outcome === "failed" ? "Failed" : "Removed"}: ${object.kind} ${object.name}\n`,
-        );
-      });
-      print(done);
+      // Told as it happens: in text it is the result itself.
+      const told = output === "json" ? process.stderr : process.stdout;
+      const done = await uninstall.run((object) => told.write(textOf([object])));
+      print(output === "json" ? done : done.filter(({ outcome }) => outcome === "stays"), done);
+      tellWhatGoesOn(client.host, endpointName);
     });
+}
+
+/** A monitor follows what deployments left here: its alerts, and the export. */
+function tellWhatGoesOn(host: string, endpointName: string): void {
+  const directory = dataDirectoryOf(host);
+  const file = `${fileNameOf(endpointName)}.json`;
+  const kept = ["alerts", "export-settings"]
+    .map((folder) => join(directory, folder, file))
+    .filter((path) => existsSync(path));
+  if (kept.length === 0) return;
+  process.stderr.write(
+    `A monitor here goes on with what is set for ${endpointName}. To end that, delete ${kept.join(" and ")}\n`,
+  );
 }
 
 function parseKinds(text: string | undefined): (typeof objectKinds)[number][] | undefined {

@@ -299,7 +299,7 @@ async function servedElsewhere(
 /** In the comment of every table of ours, and of the volume. */
 const TABLE_MARK = "Written by dspy-databricks-agents";
 const VOLUME_MARK = "kept by dspy-databricks-agents";
-const KEPT = "rows of agents are in it; --tables removes it, for all agents whose rows go there";
+const KEPT = "--tables removes it, with the rows of all agents in it";
 
 async function findTables(context: FindContext): Promise<FoundObject[]> {
   const { client, config, tables } = context;
