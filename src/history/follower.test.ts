@@ -119,6 +119,31 @@ test("rows of a commit that is there although it was told to have failed are not
   assert.deepEqual(await readTables(home), await straight());
 });
 
+test("a disk that fails between two tables is no damage of the first, when only the second gets rows again", async () => {
+  const home = mkdtempSync(join(directory, "between-"));
+  let made = 0;
+  const files: Files = {
+    ...diskFiles,
+    makeDirectory(path) {
+      // After that of a table and of its log comes that of the next table.
+      if (path.startsWith(home) && ++made === 3) throw new Error("EIO: i/o error");
+      diskFiles.makeDirectory(path);
+    },
+  };
+  const follower = new Follower(options, contextOf(home, files));
+  const [spans, close, ...rest] = journal;
+  assert.ok(spans && close);
+  await follower.take([spans, close]);
+  await assert.rejects(follower.seal(), /EIO/);
+  // It tells nothing, but takes a place.
+  const body = bodyOf({ kind: "observed", samples: [], health: [], dropped: {} });
+  await follower.take([{ seq: 3, timeMs: nowMs, body }]);
+  await follower.seal();
+  await follower.take(rest.map((entry) => ({ ...entry, seq: entry.seq + 1 })));
+  await follower.seal();
+  assert.deepEqual(await readTables(home), await straight());
+});
+
 test("a file that a crash left under two names is not written over", () => {
   const path = join(mkdtempSync(join(directory, "names-")), "commit.json");
   diskFiles.create(path, Buffer.from("first"));

@@ -193,8 +193,9 @@ export class Follower {
       const sealed = pending.tables();
       const repeatsUntilMs = this.#isRepeated ? this.#repeatsUntilMs : 0;
       const batch = { upTo, timeMs, tables: sealed, sealedBefore: this.#sealed, repeatsUntilMs };
-      await sealRows(batch, this.#context);
-      for (const { table } of sealed) this.#sealed.set(table, upTo);
+      for (const [table, place] of await sealRows(batch, this.#context)) {
+        this.#sealed.set(table, place);
+      }
       this.#pending = new PendingRows();
     }
     if (!this.#pendingSummaries.isEmpty) {

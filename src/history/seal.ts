@@ -85,28 +85,38 @@ export type Batch = {
   readonly repeatsUntilMs?: number;
 };
 
-/** @throws MonitorError `STORE_DAMAGED` when a table does not hold any more what was sealed. */
-export async function sealRows(batch: Batch, context: SealContext): Promise<void> {
-  for (const rows of batch.tables) await sealTable(rows, batch, context);
+/**
+ * Returns how far each of the tables says that it goes.
+ *
+ * @throws MonitorError `STORE_DAMAGED` when a table does not hold any more what was sealed.
+ */
+export async function sealRows(batch: Batch, context: SealContext): Promise<Progress> {
+  const sealed = new Map<TableName, number>();
+  for (const rows of batch.tables) sealed.set(rows.table, await sealTable(rows, batch, context));
+  return sealed;
 }
 
 async function sealTable(
   rows: TableRows,
   { upTo, timeMs, sealedBefore = new Map(), repeatsUntilMs = 0 }: Omit<Batch, "tables">,
   context: SealContext,
-): Promise<void> {
+): Promise<number> {
   const { files, directory } = context;
   const { table } = rows;
   const home = tableDirectory(directory, table);
   files.makeDirectory(home);
   const atLeast = sealedBefore.get(table) ?? 0;
   const isRepeated = repeatsUntilMs > 0;
+  let sealed = upTo;
   await commitTo(table, context, async (snapshot, tableId) => {
     const before = sealedUpTo(snapshot);
     if (before < atLeast) throw damagedLog(home, "its last commits are missing");
     // A commit may be there although it was told to have failed, and rows have come since.
     const left = rowsAfter(rows, before);
-    if (countOf(left) === 0) return null;
+    if (countOf(left) === 0) {
+      sealed = before;
+      return null;
+    }
     const range = { from: before + 1, upTo };
     const add = await writeFile(left, { range, timeMs, isRepeated, tableId }, snapshot, context);
     const noted = isRepeated ? notedRepeats({ untilMs: repeatsUntilMs, upTo }) : [];
@@ -115,6 +125,7 @@ async function sealTable(
       progress: new Map([...noted, [WRITER, upTo]]),
     };
   });
+  return sealed;
 }
 
 /** A gap, and what came of its rows again. */
