@@ -5,15 +5,17 @@
 import { pythonLiteral } from "../dashboards/notebook/python-text.ts";
 import type { JobSettings } from "../databricks/jobs.ts";
 import { quotedName, type TablePlace } from "../history/databricks-tables.ts";
-import { quoted, type SpanTable } from "../ingest/span-table/select-spans.ts";
+import { agentOfTable, quoted, type SpanTable } from "../ingest/span-table/select-spans.ts";
+import { callsOfTraces, viewOfTraces } from "./calls-of-spans.ts";
 import {
+  callsOfTables,
   createRollupSql,
+  minutesSql,
   replaceRollupSql,
   rollupNames,
   rollupTable,
-  tableRelations,
 } from "./rollup-sql.ts";
-import { spanRelations } from "./span-relations.ts";
+import { spanRelation } from "./span-relation.ts";
 
 export type RollupSource =
   /** The tables of the history. */
@@ -30,35 +32,43 @@ export type RollupOptions = {
 /** A trace may begin on the day before the one that its request ends on. */
 const SPANS_BEFORE_DAYS = 1;
 
-/** In their order: makes the tables where they are missing, and some days of each anew. */
+/** In their order: counts the last days by minute, makes the tables where they are missing, and these days of each anew. */
 export function rollupStatements({ source, place, days }: RollupOptions): string[] {
-  const fromDate = `date_sub(current_date(), ${days - 1})`;
-  const relations =
+  const fromDate = daysAgo(days - 1);
+  const counted =
     source.kind === "tables"
-      ? tableRelations(place, fromDate)
-      : relationsOf(source.table, days + SPANS_BEFORE_DAYS);
+      ? { views: [], calls: callsOfTables(place, fromDate) }
+      : {
+          views: [viewOfTraces(spansSince(source.table, daysAgo(days - 1 + SPANS_BEFORE_DAYS)))],
+          calls: callsOfTraces("CAST(NULL AS STRING)"),
+        };
   return [
     // Days are those of UTC, as the monitor's are.
     "SET TIME ZONE 'UTC'",
     `CREATE SCHEMA IF NOT EXISTS ${quotedName(place.catalog)}.${quotedName(place.schema)}`,
-    ...rollupNames.flatMap((name) => {
-      const table = rollupTable(place, name);
-      return [createRollupSql(table, name), replaceRollupSql(table, name, { relations, fromDate })];
-    }),
+    ...counted.views,
+    minutesSql(place, { calls: counted.calls, fromDate }),
+    ...rollupNames.flatMap((name) => [
+      createRollupSql(place, name),
+      replaceRollupSql(place, name, fromDate),
+    ]),
   ];
 }
 
-function relationsOf({ path, columns }: SpanTable, days: number): string {
+function daysAgo(days: number): string {
+  return `date_sub(current_date(), ${days})`;
+}
+
+function spansSince({ path, columns }: SpanTable, fromDate: string): string {
   const { start, date } = columns;
-  const fromDate = `date_sub(current_date(), ${days - 1})`;
   const began = start.isTimestamp
     ? `${quoted(start.name)} >= ${fromDate}`
     : `${quoted(start.name)} >= unix_micros(CAST(${fromDate} AS TIMESTAMP)) * 1000`;
-  return spanRelations({
+  return spanRelation({
     table: path.map(quoted).join("."),
     columns,
     where: date ? `${quoted(date)} >= ${fromDate} AND ${began}` : began,
-    workspaceId: "CAST(NULL AS STRING)",
+    agent: agentOfTable(path),
   });
 }
 

@@ -1,8 +1,9 @@
 /**
  * Roll-ups as Spark SQL: requests, modules and errors by minute, hour and day, as the
  * monitor's summaries have them, for what one machine can't hold. Latencies are counted in the
- * monitor's buckets, so that percentiles of any stretch of time come from merged counts. Each
- * statement makes some days anew, so running it again, or after rows came late, is right. Pure.
+ * monitor's buckets, so that percentiles of any stretch of time come from merged counts. Calls
+ * are read once, into a small table of what was counted by minute, of which all roll-ups are
+ * made. Each makes some days anew, so running it again, or after rows came late, is right. Pure.
  */
 import {
   quotedName,
@@ -10,6 +11,7 @@ import {
   quotedText,
   type TablePlace,
 } from "../history/databricks-tables.ts";
+import { REQUEST } from "./calls-of-spans.ts";
 
 /** Buckets of an octave: the first six bits of a double's mantissa tell which. */
 const BUCKETS_AN_OCTAVE = 64;
@@ -21,12 +23,14 @@ type RollupColumn = { readonly name: string; readonly type: string; readonly com
 
 type Rollup = {
   readonly comment: string;
-  /** The relation that is rolled up, and by what beside the period. */
-  readonly from: "requests" | "module_calls";
-  readonly where: string | null;
+  /** Which calls are rolled up, and by what beside the period. */
+  readonly where: string;
   readonly keys: readonly RollupColumn[];
+  readonly hasUse: boolean;
   readonly hasLatency: boolean;
 };
+
+const isRequest = `kind = ${quotedText(REQUEST)}`;
 
 const workspaceId = column(
   "workspace_id",
@@ -38,15 +42,14 @@ const endpointName = column("endpoint_name", "STRING", "The agent");
 export const rollups: Readonly<Record<RollupName, Rollup>> = {
   requests: {
     comment: "Requests of each agent",
-    from: "requests",
-    where: null,
+    where: isRequest,
     keys: [workspaceId, endpointName],
+    hasUse: true,
     hasLatency: true,
   },
   modules: {
     comment: "Calls of each module, tool and retriever",
-    from: "module_calls",
-    where: "kind IN ('module', 'tool', 'retriever')",
+    where: `NOT ${isRequest}`,
     keys: [
       workspaceId,
       endpointName,
@@ -54,17 +57,18 @@ export const rollups: Readonly<Record<RollupName, Rollup>> = {
       column("path", "STRING", "Place in the program, such as self.rag.generate"),
       column("kind", "STRING", "module, tool or retriever"),
     ],
+    hasUse: false,
     hasLatency: true,
   },
   errors: {
     comment: "Failed requests of each agent, by why they failed",
-    from: "requests",
-    where: "error_class IS NOT NULL",
+    where: `${isRequest} AND error_class IS NOT NULL`,
     keys: [
       workspaceId,
       endpointName,
       column("error_class", "STRING", "Why: timeout, lm_provider, tool, …"),
     ],
+    hasUse: false,
     hasLatency: false,
   },
 };
@@ -103,81 +107,83 @@ const latency = [
 ];
 
 export function rollupColumns(name: RollupName): readonly RollupColumn[] {
-  const { keys, hasLatency, from } = rollups[name];
+  const { keys, hasLatency, hasUse } = rollups[name];
   if (!hasLatency) return [...period, ...keys, ...counted.slice(0, 1)];
-  return [...period, ...keys, ...counted, ...(from === "requests" ? used : []), ...latency];
+  return [...period, ...keys, ...counted, ...(hasUse ? used : []), ...latency];
 }
 
-export function rollupTable(place: TablePlace, name: RollupName): string {
+export function rollupTable(place: TablePlace, name: RollupName | "minutes"): string {
   const { catalog, schema, prefix } = place;
   return [catalog, schema, `${prefix}_rollup_${name}`].map(quotedName).join(".");
 }
 
-export function createRollupSql(table: string, name: RollupName): string {
+export function createRollupSql(place: TablePlace, name: RollupName): string {
   const lines = rollupColumns(name).map(
     ({ name: column, type, comment }) =>
       `  ${quotedName(column)} ${type} COMMENT ${quotedText(comment)}`,
   );
-  return `CREATE TABLE IF NOT EXISTS ${table} (
+  return `CREATE TABLE IF NOT EXISTS ${rollupTable(place, name)} (
 ${lines.join(",\n")}
 ) USING DELTA
 COMMENT ${quotedText(`${rollups[name].comment} by minute, hour and day. Made by dspy-databricks-agents, some days anew with each run`)}`;
 }
 
-/** @param fromDate SQL of the day from which on the table is made anew. */
-export function replaceRollupSql(
-  table: string,
-  name: RollupName,
-  { relations, fromDate }: { readonly relations: string; readonly fromDate: string },
+const sums = {
+  calls: "sum(calls)",
+  failed: "sum(failed)",
+  input_tokens: "sum(input_tokens)",
+  output_tokens: "sum(output_tokens)",
+  cost_usd: "sum(cost_usd)",
+  sum_ms: "sum(sum_ms)",
+  min_ms: "min(min_ms)",
+  max_ms: "max(max_ms)",
+};
+
+/**
+ * What each run counts first.
+ *
+ * @param calls a query of them, with the columns of `callsOfTables`.
+ * @param fromDate SQL of the day from which on they are counted.
+ */
+export function minutesSql(
+  place: TablePlace,
+  { calls, fromDate }: { readonly calls: string; readonly fromDate: string },
 ): string {
-  return `INSERT INTO ${table} REPLACE WHERE period_date >= ${fromDate}
-${rollupQuery(name, { relations, fromDate })}`;
+  const keys = "minute, workspace_id, endpoint_name, kind, program, path, request_error, bucket";
+  return `CREATE OR REPLACE TABLE ${rollupTable(place, "minutes")} USING DELTA
+COMMENT 'Of what the last run made the roll-ups of dspy-databricks-agents: calls by minute and bucket of latency'
+AS SELECT minute, workspace_id, endpoint_name, kind, program, path, request_error AS error_class, bucket,
+  count(*) AS calls, count(error_class) AS failed,
+  sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens, sum(cost_usd) AS cost_usd,
+  sum(latency_ms) AS sum_ms, min(latency_ms) AS min_ms, max(latency_ms) AS max_ms
+FROM (
+  SELECT *, date_trunc('MINUTE', timestamp) AS minute, IF(${isRequest}, error_class, NULL) AS request_error,
+    ${bucketOf("latency_ms")} AS bucket
+  FROM (
+${calls}
+  ) WHERE timestamp >= ${fromDate}
+) GROUP BY ${keys}`;
 }
 
-/** @param relations common table expressions with `requests` and `module_calls`. */
-export function rollupQuery(
-  name: RollupName,
-  { relations, fromDate }: { readonly relations: string; readonly fromDate: string },
-): string {
-  const { from, where, keys, hasLatency } = rollups[name];
+/** @param fromDate SQL of the day from which on the table is made anew. */
+export function replaceRollupSql(place: TablePlace, name: RollupName, fromDate: string): string {
+  const { where, keys } = rollups[name];
   const by = keys.map((key) => quotedName(key.name)).join(", ");
-  const uses = from === "requests" && hasLatency ? used.map((use) => use.name) : [];
-  const sums = [
-    "sum(calls) AS calls",
-    "sum(failed) AS failed",
-    ...uses.map((use) => `sum(${use}) AS ${use}`),
-    ...(hasLatency
-      ? ["sum(sum_ms) AS sum_ms", "min(min_ms) AS min_ms", "max(max_ms) AS max_ms"]
-      : []),
-  ].join(", ");
-  const told = [
-    `date_trunc('MINUTE', timestamp) AS minute`,
-    by,
-    `${hasLatency ? bucketOf("latency_ms") : "0"} AS bucket`,
-    "count(*) AS calls",
-    "count(error_class) AS failed",
-    ...uses.map((use) => `sum(${use}) AS ${use}`),
-    ...(hasLatency
-      ? ["sum(latency_ms) AS sum_ms", "min(latency_ms) AS min_ms", "max(latency_ms) AS max_ms"]
-      : []),
-  ].join(", ");
-  const conditions = [`timestamp >= ${fromDate}`, ...(where ? [where] : [])].join(" AND ");
+  const summed = Object.entries(sums).map(([sum, value]) => `${value} AS ${sum}`);
   const selected = rollupColumns(name).map(({ name: column, type }) => {
     const value = madeOf[column] ?? quotedName(column);
     return `CAST(${value} AS ${type}) AS ${quotedName(column)}`;
   });
-  return `WITH ${relations}, minutes AS (
-  SELECT ${told}
-  FROM ${from} WHERE ${conditions}
-  GROUP BY date_trunc('MINUTE', timestamp), ${by}${hasLatency ? `, ${bucketOf("latency_ms")}` : ""}
-), in_periods AS (
+  return `INSERT INTO ${rollupTable(place, name)} REPLACE WHERE period_date >= ${fromDate}
+WITH in_periods AS (
   SELECT *, explode(array(struct('minute' AS name, minute AS start), struct('hour' AS name, date_trunc('HOUR', minute) AS start),
-    struct('day' AS name, date_trunc('DAY', minute) AS start))) AS p FROM minutes
+    struct('day' AS name, date_trunc('DAY', minute) AS start))) AS p
+  FROM ${rollupTable(place, "minutes")} WHERE ${where}
 ), bucketed AS (
-  SELECT p.name AS period, p.start AS period_start, ${by}, bucket, ${sums}
+  SELECT p.name AS period, p.start AS period_start, ${by}, bucket, ${summed.join(", ")}
   FROM in_periods GROUP BY p.name, p.start, ${by}, bucket
 ), summed AS (
-  SELECT period, period_start, ${by}, ${sums}, array_sort(collect_list(struct(bucket, calls))) AS buckets
+  SELECT period, period_start, ${by}, ${summed.join(", ")}, array_sort(collect_list(struct(bucket, calls))) AS buckets
   FROM bucketed GROUP BY period, period_start, ${by}
 )
 SELECT ${selected.join(",\n  ")}
@@ -216,16 +222,15 @@ function percentile(fraction: number): string {
   return `least(max_ms, greatest(min_ms, ${middle}))`;
 }
 
-/** The tables of the history, as `dspy-databricks export` fills them. */
-export function tableRelations(place: TablePlace, fromDate: string): string {
-  const where = `WHERE event_date >= ${fromDate}`;
-  return `requests AS (
-  SELECT timestamp, workspace_id, endpoint_name, latency_ms, input_tokens, output_tokens, cost_usd, error_class
-  FROM ${quotedTable(place, "requests")} ${where}
-), module_calls AS (
-  SELECT timestamp, workspace_id, endpoint_name, kind, program, path, latency_ms, error_class
-  FROM ${quotedTable(place, "module_calls")} ${where}
-)`;
+/** Requests and calls of modules in the tables of the history, as `dspy-databricks export` fills them. */
+export function callsOfTables(place: TablePlace, fromDate: string): string {
+  const [text, amount] = ["CAST(NULL AS STRING)", "CAST(NULL AS DOUBLE)"];
+  return `SELECT timestamp, workspace_id, endpoint_name, ${quotedText(REQUEST)} AS kind, ${text} AS program, ${text} AS path,
+  latency_ms, input_tokens, output_tokens, cost_usd, error_class
+FROM ${quotedTable(place, "requests")} WHERE event_date >= ${fromDate}
+UNION ALL
+SELECT timestamp, workspace_id, endpoint_name, kind, program, path, latency_ms, ${amount}, ${amount}, ${amount}, error_class
+FROM ${quotedTable(place, "module_calls")} WHERE event_date >= ${fromDate} AND kind IN ('module', 'tool', 'retriever')`;
 }
 
 function column(name: string, type: string, comment: string): RollupColumn {

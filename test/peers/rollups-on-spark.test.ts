@@ -1,71 +1,54 @@
 /**
  * The roll-ups that Spark makes, beside the monitor's own figures of the same spans: each
- * recorded trace in both layouts of Unity Catalog's span tables, and very many of them, whose
- * requests, modules, errors and percentiles are those of the monitor's summaries.
+ * recorded trace in both layouts of Unity Catalog's span tables, traces that nobody recorded, and
+ * the whole job over very many, minute by minute, agent by agent, module by module.
  *
- * `ROLLUP_SPANS=1000000` takes as many spans as it says.
+ * `ROLLUP_SPANS=10000000` takes as many spans as it says.
  */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { assembleTrace } from "../../src/ingest/otlp/assemble-trace.ts";
-import { findSpanColumns } from "../../src/ingest/span-table/columns.ts";
+import { TRACE_SPANS_MAX } from "../../src/ingest/otlp/open-traces.ts";
+import { findSpanColumns, type SpanColumns } from "../../src/ingest/span-table/columns.ts";
 import type { Tally } from "../../src/live/tally.ts";
+import { callsOfTraces, viewOfTraces } from "../../src/rollups/calls-of-spans.ts";
 import { rollupStatements } from "../../src/rollups/rollup-job.ts";
 import {
   bucketOf as bucketSql,
-  createRollupSql,
   type RollupName,
-  replaceRollupSql,
   rollupColumns,
   rollupNames,
-  tableRelations,
 } from "../../src/rollups/rollup-sql.ts";
-import { spanRelations } from "../../src/rollups/span-relations.ts";
+import { spanRelation } from "../../src/rollups/span-relation.ts";
 import type { ClosedTrace } from "../../src/signals/closed-trace.ts";
-import { bucketOf } from "../../src/signals/distribution.ts";
-import { PendingSummaries } from "../../src/summaries/pending-summaries.ts";
+import { bucketOf, Distribution } from "../../src/signals/distribution.ts";
+import type { AgentSpan } from "../../src/signals/span.ts";
+import type { PendingSummaries } from "../../src/summaries/pending-summaries.ts";
 import { Summary } from "../../src/summaries/summary.ts";
-import { type RecordedBody, recordedBodies } from "./recorded-spans.ts";
+import { copiesFor, firstNano, summariesOfMany, writeManySpans } from "./many-spans.ts";
+import { hugeTraces, randomTraces } from "./random-traces.ts";
+import { type RecordedRow, recordedBodies } from "./recorded-spans.ts";
 import { type Spark, startSpark } from "./start-spark.ts";
 
-const SPANS = Number(process.env.ROLLUP_SPANS ?? 1_500);
-/** One copy of all bodies begins so long after the other, and takes another time. */
-const COPY_NANO = 37_000_000_000n;
-const FROM_DATE = "DATE'2020-01-01'";
+const SPANS = Number(process.env.ROLLUP_SPANS ?? 1_000_000);
+/** Of what is shuffled at once a task holds about as many. */
+const SPANS_A_PARTITION = 250_000;
+const NONE = "CAST(NULL AS STRING)";
 
 const directory = mkdtempSync(join(tmpdir(), "rollups-"));
 const bodies = recordedBodies((file) => !file.includes("truncated"));
 let spark: Spark;
 
 before(async () => {
-  // Planning large statements once is most of the work: compiling the planner well costs more than it saves.
-  spark = await startSpark({
-    env: { JAVA_TOOL_OPTIONS: "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC" },
-  });
-  await spark.rows("SET spark.sql.constraintPropagation.enabled = false");
-  const rows = bodies.flatMap(({ rows }) => {
-    const base = firstNano(rows);
-    return rows.map((row) => JSON.stringify({ ...row, base_nano: String(base) }));
-  });
-  const path = join(directory, "rows.json");
-  writeFileSync(path, rows.join("\n"));
-  const text =
-    "file, trace_id, span_id, parent_span_id, name, kind, start_nano, end_nano, base_nano, status_code, status_message, attributes, resource";
-  const columns = text.split(", ").map((column) => `${column} STRING`);
-  await spark.rows(
-    `CREATE TEMPORARY VIEW raw (${columns.join(", ")}, flags INT, events ARRAY<STRUCT<name: STRING, attributes: STRING>>) USING json OPTIONS (path '${path}')`,
-  );
+  spark = await startSpark({ env: { SPARK_COMPILES: "true", SPARK_MEMORY: "3g" } });
 });
 after(async () => {
   await spark?.stop();
   rmSync(directory, { recursive: true });
 });
-
-const common = `trace_id, span_id, parent_span_id, flags, name, kind, CAST(start_nano AS BIGINT) AS start_time_unix_nano,
-  CAST(end_nano AS BIGINT) AS end_time_unix_nano, struct(status_message AS message, status_code AS code) AS status`;
 
 const layouts = {
   v1: { keyed: (json: string) => `from_json(${json}, 'MAP<STRING,STRING>')`, further: "" },
@@ -76,23 +59,91 @@ const layouts = {
   },
 } as const;
 
-for (const [name, { keyed, further }] of Object.entries(layouts)) {
-  test(`each recorded trace of a table in layout ${name} is the same requests and calls`, async () => {
-    await spark.rows(`CREATE TEMPORARY VIEW ${name} AS SELECT ${common}${further}, ${keyed("attributes")} AS attributes,
-      struct(${keyed("resource")} AS attributes) AS resource,
-      transform(events, e -> struct(e.name AS name, ${keyed("e.attributes")} AS attributes)) AS events FROM raw`);
-    const relations = await relationsOf(name);
-    const requests = await spark.rows(
-      `WITH ${relations} SELECT endpoint_name, input_tokens, output_tokens, error_class, latency_ms FROM requests`,
-    );
-    const calls = await spark.rows(
-      `WITH ${relations} SELECT endpoint_name, kind, program, path, count(*), count(error_class), sum(latency_ms) FROM module_calls GROUP BY ALL`,
-    );
-    const expected = expectedOf(bodies);
-    sameRows(requests, expected.requests);
-    sameRows(calls, expected.calls);
-    assert.ok(requests.length > 90 && calls.length > 300);
+for (const layout of ["v1", "v2"] as const) {
+  test(`each recorded trace of a table in layout ${layout} is the same requests and calls`, async () => {
+    const rows = bodies.flatMap(({ rows }) => rows);
+    const told = await callsOf(await tableOf(rows, layout));
+    const expected = expectedOf(bodies.flatMap(tracesOf));
+    sameRows(told.requests, expected.requests);
+    sameRows(told.calls, expected.calls);
+    assert.ok(told.requests.length > 90 && told.calls.length > 300);
   });
+}
+
+for (const orderly of [true, false]) {
+  test(`traces that nobody recorded, ${orderly ? "in order" : "in disorder"}, are the same requests and calls`, async () => {
+    const traces = randomTraces(600, { seed: 20_261_126, orderly });
+    const told = await callsOf(
+      await tableOf(
+        traces.flatMap(({ rows }) => rows),
+        "v1",
+      ),
+    );
+    const expected = expectedOf(traces.flatMap(tracesOf));
+    sameRows(told.requests, expected.requests);
+    // Where clocks differ, or calls overlap, Spark may name another of a trace's modules as the program.
+    const compared = (rows: readonly Row[]) => (orderly ? rows : rows.map(withoutProgram));
+    sameRows(compared(told.calls), compared(expected.calls));
+  });
+}
+
+test("traces of more spans than the monitor takes are the same, whatever their shape", async () => {
+  const traces = hugeTraces(TRACE_SPANS_MAX + 50);
+  const told = await callsOf(
+    await tableOf(
+      traces.flatMap(({ rows }) => rows),
+      "v1",
+    ),
+  );
+  const expected = expectedOf(traces.flatMap(tracesOf));
+  sameRows(told.requests, expected.requests);
+  sameRows(told.calls, expected.calls);
+});
+
+/** A view of the rows as a table of spans. */
+async function tableOf(
+  rows: readonly RecordedRow[],
+  layout: keyof typeof layouts,
+): Promise<string> {
+  const { keyed, further } = layouts[layout];
+  const path = join(directory, "rows.json");
+  writeFileSync(path, rows.map((row) => JSON.stringify(row)).join("\n"));
+  const text =
+    "file, trace_id, span_id, parent_span_id, name, kind, start_nano, end_nano, status_code, status_message, attributes, resource";
+  const columns = text.split(", ").map((column) => `${column} STRING`);
+  await spark.rows(
+    `CREATE OR REPLACE TEMPORARY VIEW raw (${columns.join(", ")}, flags INT, events ARRAY<STRUCT<name: STRING, attributes: STRING>>) USING json OPTIONS (path '${path}')`,
+  );
+  await spark.rows(`CREATE OR REPLACE TEMPORARY VIEW told_spans AS SELECT trace_id, span_id, parent_span_id, flags, name, kind,
+    CAST(start_nano AS BIGINT) AS start_time_unix_nano, CAST(end_nano AS BIGINT) AS end_time_unix_nano,
+    struct(status_message AS message, status_code AS code) AS status${further}, ${keyed("attributes")} AS attributes,
+    struct(${keyed("resource")} AS attributes) AS resource,
+    transform(events, e -> struct(e.name AS name, ${keyed("e.attributes")} AS attributes)) AS events FROM raw`);
+  return "told_spans";
+}
+
+async function callsOf(table: string) {
+  const columns = await columnsOf(table);
+  await spark.rows(viewOfTraces(spanRelation({ table, columns, where: "true", agent: "none" })));
+  await spark.rows(`CREATE OR REPLACE TABLE told_calls USING delta AS ${callsOfTraces(NONE)}`);
+  const requests = await spark.rows(
+    "SELECT endpoint_name, input_tokens, output_tokens, cost_usd, error_class, latency_ms FROM told_calls WHERE kind = 'request'",
+  );
+  const calls = await spark.rows(
+    "SELECT endpoint_name, kind, program, path, error_class IS NOT NULL, latency_ms FROM told_calls WHERE kind <> 'request'",
+  );
+  return { requests, calls };
+}
+
+async function columnsOf(table: string): Promise<SpanColumns> {
+  const described = await spark.rows(`DESCRIBE TABLE ${table}`);
+  const columns = described.map(([name, typeText]) => ({
+    name: name ?? "",
+    typeText: typeText ?? null,
+  }));
+  const found = findSpanColumns(columns);
+  if (!("found" in found)) throw new Error(`no columns: ${JSON.stringify(found)}`);
+  return found.found;
 }
 
 test("Spark finds the bucket of a latency that the monitor finds", async () => {
@@ -109,52 +160,64 @@ test("Spark finds the bucket of a latency that the monitor finds", async () => {
   );
 });
 
-test(`the roll-ups of ${SPANS} spans are the monitor's summaries, and running again changes nothing`, async () => {
+test(`the job over ${SPANS} spans gives the monitor's figures, and run again it changes nothing`, async () => {
   const chosen = bodies.filter(({ file }) => /^(callback|openinference|mlflow-otlp)/.test(file));
-  const copies = Math.ceil(SPANS / chosen.reduce((sum, { rows }) => sum + rows.length, 0));
-  const files = chosen.map(({ file }) => `'${file}'`).join(", ");
-  // A table of the bodies, and each of its rows as often as there are copies.
-  await spark.rows(`CREATE TABLE bodies USING delta AS SELECT *, ${layouts.v1.keyed("attributes")} AS a, ${layouts.v1.keyed("resource")} AS r,
-    transform(events, e -> struct(e.name AS name, ${layouts.v1.keyed("e.attributes")} AS attributes)) AS es FROM raw WHERE file IN (${files})`);
-  const moved = (column: string) =>
-    `CAST(base_nano AS BIGINT) + copy * ${COPY_NANO} + (CAST(${column} AS BIGINT) - CAST(base_nano AS BIGINT)) * (5 + copy % 21) div 10`;
-  await spark.rows(`CREATE TEMPORARY VIEW many AS SELECT concat(lpad(hex(copy), 8, '0'), substring(trace_id, 9)) AS trace_id, span_id, parent_span_id, flags, name, kind,
-    ${moved("start_nano")} AS start_time_unix_nano, ${moved("end_nano")} AS end_time_unix_nano,
-    struct(status_message AS message, status_code AS code) AS status, a AS attributes, struct(r AS attributes) AS resource, es AS events
-    FROM bodies CROSS JOIN (SELECT id AS copy FROM range(0, ${copies}, 1, 8))`);
-  // Put together once for all three, as the tables of the history.
-  const spans = await relationsOf("many");
-  const place = { catalog: "spark_catalog", schema: "default", prefix: "many" };
+  const many = copiesFor(chosen, SPANS);
+  const path = join(directory, "spans.parquet");
   const told: string[] = [];
-  const timed = async (name: string, statement: string) => {
+  const timed = async (name: string, work: () => unknown) => {
     const beganMs = performance.now();
-    await spark.rows(statement);
+    await work();
     told.push(`${name} ${((performance.now() - beganMs) / 1000).toFixed(1)} s`);
   };
-  for (const name of ["requests", "module_calls"]) {
-    await timed(
-      name,
-      `CREATE TABLE many_${name} USING delta AS WITH ${spans} SELECT *, CAST(timestamp AS DATE) AS event_date FROM ${name}`,
-    );
+  await timed("written", () => writeManySpans(path, many));
+  await spark.rows(`CREATE TABLE spans USING parquet LOCATION '${path}'`);
+  await spark.rows(
+    `SET spark.sql.shuffle.partitions = ${Math.max(2, Math.ceil(SPANS / SPANS_A_PARTITION))}`,
+  );
+  const place = { catalog: "spark_catalog", schema: "default", prefix: "many" };
+  const columns = await columnsOf("spans");
+  const [count] = await spark.rows("SELECT count(*) FROM spans");
+  assert.ok(Number(count?.[0]) >= SPANS);
+  const began = Math.min(...chosen.map(({ rows }) => Number(firstNano(rows) / 1_000_000n)));
+  const days = 2 + Math.ceil((Date.now() - began) / 86_400_000);
+  const statements = rollupStatements({
+    source: { kind: "spans", table: { path: ["spark_catalog", "default", "spans"], columns } },
+    ...{ place, days },
+  });
+  for (const statement of statements) {
+    const [, what = "set up"] = /(rollup_\w+)/.exec(statement) ?? [];
+    await timed(what, () => spark.rows(statement));
   }
-  const relations = tableRelations(place, FROM_DATE);
-  for (const name of rollupNames) {
-    await spark.rows(createRollupSql(`rollup_${name}`, name));
-    const replace = replaceRollupSql(`rollup_${name}`, name, { relations, fromDate: FROM_DATE });
-    await timed(`roll-up of ${name}`, replace);
-    await timed("again", replace);
-  }
-  process.stderr.write(`Roll-ups of ${SPANS} spans: ${told.join(", ")}\n`);
 
-  const summaries = summariesOf(chosen, copies);
-  for (const period of ["hour", "day"] as const) {
-    const lengthMs = period === "hour" ? 3_600_000 : 86_400_000;
-    const expected = merged(summaries, lengthMs);
+  const allSummaries = await (async () => {
+    let summaries: PendingSummaries | null = null;
+    await timed("the monitor", () => {
+      summaries = summariesOfMany(many);
+    });
+    return summaries as PendingSummaries | null;
+  })();
+  assert.ok(allSummaries);
+  process.stderr.write(`Roll-ups of ${count?.[0]} spans: ${told.join(", ")}\n`);
+  const lengths = { minute: 60_000, hour: 3_600_000, day: 86_400_000 };
+  const compare = async () => {
     for (const name of rollupNames) {
-      const rows = await rowsOf(name, `period = '${period}'`);
-      assert.deepEqual(rows, expectedRows(name, expected), `${name} by ${period}`);
+      const rows = await rollupRows(name);
+      for (const [period, lengthMs] of Object.entries(lengths)) {
+        const expected = expectedRows(name, merged(allSummaries, lengthMs));
+        sameFigures(
+          rows.filter((row) => row.period === period),
+          expected,
+          `${name} by ${period}`,
+        );
+      }
     }
+  };
+  await compare();
+  for (const statement of statements) {
+    if (/REPLACE WHERE/.test(statement)) await spark.rows(statement);
   }
+  await compare();
 });
 
 test("the tables of the history give the same roll-ups", async () => {
@@ -194,36 +257,25 @@ test("the tables of the history give the same roll-ups", async () => {
   );
 });
 
-async function relationsOf(table: string): Promise<string> {
-  const described = await spark.rows(`DESCRIBE TABLE ${table}`);
-  const columns = described.map(([name, typeText]) => ({
-    name: name ?? "",
-    typeText: typeText ?? null,
-  }));
-  const found = findSpanColumns(columns);
-  if (!("found" in found)) throw new Error(`no columns: ${JSON.stringify(found)}`);
-  const none = "CAST(NULL AS STRING)";
-  return spanRelations({ table, columns: found.found, where: "true", workspaceId: none });
-}
-
 // ─── What the monitor makes of the same spans ───────────────────────────────
 
 const isPlaced = (kind: string) => ["module", "tool", "retriever"].includes(kind);
 
-function tracesOf({ spans }: Pick<RecordedBody, "spans">): ClosedTrace[] {
+function tracesOf({ spans }: { readonly spans: readonly AgentSpan[] }): ClosedTrace[] {
   return [...Map.groupBy(spans, ({ traceId }) => traceId).values()].map((trace) => {
-    const first = new Map(trace.toReversed().map((span) => [span.spanId, span]));
-    return assembleTrace([...first.values()]);
+    const first = new Map<string, AgentSpan>();
+    for (const span of trace) if (!first.has(span.spanId)) first.set(span.spanId, span);
+    return assembleTrace([...first.values()].slice(0, TRACE_SPANS_MAX));
   });
 }
 
-function expectedOf(recorded: readonly RecordedBody[]) {
-  const traces = recorded.flatMap(tracesOf);
+function expectedOf(traces: readonly ClosedTrace[]) {
   const requests = traces.flatMap(({ requests }) =>
-    requests.map(({ endpoint, latencyMs, tokens, errorClass }) => [
+    requests.map(({ endpoint, latencyMs, tokens, cost, errorClass }) => [
       endpoint,
       tokens?.input ?? null,
       tokens?.output ?? null,
+      cost.toldUsd,
       errorClass,
       latencyMs,
     ]),
@@ -231,17 +283,16 @@ function expectedOf(recorded: readonly RecordedBody[]) {
   const calls = traces.flatMap(({ moduleCalls }) =>
     moduleCalls.filter(({ kind }) => isPlaced(kind)),
   );
-  const byPlace = Map.groupBy(calls, ({ endpoint, kind, program, path }) =>
-    JSON.stringify([endpoint, kind, program, path]),
-  );
   return {
     requests,
-    calls: Array.from(byPlace, ([place, same]) => {
-      const failed = same.filter(({ errorClass }) => errorClass !== null).length;
-      const latencyMs = same.reduce((sum, call) => sum + call.latencyMs, 0);
-      return [...JSON.parse(place), same.length, failed, latencyMs];
-    }),
+    calls: calls.map(({ endpoint, kind, program, path, errorClass, latencyMs }) => [
+      ...[endpoint, kind, program, path, errorClass !== null, latencyMs],
+    ]),
   };
+}
+
+function withoutProgram([endpoint, kind, , ...further]: Row): Row {
+  return [endpoint, kind, ...further];
 }
 
 type Row = readonly unknown[];
@@ -258,59 +309,25 @@ function sameRows(told: readonly Row[], expected: readonly Row[]): void {
       }))
       .sort((a, b) => (a.key === b.key ? a.ms - b.ms : a.key < b.key ? -1 : 1));
   const [one, other] = [split(told), split(expected)];
-  assert.deepEqual(
-    one.map(({ key }) => key),
-    other.map(({ key }) => key),
-  );
+  const without = (rows: typeof one, others: typeof one) => {
+    const known = new Set(others.map(({ key }) => key));
+    return rows.map(({ key }) => key).filter((key) => !known.has(key));
+  };
+  // Of very many rows only those that differ can be read.
+  assert.deepEqual(without(one, other), without(other, one));
+  assert.equal(one.length, other.length);
   for (const [at, { key, ms }] of one.entries()) {
+    assert.equal(key, other[at]?.key);
     assert.ok(Math.abs(ms - (other[at]?.ms ?? 0)) < 0.01, `${key}: ${ms}, not ${other[at]?.ms}`);
   }
 }
 
-/** Spark writes `263.0`. */
+/** Spark writes `263.0`, and sums of the same in another order differ in their last digits. */
 function plainText(value: unknown): string {
-  return typeof value === "string" && /^\d+\.0$/.test(value) ? value.slice(0, -2) : String(value);
-}
-
-/** Sums of the same in another order differ in their last digits. */
-function comparable(row: readonly unknown[]): string {
-  return JSON.stringify(
-    row.map((value) =>
-      value !== null && value !== "" && Number.isFinite(Number(value))
-        ? Number(value).toPrecision(5)
-        : value,
-    ),
-  );
-}
-
-function firstNano(rows: RecordedBody["rows"]): bigint {
-  // As long as one another, so they are in order as texts, too.
-  return BigInt(rows.map(({ start_nano }) => start_nano).sort()[0] ?? 0);
-}
-
-/** By agent and minute. */
-function summariesOf(recorded: readonly RecordedBody[], copies: number): PendingSummaries {
-  const pending = new PendingSummaries();
-  for (const { rows, spans } of recorded) {
-    const nanos = new Map(rows.map((row) => [`${row.trace_id} ${row.span_id}`, row]));
-    const base = firstNano(rows);
-    for (let copy = 0; copy < copies; copy++) {
-      const factor = BigInt(5 + (copy % 21));
-      const movedMs = (nano: string) =>
-        Number(base + BigInt(copy) * COPY_NANO + ((BigInt(nano) - base) * factor) / 10n) / 1e6;
-      const moved = spans.map((span) => {
-        const row = nanos.get(`${span.traceId} ${span.spanId}`);
-        assert.ok(row);
-        const traceId = `${copy.toString(16).padStart(8, "0")}${span.traceId.slice(8)}`;
-        return { ...span, traceId, startMs: movedMs(row.start_nano), endMs: movedMs(row.end_nano) };
-      });
-      for (const trace of tracesOf({ spans: moved })) {
-        const endMs = Math.max(...moved.map(({ endMs }) => endMs));
-        pending.add({ traces: [trace], logged: [] }, endMs, (name) => name);
-      }
-    }
-  }
-  return pending;
+  const number = Number(value);
+  return value === "" || typeof value === "boolean" || Number.isNaN(number)
+    ? String(value)
+    : number.toPrecision(9);
 }
 
 type Merged = readonly {
@@ -332,84 +349,114 @@ function merged({ agents }: PendingSummaries, lengthMs: number): Merged {
   });
 }
 
-function expectedRows(name: RollupName, all: Merged): string[] {
-  return all
-    .flatMap(({ agent, startMs, summary }) => {
-      const start = new Date(startMs).toISOString();
-      if (name === "errors") {
-        return Array.from(summary.requests.failedByClass, ([errorClass, count]) =>
-          comparable([start, agent, errorClass, count]),
-        );
-      }
-      if (name === "modules") {
-        return summary.places.map(({ program, path, kind, calls }) =>
-          comparable([start, agent, program, path, kind, ...figures(calls.sum())]),
-        );
-      }
-      if (summary.requests.calls === 0) return [];
-      const { tokens } = summary.requests;
-      const [calls, failed, ...latency] = figures(summary.requests);
-      return [
-        comparable([
-          start,
-          agent,
-          calls,
-          failed,
-          tokens?.input ?? null,
-          tokens?.output ?? null,
-          ...latency,
-        ]),
-      ];
-    })
-    .sort();
+type FigureRow = {
+  readonly period: string;
+  /** What it is of. */
+  readonly key: string;
+  readonly figures: readonly (number | null)[];
+  readonly buckets: string;
+};
+
+function expectedRows(name: RollupName, all: Merged): Omit<FigureRow, "period">[] {
+  return all.flatMap(({ agent, startMs, summary }) => {
+    const start = new Date(startMs).toISOString();
+    const key = (...further: readonly string[]) => [start, agent, ...further].join(" | ");
+    if (name === "errors") {
+      return Array.from(summary.requests.failedByClass, ([errorClass, count]) => ({
+        ...{ key: key(errorClass), figures: [count], buckets: "" },
+      }));
+    }
+    if (name === "modules") {
+      return summary.places.flatMap(({ program, path, kind, calls }) => {
+        const sum = calls.sum();
+        // A caller is listed that ended in another minute than what it called.
+        if (sum.calls === 0) return [];
+        const { counts, times, buckets } = figures(sum);
+        return [{ key: key(program, path, kind), figures: [...counts, ...times], buckets }];
+      });
+    }
+    if (summary.requests.calls === 0) return [];
+    const { tokens, cost } = summary.requests;
+    const { counts, times, buckets } = figures(summary.requests);
+    const used = [tokens?.input ?? null, tokens?.output ?? null, cost.toldUsd];
+    return [{ key: key(), figures: [...counts, ...used, ...times], buckets }];
+  });
 }
 
 function figures({ calls, failed, latencyMs }: Tally) {
-  // As many samples as are held one by one are few: their buckets are what Spark counts.
-  const { buckets, counts, ...rest } = latencyMs.buckets();
-  const counted = new Map(Array.from(buckets, (bucket, at) => [bucket, counts[at] ?? 0]));
-  return [calls, failed, rest.sum, rest.min, rest.max, bucketsText(counted)];
+  // Few are held one by one by the monitor: their percentiles, too, are compared by their buckets.
+  const told = latencyMs.buckets();
+  const { p50, p95, p99 } = Distribution.ofBuckets(told).percentiles() ?? {};
+  const counted = Array.from(told.buckets, (bucket, at) => `${bucket}:${told.counts[at]}`);
+  return {
+    counts: [calls, failed],
+    times: [told.sum, told.min, told.max, p50 ?? null, p95 ?? null, p99 ?? null],
+    buckets: counted.join(" "),
+  };
 }
 
-function bucketsText(counted: ReadonlyMap<number, number>): string {
-  return [...counted].map(([bucket, count]) => `${bucket}:${count}`).join(" ");
+const keyColumns = ["endpoint_name", "program", "path", "kind", "error_class"];
+const figureColumns = [
+  "calls",
+  "failed",
+  "input_tokens",
+  "output_tokens",
+  "cost_usd",
+  "latency_sum_ms",
+  "latency_min_ms",
+  "latency_max_ms",
+  "latency_p50_ms",
+  "latency_p95_ms",
+  "latency_p99_ms",
+];
+
+/** All of a roll-up, by way of files: there are very many. */
+async function rollupRows(name: RollupName): Promise<FigureRow[]> {
+  const path = join(directory, `rows-of-${name}`);
+  await spark.rows(
+    `INSERT OVERWRITE DIRECTORY '${path}' USING json SELECT * FROM many_rollup_${name}`,
+  );
+  const has = new Set(rollupColumns(name).map((column) => column.name));
+  return readdirSync(path)
+    .filter((file) => file.endsWith(".json"))
+    .flatMap((file) => readFileSync(join(path, file), "utf8").trim().split("\n"))
+    .filter((line) => line !== "")
+    .map((line) => {
+      const row = JSON.parse(line);
+      const keys = keyColumns.filter((column) => has.has(column)).map((column) => row[column]);
+      const start = new Date(row.period_start).toISOString();
+      return {
+        period: row.period,
+        key: [start, ...keys].join(" | "),
+        figures: figureColumns
+          .filter((column) => has.has(column))
+          .map((column) => row[column] ?? null),
+        buckets: Object.entries(row.latency_buckets ?? {})
+          .map(([bucket, count]) => `${bucket}:${count}`)
+          .join(" "),
+      };
+    });
 }
 
-async function rowsOf(name: RollupName, where: string): Promise<string[]> {
-  const known = new Set(rollupColumns(name).map((column) => column.name));
-  const wanted = [
-    "period_start",
-    "endpoint_name",
-    "program",
-    "path",
-    "kind",
-    "error_class",
-    "calls",
-    "failed",
-    "input_tokens",
-    "output_tokens",
-    "latency_sum_ms",
-    "latency_min_ms",
-    "latency_max_ms",
-    "latency_buckets",
-  ].filter((column) => known.has(column));
-  const rows = await spark.rows(`SELECT ${wanted.join(", ")} FROM rollup_${name} WHERE ${where}`);
-  return rows
-    .map((row) =>
-      comparable(
-        row.map((value, at) =>
-          wanted[at] === "latency_buckets"
-            ? bucketsText(
-                new Map(
-                  Object.entries(JSON.parse(value ?? "{}")).map(([bucket, count]) => [
-                    Number(bucket),
-                    Number(count),
-                  ]),
-                ),
-              )
-            : value,
-        ),
-      ),
-    )
-    .sort();
+/** Sums of the same in another order differ in their last digits. */
+const SAME_PART = 1e-9;
+
+function sameFigures(
+  rows: readonly FigureRow[],
+  expected: readonly Omit<FigureRow, "period">[],
+  what: string,
+): void {
+  assert.equal(rows.length, expected.length, what);
+  const byKey = new Map(rows.map((row) => [row.key, row]));
+  for (const { key, figures, buckets } of expected) {
+    const row = byKey.get(key);
+    assert.ok(row, `${what}: none of ${key}`);
+    const isSame = figures.every((figure, at) => {
+      const other = row.figures[at] ?? null;
+      if (figure === null || other === null) return figure === other;
+      return Math.abs(figure - other) <= SAME_PART * Math.max(1, Math.abs(figure));
+    });
+    if (!isSame) assert.deepEqual(row.figures, figures, `${what} of ${key}`);
+    assert.equal(row.buckets, buckets, `${what} of ${key}`);
+  }
 }

@@ -20,6 +20,7 @@ answers = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)
 
 warehouse, jars = sys.argv[1:3]
+compiles = os.environ.get("SPARK_COMPILES", "false")
 spark = (
     SparkSession.builder.master("local[2]")
     .config("spark.jars", ",".join(glob(f"{jars}/*.jar")))
@@ -28,15 +29,15 @@ spark = (
     .config("spark.sql.warehouse.dir", warehouse)
     .config("spark.driver.host", "127.0.0.1")
     .config("spark.driver.bindAddress", "127.0.0.1")
-    .config("spark.driver.memory", "1g")
+    .config("spark.driver.memory", os.environ.get("SPARK_MEMORY", "1g"))
     .config("spark.ui.enabled", "false")
     .config("spark.sql.session.timeZone", "UTC")
     .config("spark.sql.shuffle.partitions", "2")
     .config("spark.databricks.delta.snapshotPartitions", "2")
     .config("spark.sql.ansi.enabled", "true")
-    # Each statement runs once: compiling it costs more than it saves.
-    .config("spark.sql.codegen.wholeStage", "false")
-    .config("spark.sql.codegen.factoryMode", "NO_CODEGEN")
+    # Each statement runs once over few rows: compiling it costs more than it saves.
+    .config("spark.sql.codegen.wholeStage", compiles)
+    .config("spark.sql.codegen.factoryMode", "FALLBACK" if compiles == "true" else "NO_CODEGEN")
     .getOrCreate()
 )
 spark.sparkContext.setLogLevel("ERROR")

@@ -14,7 +14,7 @@ import type { Attributes, AttributeValue, OtlpSpan, SpanReader } from "./otlp-sp
 import { remembering, rememberingLast } from "./remembering.ts";
 
 /** Longest error message that is kept, in characters. */
-const MESSAGE_LENGTH_MAX = 400;
+export const MESSAGE_LENGTH_MAX = 400;
 /** Longest name of anything that is kept, in characters. */
 const NAME_LENGTH_MAX = 200;
 
@@ -214,10 +214,13 @@ const isModuleMethod = remembering((spanName) => MODULE_METHOD.test(spanName));
 const isAdapter = remembering((spanName) => ADAPTER.test(spanName));
 const isPredictAgain = remembering((spanName) => PREDICT_AGAIN.test(spanName));
 
+/** What DSPy calls a signature that has no name. */
+export const UNNAMED_SIGNATURE = "StringSignature";
+
 /** `Triage` of `Predict(Triage).forward`; `null` where the signature has no name of its own. */
 export const signatureIn = remembering((spanName): string | null => {
   const signature = PREDICT_AGAIN.exec(spanName)?.[1] ?? null;
-  return signature === "StringSignature" ? null : signature;
+  return signature === UNNAMED_SIGNATURE ? null : signature;
 });
 
 const className = remembering((spanName) =>

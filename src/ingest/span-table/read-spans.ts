@@ -7,7 +7,7 @@
 import type { AgentSpan } from "../../signals/span.ts";
 import { agentSpans } from "../otlp/agent-span.ts";
 import { decodeTracesObject } from "../otlp/decode-json.ts";
-import { resourceKeys, type SpanTable, spanKeys } from "./select-spans.ts";
+import { agentOfTable, resourceKeys, type SpanTable, spanKeys } from "./select-spans.ts";
 
 export type SpanRow = readonly (string | null)[];
 
@@ -36,7 +36,7 @@ export function readSpans(
       continue;
     }
     try {
-      const decoded = decodeTracesObject(asOtlp(row, nameOf(path)), agentSpans);
+      const decoded = decodeTracesObject(asOtlp(row, agentOfTable(path)), agentSpans);
       spans.push(...decoded.spans);
       // A value that was left out leaves the span: only a span that is gone is counted by row.
       const [reason] = decoded.dropped.keys();
@@ -68,11 +68,6 @@ const at = {
 } as const;
 const RESOURCE_AT = 14;
 const ATTRIBUTES_AT = RESOURCE_AT + resourceKeys.length;
-
-/** The agent's name where no attribute tells one: `support` of `support_otel_spans`. */
-function nameOf([, , table]: SpanTable["path"]): string {
-  return table.replace(/_otel_spans$/, "") || table;
-}
 
 function asOtlp(row: SpanRow, tableName: string) {
   const resource = resourceKeys.flatMap((key, index) => attribute(key, row[RESOURCE_AT + index]));

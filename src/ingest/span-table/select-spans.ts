@@ -23,6 +23,11 @@ export const resourceKeys = [
   "dspy.release",
 ] as const;
 
+/** The agent's name where no span tells one: `support` of `support_otel_spans`. */
+export function agentOfTable([, , table]: SpanTable["path"]): string {
+  return table.replace(/_otel_spans$/, "") || table;
+}
+
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
