@@ -1,41 +1,27 @@
 /**
- * The roll-ups that Spark makes, beside the monitor's own figures of the same spans: each
- * recorded trace in both layouts of Unity Catalog's span tables, traces that nobody recorded, and
- * the whole job over very many, minute by minute, agent by agent, module by module.
- *
- * `ROLLUP_SPANS=10000000` takes as many spans as it says.
+ * Requests and calls that Spark makes of spans, beside the monitor's own of the same spans: each
+ * recorded trace in both layouts of Unity Catalog's span tables, and traces that nobody recorded.
+ * And roll-ups of the tables of the history.
  */
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { assembleTrace } from "../../src/ingest/otlp/assemble-trace.ts";
 import { TRACE_SPANS_MAX } from "../../src/ingest/otlp/open-traces.ts";
-import { findSpanColumns, type SpanColumns } from "../../src/ingest/span-table/columns.ts";
-import type { Tally } from "../../src/live/tally.ts";
 import { callsOfTraces, viewOfTraces } from "../../src/rollups/calls-of-spans.ts";
 import { rollupStatements } from "../../src/rollups/rollup-job.ts";
-import {
-  bucketOf as bucketSql,
-  type RollupName,
-  rollupColumns,
-  rollupNames,
-} from "../../src/rollups/rollup-sql.ts";
+import { bucketOf as bucketSql } from "../../src/rollups/rollup-sql.ts";
 import { spanRelation } from "../../src/rollups/span-relation.ts";
 import type { ClosedTrace } from "../../src/signals/closed-trace.ts";
-import { bucketOf, Distribution } from "../../src/signals/distribution.ts";
+import { bucketOf } from "../../src/signals/distribution.ts";
 import type { AgentSpan } from "../../src/signals/span.ts";
-import type { PendingSummaries } from "../../src/summaries/pending-summaries.ts";
-import { Summary } from "../../src/summaries/summary.ts";
-import { copiesFor, firstNano, summariesOfMany, writeManySpans } from "./many-spans.ts";
 import { hugeTraces, randomTraces } from "./random-traces.ts";
 import { type RecordedRow, recordedBodies } from "./recorded-spans.ts";
+import { spanColumnsOf } from "./span-columns-of.ts";
 import { type Spark, startSpark } from "./start-spark.ts";
 
-const SPANS = Number(process.env.ROLLUP_SPANS ?? 1_000_000);
-/** Of what is shuffled at once a task holds about as many. */
-const SPANS_A_PARTITION = 250_000;
 const NONE = "CAST(NULL AS STRING)";
 
 const directory = mkdtempSync(join(tmpdir(), "rollups-"));
@@ -123,7 +109,7 @@ async function tableOf(
 }
 
 async function callsOf(table: string) {
-  const columns = await columnsOf(table);
+  const columns = await spanColumnsOf(spark, table);
   await spark.rows(viewOfTraces(spanRelation({ table, columns, where: "true", agent: "none" })));
   await spark.rows(`CREATE OR REPLACE TABLE told_calls USING delta AS ${callsOfTraces(NONE)}`);
   const requests = await spark.rows(
@@ -133,17 +119,6 @@ async function callsOf(table: string) {
     "SELECT endpoint_name, kind, program, path, error_class IS NOT NULL, latency_ms FROM told_calls WHERE kind <> 'request'",
   );
   return { requests, calls };
-}
-
-async function columnsOf(table: string): Promise<SpanColumns> {
-  const described = await spark.rows(`DESCRIBE TABLE ${table}`);
-  const columns = described.map(([name, typeText]) => ({
-    name: name ?? "",
-    typeText: typeText ?? null,
-  }));
-  const found = findSpanColumns(columns);
-  if (!("found" in found)) throw new Error(`no columns: ${JSON.stringify(found)}`);
-  return found.found;
 }
 
 test("Spark finds the bucket of a latency that the monitor finds", async () => {
@@ -158,66 +133,6 @@ test("Spark finds the bucket of a latency that the monitor finds", async () => {
     rows.map(([bucket]) => Number(bucket)),
     values.map(bucketOf),
   );
-});
-
-test(`the job over ${SPANS} spans gives the monitor's figures, and run again it changes nothing`, async () => {
-  const chosen = bodies.filter(({ file }) => /^(callback|openinference|mlflow-otlp)/.test(file));
-  const many = copiesFor(chosen, SPANS);
-  const path = join(directory, "spans.parquet");
-  const told: string[] = [];
-  const timed = async (name: string, work: () => unknown) => {
-    const beganMs = performance.now();
-    await work();
-    told.push(`${name} ${((performance.now() - beganMs) / 1000).toFixed(1)} s`);
-  };
-  await timed("written", () => writeManySpans(path, many));
-  await spark.rows(`CREATE TABLE spans USING parquet LOCATION '${path}'`);
-  await spark.rows(
-    `SET spark.sql.shuffle.partitions = ${Math.max(2, Math.ceil(SPANS / SPANS_A_PARTITION))}`,
-  );
-  const place = { catalog: "spark_catalog", schema: "default", prefix: "many" };
-  const columns = await columnsOf("spans");
-  const [count] = await spark.rows("SELECT count(*) FROM spans");
-  assert.ok(Number(count?.[0]) >= SPANS);
-  const began = Math.min(...chosen.map(({ rows }) => Number(firstNano(rows) / 1_000_000n)));
-  const days = 2 + Math.ceil((Date.now() - began) / 86_400_000);
-  const statements = rollupStatements({
-    source: { kind: "spans", table: { path: ["spark_catalog", "default", "spans"], columns } },
-    ...{ place, days },
-  });
-  for (const statement of statements) {
-    const [, what = "set up"] = /(rollup_\w+)/.exec(statement) ?? [];
-    await timed(what, () => spark.rows(statement));
-  }
-
-  const allSummaries = await (async () => {
-    let summaries: PendingSummaries | null = null;
-    await timed("the monitor", () => {
-      summaries = summariesOfMany(many);
-    });
-    return summaries as PendingSummaries | null;
-  })();
-  assert.ok(allSummaries);
-  process.stderr.write(`Roll-ups of ${count?.[0]} spans: ${told.join(", ")}\n`);
-  const lengths = { minute: 60_000, hour: 3_600_000, day: 86_400_000 };
-  const compare = async () => {
-    for (const name of rollupNames) {
-      const rows = await rollupRows(name);
-      for (const [period, lengthMs] of Object.entries(lengths)) {
-        const expected = expectedRows(name, merged(allSummaries, lengthMs));
-        sameFigures(
-          rows.filter((row) => row.period === period),
-          expected,
-          `${name} by ${period}`,
-        );
-      }
-    }
-  };
-  await compare();
-  for (const statement of statements) {
-    if (/REPLACE WHERE/.test(statement)) await spark.rows(statement);
-  }
-  await compare();
 });
 
 test("the tables of the history give the same roll-ups", async () => {
@@ -328,135 +243,4 @@ function plainText(value: unknown): string {
   return value === "" || typeof value === "boolean" || Number.isNaN(number)
     ? String(value)
     : number.toPrecision(9);
-}
-
-type Merged = readonly {
-  readonly agent: string;
-  readonly startMs: number;
-  readonly summary: Summary;
-}[];
-
-function merged({ agents }: PendingSummaries, lengthMs: number): Merged {
-  return [...agents].flatMap(([agent, minutes]) => {
-    const sums = new Map<number, Summary>();
-    for (const [minuteMs, summary] of minutes) {
-      const startMs = Math.floor(minuteMs / lengthMs) * lengthMs;
-      const sum = sums.get(startMs) ?? new Summary();
-      sum.merge(summary);
-      sums.set(startMs, sum);
-    }
-    return Array.from(sums, ([startMs, summary]) => ({ agent, startMs, summary }));
-  });
-}
-
-type FigureRow = {
-  readonly period: string;
-  /** What it is of. */
-  readonly key: string;
-  readonly figures: readonly (number | null)[];
-  readonly buckets: string;
-};
-
-function expectedRows(name: RollupName, all: Merged): Omit<FigureRow, "period">[] {
-  return all.flatMap(({ agent, startMs, summary }) => {
-    const start = new Date(startMs).toISOString();
-    const key = (...further: readonly string[]) => [start, agent, ...further].join(" | ");
-    if (name === "errors") {
-      return Array.from(summary.requests.failedByClass, ([errorClass, count]) => ({
-        ...{ key: key(errorClass), figures: [count], buckets: "" },
-      }));
-    }
-    if (name === "modules") {
-      return summary.places.flatMap(({ program, path, kind, calls }) => {
-        const sum = calls.sum();
-        // A caller is listed that ended in another minute than what it called.
-        if (sum.calls === 0) return [];
-        const { counts, times, buckets } = figures(sum);
-        return [{ key: key(program, path, kind), figures: [...counts, ...times], buckets }];
-      });
-    }
-    if (summary.requests.calls === 0) return [];
-    const { tokens, cost } = summary.requests;
-    const { counts, times, buckets } = figures(summary.requests);
-    const used = [tokens?.input ?? null, tokens?.output ?? null, cost.toldUsd];
-    return [{ key: key(), figures: [...counts, ...used, ...times], buckets }];
-  });
-}
-
-function figures({ calls, failed, latencyMs }: Tally) {
-  // Few are held one by one by the monitor: their percentiles, too, are compared by their buckets.
-  const told = latencyMs.buckets();
-  const { p50, p95, p99 } = Distribution.ofBuckets(told).percentiles() ?? {};
-  const counted = Array.from(told.buckets, (bucket, at) => `${bucket}:${told.counts[at]}`);
-  return {
-    counts: [calls, failed],
-    times: [told.sum, told.min, told.max, p50 ?? null, p95 ?? null, p99 ?? null],
-    buckets: counted.join(" "),
-  };
-}
-
-const keyColumns = ["endpoint_name", "program", "path", "kind", "error_class"];
-const figureColumns = [
-  "calls",
-  "failed",
-  "input_tokens",
-  "output_tokens",
-  "cost_usd",
-  "latency_sum_ms",
-  "latency_min_ms",
-  "latency_max_ms",
-  "latency_p50_ms",
-  "latency_p95_ms",
-  "latency_p99_ms",
-];
-
-/** All of a roll-up, by way of files: there are very many. */
-async function rollupRows(name: RollupName): Promise<FigureRow[]> {
-  const path = join(directory, `rows-of-${name}`);
-  await spark.rows(
-    `INSERT OVERWRITE DIRECTORY '${path}' USING json SELECT * FROM many_rollup_${name}`,
-  );
-  const has = new Set(rollupColumns(name).map((column) => column.name));
-  return readdirSync(path)
-    .filter((file) => file.endsWith(".json"))
-    .flatMap((file) => readFileSync(join(path, file), "utf8").trim().split("\n"))
-    .filter((line) => line !== "")
-    .map((line) => {
-      const row = JSON.parse(line);
-      const keys = keyColumns.filter((column) => has.has(column)).map((column) => row[column]);
-      const start = new Date(row.period_start).toISOString();
-      return {
-        period: row.period,
-        key: [start, ...keys].join(" | "),
-        figures: figureColumns
-          .filter((column) => has.has(column))
-          .map((column) => row[column] ?? null),
-        buckets: Object.entries(row.latency_buckets ?? {})
-          .map(([bucket, count]) => `${bucket}:${count}`)
-          .join(" "),
-      };
-    });
-}
-
-/** Sums of the same in another order differ in their last digits. */
-const SAME_PART = 1e-9;
-
-function sameFigures(
-  rows: readonly FigureRow[],
-  expected: readonly Omit<FigureRow, "period">[],
-  what: string,
-): void {
-  assert.equal(rows.length, expected.length, what);
-  const byKey = new Map(rows.map((row) => [row.key, row]));
-  for (const { key, figures, buckets } of expected) {
-    const row = byKey.get(key);
-    assert.ok(row, `${what}: none of ${key}`);
-    const isSame = figures.every((figure, at) => {
-      const other = row.figures[at] ?? null;
-      if (figure === null || other === null) return figure === other;
-      return Math.abs(figure - other) <= SAME_PART * Math.max(1, Math.abs(figure));
-    });
-    if (!isSame) assert.deepEqual(row.figures, figures, `${what} of ${key}`);
-    assert.equal(row.buckets, buckets, `${what} of ${key}`);
-  }
 }
