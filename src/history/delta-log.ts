@@ -7,6 +7,7 @@
  * Source: the Delta transaction log protocol.
  */
 import { join } from "node:path";
+import { crc32 } from "node:zlib";
 import { MonitorError } from "../monitor-error.ts";
 import { type DuckDBConnection, isSystemFailure, quoteText } from "./duckdb.ts";
 import { type Files, UNFINISHED } from "./files.ts";
@@ -116,10 +117,13 @@ export function writeCommit(
   files.makeDirectory(logDirectory(directory));
   const actions = version < 0 ? [...creation(table, tableId, commit.timeMs)] : [];
   actions.push(...actionsOf(commit));
-  // Otherwise a commit that ends too soon, between two lines, would pass for a whole one.
-  const info: Action = { commitInfo: { ...commitInfoOf(commit), actions: actions.length } };
-  const lines = [info, ...actions].map((action) => JSON.stringify(action)).join("\n");
-  return files.create(commitPath(directory, version + 1), Buffer.from(`${lines}\n`));
+  const lines = actions.map((action) => JSON.stringify(action));
+  // Otherwise one that ends too soon, or in which a byte has changed, would pass for a whole one.
+  const info: Action = {
+    commitInfo: { ...commitInfoOf(commit), actions: lines.length, crc32: checksumOf(lines) },
+  };
+  const text = [JSON.stringify(info), ...lines].join("\n");
+  return files.create(commitPath(directory, version + 1), Buffer.from(`${text}\n`));
 }
 
 export type NewCommit = {
@@ -159,9 +163,9 @@ export async function writeCheckpoint(
     `COPY (SELECT ${columns.join(", ")} FROM (VALUES ${lines}) AS log(line)) TO ${quoteText(unfinished)} (FORMAT PARQUET)`,
   );
   files.publish(unfinished, path);
-  const last = join(logDirectory(directory), "_last_checkpoint");
-  files.remove(last);
-  files.create(last, Buffer.from(JSON.stringify({ version, size: actions.length })));
+  const last = join(logDirectory(directory), LAST_CHECKPOINT);
+  const tags = { [CHECKSUM_TAG]: String(files.checksum(path)) };
+  files.replace(last, Buffer.from(JSON.stringify({ version, size: actions.length, tags })));
 
   const { commits, checkpoints } = listLog(files, directory);
   for (const old of checkpoints.filter((one) => one < version)) {
@@ -169,6 +173,21 @@ export async function writeCheckpoint(
   }
   for (const old of commits.filter((one) => one <= version - COMMITS_KEPT)) {
     files.remove(commitPath(directory, old));
+  }
+}
+
+const LAST_CHECKPOINT = "_last_checkpoint";
+
+/** Of the last checkpoint, as it was told; `null` of others, and where that can't be read. */
+function toldChecksum(files: Files, directory: string, version: number): number | null {
+  if (!files.list(logDirectory(directory)).includes(LAST_CHECKPOINT)) return null;
+  const text = new TextDecoder().decode(files.read(join(logDirectory(directory), LAST_CHECKPOINT)));
+  try {
+    const told = JSON.parse(text);
+    const checksum = Number(told.tags?.[CHECKSUM_TAG]);
+    return told.version === version && Number.isInteger(checksum) ? checksum : null;
+  } catch {
+    return null;
   }
 }
 
@@ -312,9 +331,13 @@ export function columnsIn({ creation }: Pick<Snapshot, "creation">): ReadonlyMap
 async function readCheckpoint(
   directory: string,
   version: number,
-  { connection }: LogContext,
+  { files, connection }: LogContext,
 ): Promise<Action[]> {
   const path = checkpointPath(directory, version);
+  const told = toldChecksum(files, directory, version);
+  if (told !== null && files.checksum(path) !== told) {
+    throw damagedLog(directory, `checkpoint ${version} was changed`);
+  }
   const names = Object.keys(checkpointSchema).map((name) => `${name}: ${name}`);
   try {
     const reader = await connection.runAndReadAll(
@@ -330,7 +353,9 @@ async function readCheckpoint(
 
 /** One line of a commit. What a checkpoint has no value for is `null` there. */
 export type Action = {
-  readonly commitInfo?: { readonly actions?: number } & Readonly<Record<string, unknown>>;
+  readonly commitInfo?: { readonly actions?: number; readonly crc32?: number } & Readonly<
+    Record<string, unknown>
+  >;
   readonly protocol?: { readonly minReaderVersion: number; readonly minWriterVersion: number };
   readonly metaData?: { readonly schemaString: string } & Readonly<Record<string, unknown>>;
   readonly add?: AddAction;
@@ -352,18 +377,26 @@ type AddAction = {
 
 function readCommit(files: Files, directory: string, version: number): Action[] {
   const text = new TextDecoder().decode(files.read(commitPath(directory, version)));
+  const lines = linesOf(text);
   let actions: Action[];
   try {
-    actions = linesOf(text).map((line) => JSON.parse(line) as Action);
+    actions = lines.map((line) => JSON.parse(line) as Action);
   } catch {
     throw damagedLog(directory, `commit ${version} is not JSON`);
   }
-  // Commits of earlier versions don't tell how many actions they have.
+  // Commits of earlier versions don't tell how many actions they have, or what they are.
   const info = actions.find(({ commitInfo }) => commitInfo)?.commitInfo;
   if (!info || (info.actions ?? actions.length - 1) !== actions.length - 1) {
     throw damagedLog(directory, `commit ${version} is not whole`);
   }
+  if (info.crc32 !== undefined && info.crc32 !== checksumOf(lines.slice(1))) {
+    throw damagedLog(directory, `commit ${version} was changed`);
+  }
   return actions;
+}
+
+function checksumOf(lines: readonly string[]): number {
+  return crc32(lines.join("\n"));
 }
 
 function linesOf(text: string): string[] {
@@ -408,7 +441,7 @@ export async function readRemains(directory: string, context: LogContext): Promi
   };
 }
 
-/** Those of its lines that can be read. */
+/** Of one that is not whole only what describes the table: a place that was changed would mislead. */
 function readableCommit(
   directory: string,
   version: number,
@@ -422,7 +455,8 @@ function readableCommit(
   const text = new TextDecoder().decode(files.read(commitPath(directory, version)));
   const actions = linesOf(text).flatMap((line) => {
     try {
-      return [JSON.parse(line) as Action];
+      const { metaData } = JSON.parse(line) as Action;
+      return metaData ? [{ metaData }] : [];
     } catch {
       // Another line may be whole.
       return [];

@@ -158,6 +158,17 @@ for (const [what, damage] of Object.entries({
     writeFileSync(last, readFileSync(last, "utf8").split("\n").slice(0, 2).join("\n"));
   },
   "whose first commit is no JSON": (log: string[]) => writeFileSync(log[0] ?? "", "{"),
+  "of which a commit has another byte in the statistics": (log: string[]) => {
+    const text = readFileSync(log[1] ?? "", "utf8");
+    writeFileSync(log[1] ?? "", text.replace('\\"numRecords\\":', '\\"numRecords\\"Z'));
+  },
+  "of which a commit has another digit": (log: string[]) => {
+    const text = readFileSync(log[1] ?? "", "utf8");
+    writeFileSync(
+      log[1] ?? "",
+      text.replace(/("size":\d*)(\d)/, (_, begin, digit) => `${begin}${(Number(digit) + 1) % 10}`),
+    );
+  },
   "of which a commit is empty": (log: string[]) => writeFileSync(log[1] ?? "", ""),
   "that is gone": (log: string[]) => {
     for (const path of log) rmSync(path);

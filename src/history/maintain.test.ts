@@ -88,6 +88,13 @@ test("a checkpoint holds what the commits before it say", async () => {
   assert.ok(log.includes("00000000000000000099.checkpoint.parquet"), log.join(" "));
   assert.deepEqual(sorted(await readSnapshot(home, context)), sorted(before));
 
+  const checkpoint = join(home, "_delta_log", "00000000000000000099.checkpoint.parquet");
+  const bytes = diskFiles.read(checkpoint);
+  const changed = Uint8Array.from(bytes, (byte, at) => (at === 40 ? byte ^ 1 : byte));
+  diskFiles.replace(checkpoint, changed);
+  await assert.rejects(readSnapshot(home, context), { code: "STORE_DAMAGED" });
+  diskFiles.replace(checkpoint, bytes);
+
   for (const name of log.filter((one) => /^\d+\.json$/.test(one))) {
     diskFiles.remove(join(home, "_delta_log", name));
   }

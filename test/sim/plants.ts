@@ -319,7 +319,8 @@ function changedActions(
     if (written.length === 0 || !written.every(isJson)) return lines;
     const [info, ...actions] = written.map((line) => JSON.parse(line));
     const changed = change(actions);
-    const told = { commitInfo: { ...info.commitInfo, actions: changed.length } };
+    const { crc32: _, ...others } = info.commitInfo;
+    const told = { commitInfo: { ...others, actions: changed.length } };
     return [told, ...changed].map((line) => JSON.stringify(line));
   });
 }
