@@ -83,7 +83,9 @@ export async function readSnapshot(directory: string, context: LogContext): Prom
     if (action.protocol || action.metaData) creation.push(action);
     if (action.txn) progress.set(action.txn.appId, Number(action.txn.version));
     if (action.add) {
-      added.set(action.add.path, readAdd(action.add));
+      const file = readAdd(action.add);
+      if (!file) throw damagedLog(directory, `what it says of ${action.add.path} is not JSON`);
+      added.set(action.add.path, file);
       removedMs.delete(action.add.path);
     }
     if (action.remove) {
@@ -419,7 +421,8 @@ export async function readRemains(directory: string, context: LogContext): Promi
   const take = (action: Action) => {
     if (action.metaData) metaData = action.metaData;
     if (action.txn) progress.set(action.txn.appId, Number(action.txn.version));
-    if (action.add) files.set(action.add.path, readAdd(action.add));
+    const file = action.add ? readAdd(action.add) : null;
+    if (file) files.set(file.path, file);
     if (action.remove) files.delete(action.remove.path);
   };
   const last = checkpoints.at(-1) ?? -1;
@@ -478,9 +481,16 @@ async function readableCheckpoint(
   }
 }
 
-function readAdd({ path, size, modificationTime, stats, tags }: AddAction): AddedFile {
+/** `null` when its bytes were changed within what is text of its own. */
+function readAdd({ path, size, modificationTime, stats, tags }: AddAction): AddedFile | null {
   const checksum = tags?.[CHECKSUM_TAG];
-  const { numRecords, minValues, maxValues, nullCount } = JSON.parse(stats);
+  let read: ReturnType<typeof JSON.parse>;
+  try {
+    read = JSON.parse(stats);
+  } catch {
+    return null;
+  }
+  const { numRecords, minValues, maxValues, nullCount } = read;
   return {
     path,
     sizeBytes: Number(size),
