@@ -82,12 +82,12 @@ export const plants: Readonly<Record<string, Plant>> = {
   "directories are not synced after a rename": {
     // What is lost is mostly found and sealed again, under other names.
     breaks: /acknowledged, and not in|can't be read|more than once in/,
-    foundWith: 4,
+    foundWith: 10,
     disk: (disk) => syncingOnly(disk, { directories: false }),
   },
   "a torn commit of the log is taken for a whole one": {
     breaks: isLost,
-    foundWith: 26,
+    foundWith: 31,
     files: (files, disk) => ({
       ...files,
       create(path, bytes) {
@@ -148,7 +148,7 @@ export const plants: Readonly<Record<string, Plant>> = {
   },
   "rows of a damaged file are not expected again": {
     breaks: isLost,
-    foundWith: 4,
+    foundWith: 21,
     files: (files) => ({
       ...files,
       create: (path, bytes) =>
@@ -199,7 +199,7 @@ export const plants: Readonly<Record<string, Plant>> = {
   },
   "how far was exported is written before the rows are loaded": {
     breaks: isLostOnTheWay,
-    foundWith: 8,
+    foundWith: 16,
     ways: throughVolume,
     fetch: (fetch) => (url, init) =>
       isLoad(init) ? fetch(url, init).catch(() => answered(loadedNothing)) : fetch(url, init),
