@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { systemClock } from "../src/clock.ts";
 import { listAlerts } from "../src/databricks/alerts.ts";
 import type { DatabricksClient } from "../src/databricks/client.ts";
 import { executeStatement, readStatementRows } from "../src/databricks/statements.ts";
@@ -15,7 +16,10 @@ import { ErrorTracker } from "../src/errors/error-tracker.ts";
 import { chooseWarehouse } from "../src/export/delta/delta-target.ts";
 import { HealthCheckManager } from "../src/health/health-check-manager.ts";
 import { type SlackReceiver, startSlackReceiver } from "../src/local-workspace/slack-receiver.ts";
-import { MetricsCollector } from "../src/metrics/metrics-collector.ts";
+import {
+  MetricsCollector,
+  type MetricsCollectorOptions,
+} from "../src/metrics/metrics-collector.ts";
 import { readAlertSettings } from "../src/monitor-client/alert-settings.ts";
 import { announceMonitor } from "../src/monitor-client/monitor-address.ts";
 import { DashboardIntegration } from "../src/publish/dashboard-integration.ts";
@@ -45,10 +49,10 @@ async function ask(sql: string): Promise<string[]> {
   return texts;
 }
 
-function service(client: DatabricksClient | undefined) {
+function service(client: DatabricksClient | undefined, options: MetricsCollectorOptions = {}) {
   const health = new HealthCheckManager();
   health.registerCheck("index", async () => ({ name: "index", status: "healthy", message: "" }));
-  const metrics = new MetricsCollector();
+  const metrics = new MetricsCollector(options);
   const errors = new ErrorTracker();
   const dashboard = new DashboardIntegration(health, metrics, errors, { client });
   return { metrics, errors, dashboard };
@@ -106,6 +110,25 @@ test("each call of an agent is a request, with how it ended, unless that is not 
   metrics.recordRequest("qa", { latencyMs: 150, statusCode: 200 });
   const second = await dashboard.exportToDeltaTable({ ...place, requests: false });
   assert.equal(second.tables["ml.calls.agent_monitoring_requests"], undefined);
+  dashboard.close();
+});
+
+test("what is recorded in the moment of an export is in the next one, though the clock stands still", async () => {
+  const atMs = Date.now();
+  const { metrics, dashboard } = service(setting.client(), {
+    clock: { ...systemClock, now: () => atMs },
+  });
+  const place = { catalog: "ml", schema: "moment" };
+  for (let round = 0; round < 2; round++) {
+    metrics.recordLatency("inference_time", 250);
+    metrics.recordLatency("inference_time", 250);
+    await dashboard.exportToDeltaTable(place);
+  }
+  assert.deepEqual(
+    await ask(`SELECT count(*), count(DISTINCT event_id) FROM ml.moment.agent_monitoring_metrics
+      WHERE metric_name = 'inference_time_latency_ms'`),
+    ["4 4"],
+  );
   dashboard.close();
 });
 

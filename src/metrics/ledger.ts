@@ -60,7 +60,13 @@ export type HeldSample = {
   readonly counter: Series | undefined;
   readonly timeMs: number;
   readonly value: number;
+  /** The thread that recorded it, and its place among all that this thread did, modulo 2^32. */
+  readonly shard: number;
+  readonly sequence: number;
 };
+
+/** Of one thread. */
+export type ShardSamples = HeldSamples & { readonly shard: number };
 
 /** Shown only once something is in them. */
 const SHOWN_WHEN_USED: ReadonlySet<string> = new Set(Object.values(OVERFLOW_NAMES));
@@ -229,11 +235,12 @@ export class Ledger {
   }
 
   /** The raw samples of all threads, no more than the history may hold. */
-  held(): readonly HeldSamples[] {
+  held(): readonly ShardSamples[] {
     const heads = this.#look();
-    const rings = this.#rings.flatMap(
-      (ring, shard) => ring.held(heads[shard] ?? 0, this.#historySize) ?? [],
-    );
+    const rings = this.#rings.flatMap((ring, shard) => {
+      const samples = ring.held(heads[shard] ?? 0, this.#historySize);
+      return samples ? { ...samples, shard } : [];
+    });
     const count = rings.reduce((sum, ring) => sum + ring.times.length, 0);
     if (count <= this.#historySize) return rings;
     const times = new Float64Array(count);
@@ -252,6 +259,8 @@ export class Ledger {
         values: ring.values.subarray(from),
         rows: ring.rows.subarray(from),
         statusRows: ring.statusRows.subarray(from),
+        shard: ring.shard,
+        firstSequence: (ring.firstSequence + from) >>> 0,
       };
     });
   }
@@ -267,11 +276,13 @@ export class Ledger {
         if (metric.kind === KIND_COUNTER) for (const row of series.rows) counters.set(row, series);
       }
     }
-    for (const { times, values, rows, statusRows } of this.held()) {
+    for (const { times, values, rows, statusRows, shard, firstSequence } of this.held()) {
       for (let i = 0; i < times.length; i++) {
         const found = known.get((words[seriesWordOf(rows[i] ?? 0)] ?? 0) - 1);
         const counter = counters.get(statusRows[i] ?? 0);
-        if (found) see({ ...found, counter, timeMs: times[i] ?? 0, value: values[i] ?? 0 });
+        const sequence = (firstSequence + i) >>> 0;
+        const timeMs = times[i] ?? 0;
+        if (found) see({ ...found, counter, timeMs, value: values[i] ?? 0, shard, sequence });
       }
     }
   }

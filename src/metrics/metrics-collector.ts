@@ -43,8 +43,9 @@ export type HeldLatency = {
   readonly valueMs: number;
   /** Unix milliseconds. */
   readonly timeMs: number;
-  /** By a clock that is never set, so that the same sample has the same time always. */
-  readonly steadyMs: number;
+  /** Which thread recorded it, and its place among all that this thread did, modulo 2^32. */
+  readonly thread: number;
+  readonly sequence: number;
   /** How the call of an agent ended that it is the latency of; `null` of any other. */
   readonly request: { readonly statusCode: number | null } | null;
 };
@@ -334,13 +335,14 @@ export class MetricsCollector extends MetricsRecorder {
   getHeldLatencies(): readonly HeldLatency[] {
     const held: HeldLatency[] = [];
     const wallMs = this.#clock.now() - this.#steadyNow();
-    this.#ledger.eachHeld(({ metric, series, counter, timeMs, value }) => {
+    this.#ledger.eachHeld(({ metric, series, counter, timeMs, value, shard, sequence }) => {
       held.push({
         name: metric.name,
         labels: series.labels,
         valueMs: value,
         timeMs: wallMs + timeMs,
-        steadyMs: timeMs,
+        thread: shard,
+        sequence,
         request: counter ? endOf(counter.labels) : null,
       });
     });

@@ -71,6 +71,8 @@ export type HeldSamples = {
   readonly values: Float64Array;
   readonly rows: Uint32Array;
   readonly statusRows: Uint32Array;
+  /** Place of the first among all samples of its thread, modulo 2^32. */
+  readonly firstSequence: number;
   /** All that came after this time is held; `-Infinity` when all that ever came is. */
   readonly lostUpToMs: number;
 };
@@ -156,6 +158,7 @@ export class RingReader {
       values: view.doubles.subarray(view.valuesAt + from, view.valuesAt + to),
       rows: view.words.subarray(view.rowsAt + from, view.rowsAt + to),
       statusRows: view.words.subarray(view.statusRowsAt + from, view.statusRowsAt + to),
+      firstSequence: (head - (to - from)) >>> 0,
     };
     const held = to - from;
     if (!this.#hasWrapped && held === head) {

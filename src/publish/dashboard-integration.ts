@@ -152,7 +152,9 @@ export class DashboardIntegration {
   readonly #collectorId = crypto.randomUUID();
   /** Rows of a round that was not loaded yet: they go first, as they are. */
   #unloaded: ReadonlyMap<TableName, string> | null = null;
-  #exported = { latenciesUpToMs: Number.NEGATIVE_INFINITY, errorsUpTo: 0 };
+  #errorsUpTo = 0;
+  /** By thread, the sequence of the next latency that is not exported yet. */
+  readonly #latenciesFrom = new Map<number, number>();
   #exporting: Promise<unknown> = Promise.resolve();
   readonly #stopReading: () => void;
 
@@ -311,18 +313,15 @@ export class DashboardIntegration {
     requests: boolean,
   ): Promise<ReadonlyMap<TableName, string>> {
     const { components } = await this.#health.runAllChecks();
-    const { latenciesUpToMs, errorsUpTo } = this.#exported;
-    const latencies = this.#metrics
-      .getHeldLatencies()
-      .filter(({ steadyMs }) => steadyMs > latenciesUpToMs);
+    const latencies = this.#metrics.getHeldLatencies().filter(({ thread, sequence }) => {
+      const from = this.#latenciesFrom.get(thread) ?? sequence;
+      // Sequences begin anew after 2^32.
+      return ((sequence - from) | 0) >= 0;
+    });
+    for (const { thread, sequence } of latencies) this.#latenciesFrom.set(thread, sequence + 1);
+    const errorsUpTo = this.#errorsUpTo;
     const errors = this.#errors.getRecentErrors().filter(({ sequence }) => sequence > errorsUpTo);
-    this.#exported = {
-      latenciesUpToMs: latencies.reduce(
-        (newest, { steadyMs }) => Math.max(newest, steadyMs),
-        latenciesUpToMs,
-      ),
-      errorsUpTo: errors.reduce((newest, { sequence }) => Math.max(newest, sequence), errorsUpTo),
-    };
+    for (const { sequence } of errors) this.#errorsUpTo = Math.max(this.#errorsUpTo, sequence);
     return collectedRows({
       collectorId: this.#collectorId,
       workspaceId: new URL(client.host).host,

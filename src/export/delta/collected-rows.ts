@@ -39,11 +39,10 @@ export function collectedRows(collected: Collected): ReadonlyMap<TableName, stri
 }
 
 function latencyLines(collected: Collected): string[] {
-  const idOf = latencyIds(collected);
   return collected.latencies.map((latency) => {
     const { name, labels, valueMs, timeMs } = latency;
     return line("metrics", {
-      event_id: idOf(latency),
+      event_id: latencyId(latency, collected),
       ...common(timeMs, collected.workspaceId, labels),
       metric_name: name,
       metric_type: "latency",
@@ -55,13 +54,11 @@ function latencyLines(collected: Collected): string[] {
 
 /** A request has the id of its latency. */
 function requestLines(collected: Collected): string[] {
-  const idOf = latencyIds(collected);
   return collected.latencies.flatMap((latency) => {
-    const id = idOf(latency);
     const { request, labels, valueMs, timeMs } = latency;
     if (!request) return [];
     return line("requests", {
-      event_id: id,
+      event_id: latencyId(latency, collected),
       ...common(timeMs, collected.workspaceId, labels),
       status_code: request.statusCode,
       latency_ms: valueMs,
@@ -72,15 +69,11 @@ function requestLines(collected: Collected): string[] {
   });
 }
 
-/** Times come in steps of some milliseconds: equal ones are told apart by their order. */
-function latencyIds({ collectorId }: Collected): (latency: HeldLatency) => string {
-  const seen = new Map<string, number>();
-  return ({ name, labels, steadyMs, valueMs }) => {
-    const id = eventIdOf("collector", collectorId, name, labels, steadyMs, valueMs);
-    const nth = seen.get(id) ?? 0;
-    seen.set(id, nth + 1);
-    return nth === 0 ? id : `${id}/${nth}`;
-  };
+function latencyId(
+  { name, labels, thread, sequence }: HeldLatency,
+  { collectorId }: Collected,
+): string {
+  return eventIdOf("collector", collectorId, name, labels, thread, sequence);
 }
 
 const FAILED_OUTCOMES: ReadonlySet<string> = new Set(failedOutcomes);
