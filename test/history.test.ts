@@ -3,7 +3,7 @@
  * there once over restarts, and survives the death of the process that writes it.
  */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -93,6 +93,22 @@ test("a query reads the history, and nothing else", async () => {
     await assert.rejects(ask(home, sql), { code: "QUERY_INVALID" }, sql);
   }
   await assert.rejects(openHistory(join(directory, "nowhere")), { code: "HISTORY_MISSING" });
+});
+
+test("a file of rows that is gone is told as damage, and as no bug", async () => {
+  const home = join(directory, "gone");
+  const monitor = await startMonitor({ startHistory: historyIn(home) });
+  await sendCapture(monitor.url, "callback-rag-0001.otlp.pb");
+  await monitor.close();
+  const [rows = ""] = readdirSync(join(home, "requests")).filter((name) =>
+    name.endsWith(".parquet"),
+  );
+  rmSync(join(home, "requests", rows));
+  await assert.rejects(ask(home, "SELECT count(*) FROM requests"), {
+    code: "STORE_DAMAGED",
+    message: /cannot read the history: .*rows-/,
+    hint: /seals the rows of that file again/,
+  });
 });
 
 function historyIn(home: string, onNotice: (notice: string) => void = assert.fail) {

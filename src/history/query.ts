@@ -27,7 +27,7 @@ export type QueryResult = {
 };
 
 export type HistoryReader = {
-  /** @throws MonitorError `QUERY_INVALID` when DuckDB refuses the statement. */
+  /** @throws MonitorError `QUERY_INVALID` when DuckDB refuses the statement, `STORE_DAMAGED` when files are gone. */
   query(sql: string, options: { readonly rowsMax: number }): Promise<QueryResult>;
   close(): void;
 };
@@ -55,13 +55,19 @@ export async function openHistory(directory: string): Promise<HistoryReader> {
   return {
     async query(sql, { rowsMax }) {
       for (let attempt = 1; ; attempt++) {
-        await defineViews(connection, resolve(directory), defined);
         try {
+          await defineViews(connection, resolve(directory), defined);
           return await run(connection, sql, rowsMax);
         } catch (error) {
+          if (error instanceof MonitorError) throw error;
           const message = error instanceof Error ? error.message : String(error);
           const isGone = /No files found|Cannot open file/.test(message);
           if (isGone && attempt < ATTEMPTS_MAX) continue;
+          if (isGone) {
+            throw new MonitorError("STORE_DAMAGED", `cannot read the history: ${message}`, {
+              hint: "Let dspy-databricks monitor run: within ten minutes it seals the rows of that file again where its journal still has them, and says how many are lost.",
+            });
+          }
           throw new MonitorError("QUERY_INVALID", `cannot run the query: ${message}`, {
             hint: `Tables: ${tableNames.join(", ")}. The SQL is that of DuckDB.`,
           });
