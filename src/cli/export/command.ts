@@ -71,7 +71,7 @@ export function exportCommand(): Command {
     .action(async (raw: RawOptions) => {
       const output = parseOutput(raw.output);
       const format = formatOf(raw);
-      checkOut(raw);
+      checkTogether(raw);
       if (format.kind !== "delta") {
         await exportAgent(format, raw, output);
         return;
@@ -111,11 +111,23 @@ function formatOf({ format, endpoint }: RawOptions): Format {
   return { kind: format, endpoint };
 }
 
-function checkOut({ format, out }: RawOptions): void {
-  if (out === undefined || format === "json" || format === "prometheus") return;
-  throw new MonitorError("USAGE_INVALID", `--format ${format} makes no file for --out`, {
-    hint: "Give --out with --format json or prometheus; --directory PATH writes Delta tables.",
-  });
+/** What would be ignored without a word is refused. */
+function checkTogether({ format, endpoint, out, directory }: RawOptions): void {
+  if (out !== undefined && format !== "json" && format !== "prometheus") {
+    throw new MonitorError("USAGE_INVALID", `--format ${format} makes no file for --out`, {
+      hint: "Give --out with --format json or prometheus; --directory PATH writes Delta tables.",
+    });
+  }
+  if (endpoint !== undefined && format === "delta") {
+    throw new MonitorError("USAGE_INVALID", "--format delta exports all agents, not one", {
+      hint: "Leave --endpoint out, or give --format json, prometheus or mlflow with it.",
+    });
+  }
+  if (directory !== undefined && format !== "delta") {
+    throw new MonitorError("USAGE_INVALID", `--format ${format} writes nothing to --directory`, {
+      hint: "Leave --format out for Delta tables there; --out PATH names the file of json and prometheus.",
+    });
+  }
 }
 
 async function exportAgent(

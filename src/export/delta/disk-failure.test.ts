@@ -10,6 +10,11 @@ const systemError = (code: string, text: string) =>
 for (const [error, message, hint] of [
   [systemError("ENOSPC", "no space left on device, write"), /ENOSPC: no space left/, /Free space/],
   [systemError("EACCES", "permission denied, mkdir '/lake/x'"), /mkdir '\/lake\/x'/, /mounted/],
+  [
+    systemError("ENOTDIR", "not a directory, scandir '/a.txt/x'"),
+    /a\.txt/,
+    /name another directory/,
+  ],
   [systemError("EIO", "i/o error, read"), /EIO/, /Look at that disk/],
   [new Error('IO Error: Could not write file "/t"'), /"\/t"/, /Look at that disk/],
 ] as const) {

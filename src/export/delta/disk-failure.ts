@@ -10,6 +10,7 @@ const hints: Readonly<Record<string, string>> = {
   EACCES: "Let this user write there, and look whether what it is on is mounted.",
   EPERM: "Let this user write there, and look whether what it is on is mounted.",
   EROFS: "Mount it for writing.",
+  ENOTDIR: "A file stands where a directory has to be: name another directory.",
 };
 
 /** What is no failure of a disk is returned as it is. */
