@@ -4,8 +4,7 @@
  * call.
  */
 import assert from "node:assert/strict";
-import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Clock, systemClock } from "../src/clock.ts";
 import { type AgentConfig, readAgentConfig } from "../src/config/agent-config.ts";
@@ -18,6 +17,7 @@ import {
   openTestWorkspace,
   type TestWorkspace,
 } from "../src/local-workspace/test-workspace.ts";
+import { memoryRoot } from "./memory-root.ts";
 
 /** What takes a minute there takes so much less here. */
 const SPEED = 1_000;
@@ -68,8 +68,7 @@ export function openDeploySetting({
   readonly clientSpeed?: number;
 } = {}): DeploySetting {
   // Model files are flushed to the disk one by one, which takes a shared disk most of the time.
-  const memory = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
-  const folder = mkdtempSync(join(memory, "deploy-"));
+  const folder = mkdtempSync(join(memoryRoot, "deploy-"));
   const dataDirectory = join(folder, "workspace");
   const workspace = openTestWorkspace({ clock: fastClock(), principals, dataDirectory });
   workspace.context.behaviour.endpointStartMs = 5_000;

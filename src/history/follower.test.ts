@@ -4,10 +4,10 @@
  */
 import assert from "node:assert/strict";
 import { linkSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import fc from "fast-check";
+import { memoryRoot } from "../../test/memory-root.ts";
 import { agentSpans } from "../ingest/otlp/agent-span.ts";
 import { decodeTracesProtobuf } from "../ingest/otlp/decode-protobuf.ts";
 import { bodyOf, type JournalEntry } from "../journal-entry.ts";
@@ -29,7 +29,7 @@ let duckDb: DuckDb;
 let connection: DuckDBConnection;
 
 before(async () => {
-  directory = mkdtempSync(join(tmpdir(), "history-"));
+  directory = mkdtempSync(join(memoryRoot, "history-"));
   duckDb = await loadDuckDb();
   connection = await connect(duckDb, { threads: 1, temporaryDirectory: join(directory, "tmp") });
 });

@@ -4,10 +4,10 @@
  */
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, before, test } from "node:test";
+import { memoryRoot } from "../../test/memory-root.ts";
 import { trafficJournal, trafficStartMs } from "../../test/traffic-journal.ts";
 import { connect, type DuckDBConnection, type DuckDb, loadDuckDb } from "../history/duckdb.ts";
 import { diskFiles } from "../history/files.ts";
@@ -46,7 +46,7 @@ let duckDb: DuckDb;
 let connection: DuckDBConnection;
 
 before(async () => {
-  directory = mkdtempSync(join(tmpdir(), "summaries-"));
+  directory = mkdtempSync(join(memoryRoot, "summaries-"));
   duckDb = await loadDuckDb();
   connection = await connect(duckDb, { threads: 1, temporaryDirectory: join(directory, "tmp") });
   once = mkdtempSync(join(directory, "once-"));

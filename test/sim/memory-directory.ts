@@ -2,16 +2,16 @@
  * Directories where files are as quick as memory, if there is such a place. None of them outlives
  * its process: what one leaves that was killed is removed by the next.
  */
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
-import { constants, tmpdir } from "node:os";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { constants } from "node:os";
 import { join } from "node:path";
+import { memoryRoot } from "../memory-root.ts";
 
-export const memoryDirectory = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 const made = new Set<string>();
 
 export function makeMemoryDirectory(): string {
   if (made.size === 0) removeOrphans();
-  const directory = mkdtempSync(join(memoryDirectory, `sim-${process.pid}-`));
+  const directory = mkdtempSync(join(memoryRoot, `sim-${process.pid}-`));
   made.add(directory);
   return directory;
 }
@@ -22,9 +22,9 @@ export function removeMemoryDirectory(directory: string): void {
 }
 
 function removeOrphans(): void {
-  for (const name of readdirSync(memoryDirectory)) {
+  for (const name of readdirSync(memoryRoot)) {
     const processId = Number(/^sim-(\d+)-/.exec(name)?.[1]);
-    if (processId > 0 && !isRunning(processId)) removeMemoryDirectory(join(memoryDirectory, name));
+    if (processId > 0 && !isRunning(processId)) removeMemoryDirectory(join(memoryRoot, name));
   }
 }
 

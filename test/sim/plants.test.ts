@@ -4,7 +4,7 @@ import { fork } from "node:child_process";
 import { on, once } from "node:events";
 import { readdirSync, watch } from "node:fs";
 import { test } from "node:test";
-import { memoryDirectory } from "./memory-directory.ts";
+import { memoryRoot } from "../memory-root.ts";
 import { plants } from "./plants.ts";
 import { inProcesses } from "./seed-pool.ts";
 
@@ -33,14 +33,14 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
       execArgv: ["--disable-warning=ExperimentalWarning"],
     });
     const isOurs = (name: string) => name.startsWith(`sim-${child.pid}-`);
-    const watcher = watch(memoryDirectory);
+    const watcher = watch(memoryRoot);
     const changes = on(watcher, "change");
     child.send({ seed: 1, hours: 9, faults: 0 });
     for await (const [, name] of changes) if (isOurs(String(name))) break;
     watcher.close();
     child.kill(signal);
     await once(child, "exit");
-    assert.deepEqual(readdirSync(memoryDirectory).filter(isOurs), []);
+    assert.deepEqual(readdirSync(memoryRoot).filter(isOurs), []);
   });
 }
 
