@@ -5,6 +5,7 @@ import type { Copy } from "./recordings.ts";
 
 export type Figures = {
   requests: number;
+  /** Of the agent: without the requests that their callers gave up. */
   failed: number;
   inputTokens: number;
   outputTokens: number;
@@ -41,7 +42,7 @@ export function expectedFigures(copies: readonly Copy[]): FiguresByAgent {
     byAgent[expected.endpoint] ??= noFigures();
     const figures = byAgent[expected.endpoint] ?? noFigures();
     figures.requests += expected.requests;
-    figures.failed += expected.failed;
+    figures.failed += expected.failed - expected.errors.filter(isGivenUp).length;
     figures.inputTokens += expected.tokens?.input ?? 0;
     figures.outputTokens += expected.tokens?.output ?? 0;
     figures.costUsd += expected.toldCostUsd ?? 0;
@@ -54,6 +55,10 @@ export function expectedFigures(copies: readonly Copy[]): FiguresByAgent {
       addErrors(figures, { ...error, count: 1, handled: error.handled ? 1 : 0 });
   }
   return sorted(byAgent);
+}
+
+function isGivenUp({ errorClass, handled }: Copy["expected"]["errors"][number]): boolean {
+  return errorClass === "client" && !handled;
 }
 
 function addCalls(
@@ -121,7 +126,9 @@ export async function scrapedFigures(url: string): Promise<Record<string, Partia
     if (requests === 0) continue; // known from before, not called since
     byAgent[endpoint] = {
       requests,
-      failed: sum("dspy_request_failures_total"),
+      failed:
+        sum("dspy_request_failures_total") -
+        sum("dspy_request_failures_total", 'error_class="client"'),
       inputTokens: sum("dspy_token_total", 'direction="input"'),
       outputTokens: sum("dspy_token_total", 'direction="output"'),
       cacheHits: sum("dspy_cache_hits_total"),
