@@ -150,6 +150,9 @@ async function copyJournal(
   }
 }
 
+/** Of its directories. What was set aside is of no use in another place. */
+const notTables: ReadonlySet<string> = new Set(["temporary", "damaged"]);
+
 /** Returns the number of files. */
 async function copyHistory(
   history: string,
@@ -159,7 +162,7 @@ async function copyHistory(
   let files = 0;
   for (const entry of await entriesIn(history)) {
     const path = join(history, entry.name);
-    if (entry.isDirectory() && entry.name !== "temporary") {
+    if (entry.isDirectory() && !notTables.has(entry.name)) {
       onProgress(`the table ${entry.name}`);
       files += await copyTable(path, `history/${entry.name}`, archive);
     } else if (entry.isFile() && entry.name.endsWith(".json")) {

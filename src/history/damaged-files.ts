@@ -18,6 +18,8 @@ export const DAMAGED_DIRECTORY = "damaged";
  * holds, 10 GiB, is read in 14 hours: what is damaged is found while the journal still has it.
  */
 const CHECKED_BYTES = 128 * 1024 ** 2;
+/** What was set aside of a table beyond this goes, the oldest rows first. */
+const SET_ASIDE_MAX_BYTES = 256 * 1024 ** 2;
 
 type Context = Pick<SealContext, "files" | "connection" | "directory">;
 type Checked = Pick<AddedFile, "path" | "checksum">;
@@ -61,7 +63,7 @@ export function damagedFiles(table: TableName, paths: readonly string[]): Monito
     "STORE_DAMAGED",
     `cannot read files of the history's table ${table}: ${paths.join(", ")}`,
     {
-      hint: "The monitor seals their rows again where its journal still has them, within ten minutes, and says how many are lost.",
+      hint: "Let dspy-databricks monitor run: within ten minutes it seals their rows again where its journal still has them, and says how many are lost.",
     },
   );
 }
@@ -120,12 +122,15 @@ export async function isReadable(
 export function setAside(
   table: TableName,
   path: string,
-  context: Pick<Context, "files" | "directory">,
+  { files, directory: history }: Pick<Context, "files" | "directory">,
 ): void {
-  const directory = join(context.directory, DAMAGED_DIRECTORY, table);
-  context.files.makeDirectory(directory);
-  context.files.publish(
-    join(tableDirectory(context.directory, table), path),
-    join(directory, path),
-  );
+  const directory = join(history, DAMAGED_DIRECTORY, table);
+  files.makeDirectory(directory);
+  files.publish(join(tableDirectory(history, table), path), join(directory, path));
+  let bytes = files.sizeBytes(join(directory, path));
+  for (const name of [...files.list(directory)].sort().reverse()) {
+    if (name === path) continue;
+    bytes += files.sizeBytes(join(directory, name));
+    if (bytes > SET_ASIDE_MAX_BYTES) files.remove(join(directory, name));
+  }
 }

@@ -101,6 +101,8 @@ before(async () => {
   await sendTo(await first.ready, copies.slice(0, half));
   await first.kill();
   await runShortly(original);
+  mkdirSync(join(original, "history", "damaged", "requests"), { recursive: true });
+  writeFileSync(join(original, "history", "damaged", "requests", "rows.parquet"), "cut off");
 
   const second = startMonitorProcess({ dataDirectory: original });
   const url = await second.ready;
@@ -123,6 +125,7 @@ test("only this user can read it, no webhook is in it, and tar lists it", async 
   assert.ok(!readFileSync(file).includes("canary0123456789"));
   const tar = spawn("tar", ["-tf", file], { stdio: ["ignore", "pipe", "inherit"] });
   const names = (await text(tar.stdout)).trim().split("\n");
+  assert.ok(!names.some((name) => name.startsWith("history/damaged")));
   assert.equal(names.at(-1), "backup.json");
   for (const name of ["journal/000001", "alerts/support-agent.json", "history/summaries.sqlite"]) {
     assert.ok(names.includes(name), `${name} of ${names}`);
