@@ -68,6 +68,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "metrics",
     "errors",
     "health",
+    "rollups",
   ],
   "monitoring.ts": [
     "metrics",

@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import { systemClock } from "../src/clock.ts";
 import { createDatabricksClient } from "../src/databricks/client.ts";
 import { resolveCredentials } from "../src/databricks/credentials.ts";
-import { listJobs } from "../src/databricks/jobs.ts";
+import { createJob, listJobs } from "../src/databricks/jobs.ts";
 import { exportWorkspaceObject } from "../src/databricks/workspace-objects.ts";
 import { startLocalWorkspace } from "../src/local-workspace/workspace.ts";
 
@@ -26,16 +26,20 @@ async function rollups(...args: readonly string[]) {
   return promisify(execFile)(process.execPath, command, { env });
 }
 
-test("published twice it is one job, whose notebook has the statements of --days", async () => {
+function workspaceClient() {
   const credentials = resolveCredentials({
     env: { DATABRICKS_HOST: workspace.url, DATABRICKS_TOKEN: workspace.token },
     readFile: () => "",
     homeDirectory: "",
   });
   assert.ok(credentials);
-  const client = createDatabricksClient({
+  return createDatabricksClient({
     ...{ credentials, fetch, clock: systemClock, random: Math.random },
   });
+}
+
+test("published twice it is one job, whose notebook has the statements of --days", async () => {
+  const client = workspaceClient();
   const { stdout } = await rollups("--publish");
   assert.match(
     stdout,
@@ -53,4 +57,16 @@ test("published twice it is one job, whose notebook has the statements of --days
     await exportWorkspaceObject(client, { path, format: "JUPYTER" }),
   );
   assert.match(notebook, /REPLACE WHERE period_date >= date_sub\(current_date\(\), 8\)/);
+});
+
+test("a job that somebody else gave the same name stays as it is", async () => {
+  const client = workspaceClient();
+  const name = "dspy-databricks roll-ups ml.monitoring.named";
+  const theirs = await createJob(client, { name, tasks: [], tags: { team: "search" } });
+  await rollups("--publish", "--prefix", "named");
+  await rollups("--publish", "--prefix", "named");
+  const jobs = await listJobs(client, { name });
+  assert.equal(jobs.length, 2);
+  const kept = jobs.find(({ id }) => id === theirs);
+  assert.deepEqual([kept?.tags.get("team"), kept?.settings.tasks], ["search", []]);
 });

@@ -108,9 +108,15 @@ export function rollupNotebook(options: RollupOptions) {
   } as const;
 }
 
+/** Of the notebooks of all places. */
+export const rollupsFolder = "/Shared/dspy-databricks/rollups";
+
 export function rollupNotebookPath({ catalog, schema, prefix }: TablePlace): string {
-  return `/Shared/dspy-databricks/rollups/${catalog}.${schema}.${prefix}`;
+  return `${rollupsFolder}/${catalog}.${schema}.${prefix}`;
 }
+
+/** A name may be somebody else's: this tells that the job is ours. */
+export const rollupTag = { key: "dspy-databricks", value: "rollups" } as const;
 
 /** Every hour, some minutes after it: what comes late is made anew by the next. */
 export function rollupJob(place: TablePlace): JobSettings {
@@ -130,6 +136,6 @@ export function rollupJob(place: TablePlace): JobSettings {
       pause_status: "UNPAUSED",
     },
     max_concurrent_runs: 1,
-    tags: { "dspy-databricks": "rollups" },
+    tags: { [rollupTag.key]: rollupTag.value },
   };
 }

@@ -1,18 +1,14 @@
 /** `dspy-databricks rollups`: the job that rolls up what one machine can't hold, as a file or put in place. */
 import { Command } from "commander";
-import { createJob, listJobs, resetJob } from "../../databricks/jobs.ts";
 import { getTable } from "../../databricks/tables.ts";
-import {
-  importWorkspaceObject,
-  makeWorkspaceDirectories,
-} from "../../databricks/workspace-objects.ts";
 import { defaultTablePlace } from "../../history/databricks-tables.ts";
 import { findSpanColumns } from "../../ingest/span-table/columns.ts";
 import { MonitorError } from "../../monitor-error.ts";
+import { publishRollups } from "../../publish/publish-rollups.ts";
 import {
+  type RollupOptions,
   type RollupSource,
   rollupJob,
-  rollupNotebook,
   rollupNotebookPath,
   rollupStatements,
 } from "../../rollups/rollup-job.ts";
@@ -72,20 +68,12 @@ export function rollupsCommand(): Command {
     });
 }
 
-async function publish(
-  options: Parameters<typeof rollupNotebook>[0],
-  profile: string | undefined,
-): Promise<void> {
+async function publish(options: RollupOptions, profile: string | undefined): Promise<void> {
   const client = workspaceClient(profile);
   const path = rollupNotebookPath(options.place);
-  const settings = rollupJob(options.place);
-  process.stderr.write(`Writing ${path} and the job "${settings.name}" on ${client.host}\n`);
-  await makeWorkspaceDirectories(client, path.slice(0, path.lastIndexOf("/")));
-  const content = JSON.stringify(rollupNotebook(options));
-  await importWorkspaceObject(client, { path, content, format: "JUPYTER", overwrite: true });
-  const [known] = await listJobs(client, { name: settings.name });
-  const id = known ? known.id : await createJob(client, settings);
-  if (known) await resetJob(client, known.id, settings);
+  const { name } = rollupJob(options.place);
+  process.stderr.write(`Writing ${path} and the job "${name}" on ${client.host}\n`);
+  const id = await publishRollups(client, options);
   const tables = rollupNames.map((name) => rollupTable(options.place, name));
   process.stdout.write(`job ${id}, every hour: ${tables.join(", ")}\n`);
 }
