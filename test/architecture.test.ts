@@ -23,6 +23,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "monitor-client",
     "notify",
     "publish",
+    "rollups",
     "rules",
   ],
   "deployment.ts": ["config", "databricks", "deploy", "monitor-client"],
@@ -115,7 +116,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   "local-workspace": [],
   cli: [
     "backup",
-    "deploy/uninstall/find-objects.ts",
+    "deploy/uninstall/found-object.ts",
     "deploy/uninstall/uninstall.ts",
     "signals",
     "config",

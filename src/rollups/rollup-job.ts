@@ -72,12 +72,15 @@ function spansSince({ path, columns }: SpanTable, fromDate: string): string {
   });
 }
 
+/** Stands in the first cell. */
+export const ROLLUP_NOTEBOOK_MARK = "Made by dspy-databricks rollups";
+
 export type RollupNotebook = ReturnType<typeof rollupNotebook>;
 
 export function rollupNotebook(options: RollupOptions) {
   const { place, source, days } = options;
   const from = source.kind === "tables" ? "the tables of the history" : source.table.path.join(".");
-  const about = `# Roll-ups\n\nRequests, modules and errors by minute, hour and day, from ${from.replaceAll(/[^\w. -]/g, "_")}. Each run makes ${days} days anew. Made by dspy-databricks rollups.`;
+  const about = `# Roll-ups\n\nRequests, modules and errors by minute, hour and day, from ${from.replaceAll(/[^\w. -]/g, "_")}. Each run makes ${days} days anew. ${ROLLUP_NOTEBOOK_MARK}.`;
   const cells = [
     { cell_type: "markdown", metadata: {}, source: [about] },
     ...rollupStatements(options).map((statement) => ({

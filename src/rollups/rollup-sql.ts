@@ -112,10 +112,25 @@ export function rollupColumns(name: RollupName): readonly RollupColumn[] {
   return [...period, ...keys, ...counted, ...(hasUse ? used : []), ...latency];
 }
 
-export function rollupTable(place: TablePlace, name: RollupName | "minutes"): string {
-  const { catalog, schema, prefix } = place;
-  return [catalog, schema, `${prefix}_rollup_${name}`].map(quotedName).join(".");
+/** Of the roll-ups, and of what each run counts first. */
+export type RollupTableName = RollupName | "minutes";
+
+/** Without quotes, as Unity Catalog's API names it. */
+export function fullRollupName(place: TablePlace, name: RollupTableName): string {
+  return pathOf(place, name).join(".");
 }
+
+/** As it stands in SQL. */
+export function rollupTable(place: TablePlace, name: RollupTableName): string {
+  return pathOf(place, name).map(quotedName).join(".");
+}
+
+function pathOf({ catalog, schema, prefix }: TablePlace, name: RollupTableName): string[] {
+  return [catalog, schema, `${prefix}_rollup_${name}`];
+}
+
+/** In the comment of each of these tables. */
+export const ROLLUP_TABLE_MARK = "Made by dspy-databricks-agents";
 
 export function createRollupSql(place: TablePlace, name: RollupName): string {
   const lines = rollupColumns(name).map(
@@ -125,7 +140,7 @@ export function createRollupSql(place: TablePlace, name: RollupName): string {
   return `CREATE TABLE IF NOT EXISTS ${rollupTable(place, name)} (
 ${lines.join(",\n")}
 ) USING DELTA
-COMMENT ${quotedText(`${rollups[name].comment} by minute, hour and day. Made by dspy-databricks-agents, some days anew with each run`)}`;
+COMMENT ${quotedText(`${rollups[name].comment} by minute, hour and day. ${ROLLUP_TABLE_MARK}, some days anew with each run`)}`;
 }
 
 const sums = {
@@ -151,7 +166,7 @@ export function minutesSql(
 ): string {
   const keys = "minute, workspace_id, endpoint_name, kind, program, path, request_error, bucket";
   return `CREATE OR REPLACE TABLE ${rollupTable(place, "minutes")} USING DELTA
-COMMENT 'Of what the last run made the roll-ups of dspy-databricks-agents: calls by minute and bucket of latency'
+COMMENT ${quotedText(`Calls by minute and bucket of latency, of which the roll-ups are made. ${ROLLUP_TABLE_MARK}, anew with each run`)}
 AS SELECT minute, workspace_id, endpoint_name, kind, program, path, request_error AS error_class, bucket,
   count(*) AS calls, count(error_class) AS failed,
   sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens, sum(cost_usd) AS cost_usd,

@@ -4,9 +4,11 @@
  * each call and run again, and each call is refused once.
  */
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { after, afterEach, before, test } from "node:test";
+import type { AgentConfig } from "../../src/config/agent-config.ts";
 import { listAlerts } from "../../src/databricks/alerts.ts";
 import type { DatabricksClient } from "../../src/databricks/client.ts";
+import { createJob, deleteJob, listJobs } from "../../src/databricks/jobs.ts";
 import { listModelVersions } from "../../src/databricks/model-versions.ts";
 import {
   createNotificationDestination,
@@ -14,14 +16,26 @@ import {
 } from "../../src/databricks/notification-destinations.ts";
 import { getRegisteredModel } from "../../src/databricks/registered-models.ts";
 import { listServingEndpoints } from "../../src/databricks/serving-endpoints.ts";
+import { executeStatement } from "../../src/databricks/statements.ts";
 import { listTables } from "../../src/databricks/tables.ts";
 import { listVolumes } from "../../src/databricks/volumes.ts";
 import {
+  deleteWorkspaceObject,
   importWorkspaceObject,
   listWorkspaceObjects,
 } from "../../src/databricks/workspace-objects.ts";
 import { orNull } from "../../src/deploy/databricks-says.ts";
 import { planUninstall, type UninstallOptions } from "../../src/deploy/uninstall/uninstall.ts";
+import { chooseWarehouse } from "../../src/export/delta/delta-target.ts";
+import type { TablePlace } from "../../src/history/databricks-tables.ts";
+import { publishRollups } from "../../src/publish/publish-rollups.ts";
+import {
+  rollupJob,
+  rollupNotebookPath,
+  rollupStatements,
+  rollupsFolder,
+} from "../../src/rollups/rollup-job.ts";
+import { createRollupSql } from "../../src/rollups/rollup-sql.ts";
 import { type AgentOptions, type DeploySetting, openDeploySetting } from "../deploy-setting.ts";
 
 const WEBHOOK = "https://hooks.slack.com/services/T0/B0/uninstall";
@@ -29,6 +43,10 @@ let setting: DeploySetting;
 before(() => {
   setting = openDeploySetting({ clientSpeed: 5 });
   process.env.UNINSTALL_WEBHOOK = WEBHOOK;
+});
+/** Roll-ups of one test are no reason for their folder to stay in another. */
+afterEach(async () => {
+  await orNull(deleteWorkspaceObject(setting.client(), rollupsFolder, { recursive: true }));
 });
 after(async () => {
   delete process.env.UNINSTALL_WEBHOOK;
@@ -57,6 +75,23 @@ async function deployed(name: string) {
   return config;
 }
 
+function placeOf({ monitoring }: AgentConfig): TablePlace {
+  assert.ok(monitoring.tables);
+  return monitoring.tables;
+}
+
+/** The job, and the tables of its first run: of its statements, those that the local workspace has. */
+async function rolledUp(config: AgentConfig, runs = /^CREATE /): Promise<void> {
+  const client = setting.client();
+  const options = { source: { kind: "tables" }, place: placeOf(config), days: 2 } as const;
+  await publishRollups(client, options);
+  const warehouse = await chooseWarehouse(client, undefined);
+  for (const statement of rollupStatements(options)) {
+    if (!runs.test(statement)) continue;
+    await executeStatement(client, { statement, warehouse_id: warehouse });
+  }
+}
+
 /** Everything of this name in the workspace, of whatever kind. */
 async function whatIsThere(client: DatabricksClient, name: string): Promise<string[]> {
   const place = { catalogName: "ml", schemaName: name };
@@ -73,6 +108,12 @@ async function whatIsThere(client: DatabricksClient, name: string): Promise<stri
       .filter(({ displayName }) => displayName?.includes(` ${name} (`))
       .map(() => "destination"),
     ...(objects === null ? [] : ["folder"]),
+    ...(await listJobs(client))
+      .filter((job) => job.name?.startsWith(`dspy-databricks roll-ups ml.${name}.`))
+      .map(() => "job"),
+    ...((await orNull(listWorkspaceObjects(client, rollupsFolder))) ?? [])
+      .filter(({ path }) => path.includes(`/ml.${name}.`))
+      .map(() => "roll-up notebook"),
     ...((await orNull(listTables(client, place))) ?? []).map(() => "table"),
     ...((await orNull(listVolumes(client, place))) ?? []).map(() => "volume"),
   ];
@@ -212,14 +253,17 @@ test("a notebook that is not ours stays, though it has the place of ours", async
   assert.deepEqual(told(done, "stays"), ["notebook"]);
 });
 
-test("killed after any call and run again, all of it goes", async () => {
-  await uninstall({ config: await deployed("counted"), tables: true });
-  const calls = setting.calls().length;
-  assert.ok(calls > 20);
-  let kills = 0;
+/** @returns how many calls it was killed after. */
+async function killedAnywhere(
+  prefix: string,
+  {
+    make,
+    ...options
+  }: { readonly make: (name: string) => Promise<AgentConfig> } & Pick<UninstallOptions, "only">,
+): Promise<number> {
   for (let killAt = 1; ; killAt++) {
-    const name = `killed${killAt}`;
-    const config = await deployed(name);
+    const name = `${prefix}${killAt}`;
+    const config = await make(name);
     let isKilled = false;
     const killed = Promise.withResolvers<"killed">();
     const client = setting.client({
@@ -230,13 +274,32 @@ test("killed after any call and run again, all of it goes", async () => {
         throw new Error("killed");
       },
     });
-    await Promise.race([uninstall({ config, tables: true, client }), killed.promise]);
-    await uninstall({ config, tables: true });
+    await Promise.race([uninstall({ ...options, config, tables: true, client }), killed.promise]);
+    await uninstall({ ...options, config, tables: true });
     assert.deepEqual(await whatIsThere(setting.client(), name), [], `killed after call ${killAt}`);
-    if (!isKilled) break;
-    kills++;
+    if (!isKilled) return killAt - 1;
   }
+}
+
+test("killed after any call and run again, all of it goes", async () => {
+  await uninstall({ config: await deployed("counted"), tables: true });
+  const calls = setting.calls().length;
+  assert.ok(calls > 20);
+  const kills = await killedAnywhere("killed", { make: deployed });
   assert.ok(kills > 20, `${kills} kills`);
+});
+
+test("killed after any call and run again, all that publishing roll-ups made goes", async () => {
+  const make = async (name: string) => {
+    const config = alerted(name);
+    await rolledUp(config, /^CREATE (?:SCHEMA|TABLE) /);
+    return config;
+  };
+  const kills = await killedAnywhere("killedrollups", {
+    make,
+    only: ["job", "notebook", "folder", "table"],
+  });
+  assert.ok(kills > 15, `${kills} kills`);
 });
 
 test("a call that is refused keeps nothing else from going, and is told", async () => {
@@ -255,4 +318,91 @@ test("a call that is refused keeps nothing else from going, and is told", async 
   assert.deepEqual(await whatIsThere(setting.client(), "refused"), ["endpoint"]);
   await uninstall({ config, tables: true });
   assert.deepEqual(await whatIsThere(setting.client(), "refused"), []);
+});
+
+const rollupsOf = (objects: Awaited<ReturnType<typeof uninstall>>, mark = /rollup|roll-ups/) =>
+  objects
+    .filter(({ name }) => mark.test(name))
+    .map(({ kind, name, outcome }) => `${outcome} ${kind} ${name.replace(/ \(\d+\)$/, "")}`);
+
+test("what publishing roll-ups made is of all agents: it goes with the tables, before them", async () => {
+  const config = await deployed("rolled");
+  await rolledUp(config);
+  const kept = await uninstall({ config, tables: false });
+  const path = "/Shared/dspy-databricks/rollups";
+  const made = (outcome: string) => [
+    `${outcome} job dspy-databricks roll-ups ml.rolled.agent_monitoring`,
+    `${outcome} notebook ${path}/ml.rolled.agent_monitoring`,
+    ...["requests", "modules", "errors", "minutes"].map(
+      (name) => `${outcome} table ml.rolled.agent_monitoring_rollup_${name}`,
+    ),
+  ];
+  assert.deepEqual(rollupsOf(kept), made("stays"));
+  assert.match(kept.find(({ kind }) => kind === "job")?.reason ?? "", /--tables removes it/);
+  const client = setting.client();
+  const all = { config, tables: true, models: false, client };
+  const { objects } = await planUninstall(all);
+  const planned = made("planned");
+  planned.splice(2, 0, `planned folder ${path}`);
+  assert.deepEqual(rollupsOf(objects), planned);
+  assert.equal(objects[0]?.kind, "job");
+  const there = await whatIsThere(client, "rolled");
+  assert.ok(there.includes("job") && there.includes("roll-up notebook"), "a plan removes nothing");
+
+  await uninstall(all);
+  assert.deepEqual(await whatIsThere(client, "rolled"), []);
+  assert.equal(await orNull(listWorkspaceObjects(client, path)), null);
+});
+
+test("roll-ups of another place stay, and what others made in the places of ours", async () => {
+  const client = setting.client();
+  const config = await deployed("rolledother");
+  await rolledUp(config);
+  const place = placeOf(config);
+  const other = { ...place, prefix: "other" };
+  await publishRollups(client, { source: { kind: "tables" }, place: other, days: 2 });
+  const theirs = await createJob(client, { name: rollupJob(place).name, tasks: [] });
+  const path = rollupNotebookPath(place);
+  const notebook = { nbformat: 4, nbformat_minor: 5, metadata: {}, cells: [] };
+  const content = JSON.stringify(notebook);
+  await importWorkspaceObject(client, { path, content, format: "JUPYTER", overwrite: true });
+  const warehouse = await chooseWarehouse(client, undefined);
+  const table = "`ml`.`rolledother`.`agent_monitoring_rollup_errors`";
+  for (const statement of [
+    `DROP TABLE ${table}`,
+    `CREATE TABLE ${table} (a INT)`,
+    createRollupSql(other, "errors"),
+  ]) {
+    await executeStatement(client, { statement, warehouse_id: warehouse });
+  }
+
+  const done = await uninstall({ config, tables: true });
+  assert.deepEqual(told(done, "failed"), []);
+  const stays = done.filter(({ outcome }) => outcome === "stays");
+  assert.deepEqual(rollupsOf(stays), [
+    "stays job dspy-databricks roll-ups ml.rolledother.agent_monitoring",
+    `stays notebook ${path}`,
+    "stays table ml.rolledother.agent_monitoring_rollup_errors",
+  ]);
+  const jobs = (await listJobs(client)).filter(({ name }) => name?.includes(" ml.rolledother."));
+  assert.deepEqual(
+    new Set(jobs.map(({ name }) => name)),
+    new Set([rollupJob(place).name, rollupJob(other).name]),
+  );
+  assert.ok(jobs.some(({ id }) => id === theirs));
+  const names = (await listTables(client, { catalogName: "ml", schemaName: "rolledother" }))
+    .map(({ fullName }) => fullName.slice("ml.rolledother.".length))
+    .filter((name) => name.includes("rollup"));
+  assert.deepEqual(names.sort(), ["agent_monitoring_rollup_errors", "other_rollup_errors"]);
+});
+
+test("a job that somebody deletes after it was listed is gone, which is no failure", async () => {
+  const client = setting.client();
+  const config = await deployed("rolledgone");
+  await rolledUp(config);
+  const plan = await planUninstall({ client, config, tables: true, models: false, only: ["job"] });
+  for (const { id } of await listJobs(client, { name: rollupJob(placeOf(config)).name })) {
+    await deleteJob(client, id);
+  }
+  assert.deepEqual(told(await plan.run(() => {}), "removed"), ["job"]);
 });

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { Command } from "commander";
-import { objectKinds } from "../../deploy/uninstall/find-objects.ts";
+import { objectKinds } from "../../deploy/uninstall/found-object.ts";
 import { planUninstall, type UninstallObject } from "../../deploy/uninstall/uninstall.ts";
 import { loadAgentConfig } from "../../deployment.ts";
 import { dataDirectoryOf } from "../../monitor-client/data-directory.ts";
@@ -54,7 +54,10 @@ export function uninstallCommand(): Command {
     .argument("<agent.yaml>", "the agent that was deployed")
     .option("--env <name>", "the environment of the file, such as prod")
     .option("--models", "with the registered model, where no version of it stays")
-    .option("--tables", "with the Delta tables and their volume, which agents may share")
+    .option(
+      "--tables",
+      "with the Delta tables, their volume and the job of roll-ups, which agents share",
+    )
     .option("--only <kinds>", "only these kinds, such as alert,destination")
     .option("--dry-run", "list only")
     .option("--yes", "do not ask")

@@ -23,7 +23,6 @@ import {
   getServingEndpoint,
   listServingEndpoints,
 } from "../../databricks/serving-endpoints.ts";
-import { executeStatement } from "../../databricks/statements.ts";
 import { getTable } from "../../databricks/tables.ts";
 import { deleteVolume, getVolume } from "../../databricks/volumes.ts";
 import {
@@ -31,7 +30,6 @@ import {
   exportWorkspaceObject,
   listWorkspaceObjects,
 } from "../../databricks/workspace-objects.ts";
-import { chooseWarehouse } from "../../export/delta/delta-target.ts";
 import {
   fullTableName,
   quotedName,
@@ -48,44 +46,22 @@ import { readRecord } from "../endpoint/deployment-record.ts";
 import { tableNameOf, wantedTable } from "../endpoint/inference-table.ts";
 import { CONTENT_HASH_TAG, SOURCE_PREFIX } from "../model-version/find-version.ts";
 import { modelNameOf } from "../observe.ts";
-
-export const objectKinds = [
-  "alert",
-  "destination",
-  "dashboard",
-  "notebook",
-  "experiment",
-  "folder",
-  "endpoint",
-  "model version",
-  "model",
-  "table",
-  "volume",
-  "schema",
-] as const;
-export type ObjectKind = (typeof objectKinds)[number];
-
-export type FoundObject = {
-  readonly kind: ObjectKind;
-  /** As people know it. */
-  readonly name: string;
-  /** What removes it; a reason why it stays otherwise. Removing what is gone by now is done. */
-  readonly fate: { readonly remove: () => Promise<void> } | { readonly stays: string };
-};
-
-export type FindContext = {
-  readonly client: DatabricksClient;
-  readonly config: AgentConfig;
-  /** Whether tables of rows, and the volume that they came through, may go. */
-  readonly tables: boolean;
-  /** Whether the registered model may go. */
-  readonly models: boolean;
-};
+import { dropTable } from "./drop-table.ts";
+import {
+  findRollupFolder,
+  findRollupJob,
+  findRollupNotebook,
+  findRollupTables,
+} from "./find-rollups.ts";
+import { type FindContext, type FoundObject, type ObjectKind, reasons } from "./found-object.ts";
 
 type Find = (context: FindContext) => Promise<readonly FoundObject[]>;
 
 /** In the order in which they are removed: what uses something goes before it. */
 export const finders: readonly (readonly [kind: ObjectKind, find: Find])[] = [
+  ["job", findRollupJob],
+  ["notebook", findRollupNotebook],
+  ["folder", findRollupFolder],
   ["alert", findAlerts],
   ["destination", findDestinations],
   ["dashboard", findDashboards],
@@ -95,6 +71,7 @@ export const finders: readonly (readonly [kind: ObjectKind, find: Find])[] = [
   ["endpoint", findEndpoint],
   ["model version", findModelVersions],
   ["model", findModel],
+  ["table", findRollupTables],
   ["table", findTables],
   ["volume", findVolume],
   ["schema", findSchemas],
@@ -164,7 +141,7 @@ async function findNotebook({ client, config }: FindContext): Promise<FoundObjec
       name: path,
       fate: isOurs
         ? { remove: () => deleteWorkspaceObject(client, path) }
-        : { stays: "it is not the notebook that was put there" },
+        : { stays: reasons.otherNotebook },
     },
   ];
 }
@@ -299,11 +276,10 @@ async function servedElsewhere(
 /** In the comment of every table of ours, and of the volume. */
 const TABLE_MARK = "Written by dspy-databricks-agents";
 const VOLUME_MARK = "kept by dspy-databricks-agents";
-const KEPT = "--tables removes it, with the rows of all agents in it";
 
 async function findTables(context: FindContext): Promise<FoundObject[]> {
   const { client, config, tables } = context;
-  const { tables: place, warehouseId } = config.monitoring;
+  const { tables: place } = config.monitoring;
   const found = await findInferenceTable(context);
   if (!place) return found;
   for (const table of tableNames) {
@@ -311,19 +287,12 @@ async function findTables(context: FindContext): Promise<FoundObject[]> {
     const there = await orNull(getTable(client, name));
     if (!there) continue;
     const isOurs = there.comment?.includes(TABLE_MARK) ?? false;
-    const remove = async () => {
-      const warehouse = await chooseWarehouse(
-        client,
-        warehouseId ?? process.env.DATABRICKS_WAREHOUSE_ID,
-      );
-      const statement = `DROP TABLE IF EXISTS ${quotedTable(place, table)}`;
-      await executeStatement(client, { statement, warehouse_id: warehouse });
-    };
+    const remove = () => dropTable(context, quotedTable(place, table));
     const fate: FoundObject["fate"] = !isOurs
-      ? { stays: "its comment does not say that it is ours" }
+      ? { stays: reasons.otherTable }
       : tables
         ? { remove }
-        : { stays: KEPT };
+        : { stays: reasons.kept };
     found.push({ kind: "table", name, fate });
   }
   return found;
@@ -337,10 +306,10 @@ async function findVolume({ client, config, tables }: FindContext): Promise<Foun
   if (!volume) return [];
   const isOurs = volume.comment?.includes(VOLUME_MARK) ?? false;
   const fate: FoundObject["fate"] = !isOurs
-    ? { stays: "its comment does not say that it is ours" }
+    ? { stays: reasons.otherTable }
     : tables
       ? { remove: () => deleteVolume(client, fullName) }
-      : { stays: KEPT };
+      : { stays: reasons.kept };
   return [{ kind: "volume", name: fullName, fate }];
 }
 

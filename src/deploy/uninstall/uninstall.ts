@@ -6,7 +6,8 @@ import type { AgentConfig } from "../../config/agent-config.ts";
 import type { DatabricksClient } from "../../databricks/client.ts";
 import { isNotThere } from "../../databricks/databricks-error.ts";
 import { MonitorError } from "../../monitor-error.ts";
-import { type FoundObject, finders, type ObjectKind } from "./find-objects.ts";
+import { finders } from "./find-objects.ts";
+import type { FoundObject, ObjectKind } from "./found-object.ts";
 
 export type UninstallObject = {
   readonly kind: ObjectKind;
@@ -20,7 +21,7 @@ export type UninstallObject = {
 export type UninstallOptions = {
   readonly client: DatabricksClient;
   readonly config: AgentConfig;
-  /** Whether tables of rows, and the volume that they came through, may go. */
+  /** Whether tables of rows, the volume that they came through and the job of roll-ups may go. */
   readonly tables: boolean;
   /** Whether the registered model may go. */
   readonly models: boolean;
