@@ -41,7 +41,11 @@ export const diskStrikes: Readonly<Record<string, Strike>> = {
 
 /** Of a machine, at any time: what its clock and its other programs do. */
 export const alwaysStrikes: readonly Strike[] = [
-  { message: /process \d+ on \S+ exports it already/, hint: /Wait for it to end/ },
+  // The note of who holds the lock may be what the disk failed at.
+  {
+    message: /(process \d+ on \S+|another process) exports it already/,
+    hint: /Wait for it to end/,
+  },
   { message: /its process ended \(SIGKILL\)/, hint: /restart the monitor/ },
   { message: /the process that exports ended \(SIGKILL\)/, hint: /goes on/ },
 ];
