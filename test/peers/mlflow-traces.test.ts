@@ -26,7 +26,7 @@ const files = readdirSync(captures).filter(
 const conventions = ["callback", "openinference", "mlflow-otlp", "mlflow-genai", "mlflow-client"];
 const EXPERIMENT = "recorded agents";
 /** After all that was recorded. */
-const NOW_MS = Date.UTC(2026, 10, 24, 23);
+const NOW_MS = Date.UTC(2026, 10, 26, 23);
 
 let server: Awaited<ReturnType<typeof startMlflow>>;
 before(async () => {
