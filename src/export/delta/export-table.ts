@@ -111,7 +111,7 @@ export async function exportTable(
     before.loader === loader;
   if (!isKnown) reach(begun.upTo, begun.onTheirWay);
 
-  const upTo = marks.all()[table]?.upTo ?? 0;
+  const { upTo } = begun;
   const news = newFiles(sealed, upTo).filter(({ from }) => from < gapAt);
   const [first] = news;
   if (upTo > 0 && first && first.from > upTo + 1) {
