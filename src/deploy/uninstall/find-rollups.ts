@@ -37,11 +37,11 @@ export async function findRollupJob({
     const remove = async () => {
       await deleteJob(client, id).catch(missingIsNull);
     };
-    const fate: FoundObject["fate"] = !isOurs
-      ? { stays: "it has not the tag of a job that was published" }
-      : tables
-        ? { remove }
-        : { stays: "it makes the roll-ups of all agents there; --tables removes it, with them" };
+    const fate = fateOf(isOurs, tables, {
+      remove,
+      other: "it has not the tag of a job that was published",
+      kept: "it makes the roll-ups of all agents there; --tables removes it, with them",
+    });
     return { kind: "job", name: `${name} (${id})`, fate };
   });
 }
@@ -57,11 +57,11 @@ export async function findRollupNotebook({
   const bytes = await orNull(exportWorkspaceObject(client, { path, format: "JUPYTER" }));
   if (bytes === null) return [];
   const isOurs = new TextDecoder().decode(bytes).includes(ROLLUP_NOTEBOOK_MARK);
-  const fate: FoundObject["fate"] = !isOurs
-    ? { stays: reasons.otherNotebook }
-    : tables
-      ? { remove: () => deleteWorkspaceObject(client, path) }
-      : { stays: "--tables removes it, with the job that runs it" };
+  const fate = fateOf(isOurs, tables, {
+    remove: () => deleteWorkspaceObject(client, path),
+    other: reasons.otherNotebook,
+    kept: "--tables removes it, with the job that runs it",
+  });
   return [{ kind: "notebook", name: path, fate }];
 }
 
@@ -94,12 +94,27 @@ export async function findRollupTables(context: FindContext): Promise<FoundObjec
     const name = fullRollupName(place, table);
     const there = await orNull(getTable(client, name));
     if (!there) continue;
-    const fate: FoundObject["fate"] = !there.comment?.includes(ROLLUP_TABLE_MARK)
-      ? { stays: reasons.otherTable }
-      : tables
-        ? { remove: () => dropTable(context, rollupTable(place, table)) }
-        : { stays: reasons.kept };
+    const isOurs = there.comment?.includes(ROLLUP_TABLE_MARK) ?? false;
+    const fate = fateOf(isOurs, tables, {
+      remove: () => dropTable(context, rollupTable(place, table)),
+      other: reasons.otherTable,
+      kept: reasons.kept,
+    });
     found.push({ kind: "table", name, fate });
   }
   return found;
+}
+
+/** It goes with the tables, if we made it. */
+function fateOf(
+  isOurs: boolean,
+  tables: boolean,
+  {
+    remove,
+    other,
+    kept,
+  }: { readonly remove: () => Promise<void>; readonly other: string; readonly kept: string },
+): FoundObject["fate"] {
+  if (!isOurs) return { stays: other };
+  return tables ? { remove } : { stays: kept };
 }
