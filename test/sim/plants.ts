@@ -116,20 +116,13 @@ export const plants: Readonly<Record<string, Plant>> = {
   "the watermark of the history is an entry ahead": {
     breaks: isLost,
     foundWith: 1,
-    files: (files) => ({
-      ...files,
-      create: (path, bytes) =>
-        files.create(
-          path,
-          changedActions(path, bytes, (actions) =>
-            actions.map((action) =>
-              action.txn?.appId === WRITER
-                ? { txn: { ...action.txn, version: Number(action.txn.version) + 1 } }
-                : action,
-            ),
-          ),
-        ),
-    }),
+    files: committing((actions) =>
+      actions.map((action) =>
+        action.txn?.appId === WRITER
+          ? { txn: { ...action.txn, version: Number(action.txn.version) + 1 } }
+          : action,
+      ),
+    ),
   },
   "rows are told apart by a number that is counted up": {
     breaks: isLost,
@@ -149,16 +142,7 @@ export const plants: Readonly<Record<string, Plant>> = {
   "rows of a damaged file are not expected again": {
     breaks: isLost,
     foundWith: 21,
-    files: (files) => ({
-      ...files,
-      create: (path, bytes) =>
-        files.create(
-          path,
-          changedActions(path, bytes, (actions) =>
-            actions.filter(({ txn }) => !txn?.appId.includes("/gap/")),
-          ),
-        ),
-    }),
+    files: committing((actions) => actions.filter(({ txn }) => !txn?.appId.includes("/gap/"))),
   },
   "bytes of a file of rows are never looked at again": {
     breaks: /acknowledged, and not in|can't be read/,
@@ -179,14 +163,7 @@ export const plants: Readonly<Record<string, Plant>> = {
   "what was merged stays beside what it became": {
     breaks: isDoubled,
     foundWith: 1,
-    files: (files) => ({
-      ...files,
-      create: (path, bytes) =>
-        files.create(
-          path,
-          changedActions(path, bytes, (actions) => actions.filter(({ remove }) => !remove)),
-        ),
-    }),
+    files: committing((actions) => actions.filter(({ remove }) => !remove)),
   },
   "retention removes what is not exported": {
     breaks: isLostOnTheWay,
@@ -307,6 +284,14 @@ function linesOf(
   if (!path.includes(LOG) || !path.endsWith(".json")) return bytes;
   const lines = new TextDecoder().decode(bytes).split("\n");
   return new TextEncoder().encode(taken(lines).join("\n"));
+}
+
+/** What is committed to a log has other actions. */
+function committing(change: (actions: readonly Action[]) => readonly Action[]) {
+  return (files: Files): Files => ({
+    ...files,
+    create: (path, bytes) => files.create(path, changedActions(path, bytes, change)),
+  });
 }
 
 /** Of a commit of a log, other actions; all else as it is. */
