@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../src/clock.ts";
-import { Monitor } from "../src/monitor.ts";
+import { Monitor } from "../src/monitor/monitor.ts";
 import { receiverRules } from "../src/rules/built-in-rules.ts";
 import { startServer } from "../src/server/server.ts";
 

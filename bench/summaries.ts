@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../src/clock.ts";
-import { Monitor } from "../src/monitor.ts";
+import { Monitor } from "../src/monitor/monitor.ts";
 import { startServer } from "../src/server/server.ts";
 import { Summaries } from "../src/summaries/summaries.ts";
 import { SUMMARIES_FILE } from "../src/summaries/summary-store.ts";

@@ -22,7 +22,7 @@ import { buffer } from "node:stream/consumers";
 import { after, before, test } from "node:test";
 import { createGzip, gzipSync } from "node:zlib";
 import { systemClock } from "../src/clock.ts";
-import { Monitor } from "../src/monitor.ts";
+import { Monitor } from "../src/monitor/monitor.ts";
 import { type MonitorServer, startServer } from "../src/server/server.ts";
 import { scrapedValue } from "./kill/figures.ts";
 import { readRecordings } from "./kill/recordings.ts";

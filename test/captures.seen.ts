@@ -4,7 +4,7 @@ import { systemClock } from "../src/clock.ts";
 import type { Agent } from "../src/live/agents.ts";
 import type { ErrorGroup } from "../src/live/error-groups.ts";
 import type { Place } from "../src/live/places.ts";
-import type { Monitor } from "../src/monitor.ts";
+import type { Monitor } from "../src/monitor/monitor.ts";
 import type { ExpectedTotals } from "./captures.expected.ts";
 import { sendCapture, startMonitor } from "./start-monitor.ts";
 

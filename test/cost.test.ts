@@ -10,7 +10,7 @@ import { after, test } from "node:test";
 import { report } from "../src/cli/monitor/report.ts";
 import { reportText } from "../src/cli/monitor/report-text.ts";
 import { systemClock } from "../src/clock.ts";
-import type { Monitor } from "../src/monitor.ts";
+import type { Monitor } from "../src/monitor/monitor.ts";
 import { agentView } from "../src/server/api/agent-view.ts";
 import { rangeOf } from "../src/server/api/range.ts";
 import { metricsText } from "../src/server/metrics-text.ts";

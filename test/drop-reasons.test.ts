@@ -12,7 +12,7 @@ const places = [
 ];
 
 function reasonsInSources(): string[] {
-  const files = globSync("src/{ingest,sources,live,monitor-state.ts}{,/**/*.ts}").filter((path) =>
+  const files = globSync("src/{ingest,sources,live,state}/**/*.ts").filter((path) =>
     /(?<!\.test)\.ts$/.test(path),
   );
   const text = files.map((path) => readFileSync(path, "utf8")).join("\n");

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { systemClock } from "../src/clock.ts";
 import { createMlflowClient } from "../src/databricks/mlflow-server.ts";
 import { createTestClock } from "../src/databricks/test-clock.ts";
-import type { Monitor } from "../src/monitor.ts";
+import type { Monitor } from "../src/monitor/monitor.ts";
 import { startMlflowSource } from "../src/sources/mlflow-source.ts";
 import { sendCapture, startMonitor } from "./start-monitor.ts";
 

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { createTestClock } from "../src/databricks/test-clock.ts";
-import type { Monitor } from "../src/monitor.ts";
+import type { Monitor } from "../src/monitor/monitor.ts";
 import {
   compareAlertSettings,
   type GivenWebhook,

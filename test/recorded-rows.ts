@@ -17,11 +17,11 @@ import { agentSpans } from "../src/ingest/otlp/agent-span.ts";
 import { decodeMetricsProtobuf } from "../src/ingest/otlp/decode-metrics-protobuf.ts";
 import { decodeTracesProtobuf } from "../src/ingest/otlp/decode-protobuf.ts";
 import { toMetricPoints } from "../src/ingest/otlp/metric-samples.ts";
-import type { JournalEntry } from "../src/journal-entry.ts";
 import { MetricsCollector } from "../src/metrics/metrics-collector.ts";
-import { MonitorState } from "../src/monitor-state.ts";
 import { builtInPriceBook } from "../src/signals/prices.ts";
 import type { AgentSpan } from "../src/signals/span.ts";
+import type { JournalEntry } from "../src/state/journal-entry.ts";
+import { MonitorState } from "../src/state/monitor-state.ts";
 
 export const nowMs = Date.UTC(2026, 10, 26, 12);
 export const workspaceId = "dbc-1234.cloud.databricks.com";

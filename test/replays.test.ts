@@ -11,10 +11,10 @@ import fc from "fast-check";
 import { agentSpans } from "../src/ingest/otlp/agent-span.ts";
 import { decodeTracesJson } from "../src/ingest/otlp/decode-json.ts";
 import { decodeTracesProtobuf } from "../src/ingest/otlp/decode-protobuf.ts";
-import { bodyOf, entryOf, type JournalEntry } from "../src/journal-entry.ts";
 import type { Agent } from "../src/live/agents.ts";
 import type { RunTally } from "../src/live/tally.ts";
-import { MonitorState } from "../src/monitor-state.ts";
+import { bodyOf, entryOf, type JournalEntry } from "../src/state/journal-entry.ts";
+import { MonitorState } from "../src/state/monitor-state.ts";
 import type { EntryBody } from "../src/store/journal.ts";
 import { expectedCaptures } from "./captures.expected.ts";
 

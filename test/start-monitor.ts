@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../src/clock.ts";
-import { Monitor, type MonitorOptions } from "../src/monitor.ts";
+import { Monitor, type MonitorOptions } from "../src/monitor/monitor.ts";
 import type { Surroundings } from "../src/server/api/overview.ts";
 import { startServer } from "../src/server/server.ts";
 import type { Summaries } from "../src/summaries/summaries.ts";

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { agentSpans } from "../src/ingest/otlp/agent-span.ts";
 import { decodeTracesProtobuf } from "../src/ingest/otlp/decode-protobuf.ts";
-import { bodyOf, type JournalEntry } from "../src/journal-entry.ts";
+import { bodyOf, type JournalEntry } from "../src/state/journal-entry.ts";
 import type { PlacedEntry } from "../src/store/journal.ts";
 
 const captures = [

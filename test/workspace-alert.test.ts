@@ -10,7 +10,7 @@ import { report } from "../src/cli/monitor/report.ts";
 import { createTestClock } from "../src/databricks/test-clock.ts";
 import type { ExportStatus } from "../src/export/schedule/scheduled-export.ts";
 import { type AppState, healthOfApp } from "../src/ingest/app-state/app-state.ts";
-import type { Monitor } from "../src/monitor.ts";
+import type { Monitor } from "../src/monitor/monitor.ts";
 import type { Message } from "../src/notify/message.ts";
 import { previewSlack } from "../src/notify/slack/render.ts";
 import { defaultRules, receiverRules } from "../src/rules/built-in-rules.ts";
@@ -115,7 +115,7 @@ test("a token that ran out is told, and that it works again", async () => {
     assert.ok(view);
     assert.deepEqual([view.alerts, view.notifications], [[], []]);
     assert.ok(view.changes.every(({ kind }) => kind !== "alert"));
-    assert.deepEqual(monitor.breachesOf("workspace"), []);
+    assert.deepEqual(monitor.alerting.breachesOf("workspace"), []);
   } finally {
     await close();
   }

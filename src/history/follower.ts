@@ -3,9 +3,10 @@
  * and seals them. It knows from the tables themselves how far it came, so it may be started
  * anew at any time and be given the whole journal again.
  */
-import { entryOf } from "../journal-entry.ts";
-import { MonitorState } from "../monitor-state.ts";
+
 import type { PriceBook } from "../signals/price-book.ts";
+import { entryOf } from "../state/journal-entry.ts";
+import { MonitorState } from "../state/monitor-state.ts";
 import type { PlacedEntry } from "../store/journal.ts";
 import { PLACES_PER_JOURNAL } from "../store/journal-file.ts";
 import { PendingSummaries } from "../summaries/pending-summaries.ts";

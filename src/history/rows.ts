@@ -2,7 +2,7 @@
  * Signals → rows of the history. Pure, and the same for the same signals: what is
  * written after a restart is what would have been written before it.
  */
-import type { MonitorState } from "../monitor-state.ts";
+
 import type { AlertChange } from "../signals/alert.ts";
 import type { ClosedTrace } from "../signals/closed-trace.ts";
 import { costUsdOf } from "../signals/cost.ts";
@@ -13,6 +13,7 @@ import type { HealthResult } from "../signals/health-result.ts";
 import type { LoggedRequest } from "../signals/logged-request.ts";
 import type { ModuleCall, Request } from "../signals/request.ts";
 import type { Sample } from "../signals/sample.ts";
+import type { MonitorState } from "../state/monitor-state.ts";
 import { eventIdOf } from "./event-id.ts";
 import { KnownSeries, type Series } from "./series.ts";
 import type { TableName } from "./tables.ts";

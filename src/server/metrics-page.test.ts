@@ -4,8 +4,8 @@ import { test } from "node:test";
 import { assembleTrace } from "../ingest/otlp/assemble-trace.ts";
 import { type Branch, failure, spansOf } from "../ingest/otlp/test-spans.ts";
 import { ALL_PLACES_MAX, RUN_RELEASES_MAX } from "../live/places.ts";
-import { MonitorState } from "../monitor-state.ts";
 import type { ClosedTrace } from "../signals/closed-trace.ts";
+import { MonitorState } from "../state/monitor-state.ts";
 import { createMetricsPage, SNAPSHOT_MAX_AGE_MS } from "./metrics-page.ts";
 import { DETAILED_MODULES_MAX, MODULE_RELEASES_MAX } from "./module-families.ts";
 
@@ -32,7 +32,7 @@ function monitorWith({
       state.agents.add(trace, clock.nowMs);
     }
   }
-  const monitor = { state, rules: [], alertsDropped: 0, now: () => clock.nowMs };
+  const monitor = { state, alerting: { rules: [], dropped: 0 }, now: () => clock.nowMs };
   return {
     clock,
     state,

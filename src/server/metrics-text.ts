@@ -2,7 +2,8 @@
 import type { AccountSums } from "../live/account.ts";
 import type { Agent } from "../live/agents.ts";
 import type { TelemetryLoss } from "../live/telemetry-loss.ts";
-import type { Monitor } from "../monitor.ts";
+import type { Alerting } from "../monitor/alerting.ts";
+import type { Monitor } from "../monitor/monitor.ts";
 import { alertKey } from "../rules/step-alerts.ts";
 import { subjectName } from "../signals/alert.ts";
 import type { DataRow, ExportRow } from "../web/api.ts";
@@ -14,7 +15,9 @@ import type { Refusals } from "./otlp.ts";
 export const METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 /** What of the monitor is told. */
-export type Monitored = Pick<Monitor, "state" | "rules" | "alertsDropped" | "now">;
+export type Monitored = Pick<Monitor, "state" | "now"> & {
+  readonly alerting: Pick<Alerting, "rules" | "dropped">;
+};
 
 /** A source as the page shows it under "Data". */
 export type PolledSource = Pick<DataRow, "name" | "state" | "asOfMs">;
@@ -298,7 +301,8 @@ function exportFamilies(exports: readonly ExportRow[]): Family[] {
 }
 
 function ownFamilies(monitor: Monitored, refusals: Refusals): Family[] {
-  const { state, rules } = monitor;
+  const { state, alerting } = monitor;
+  const { rules } = alerting;
   const own = rules.filter(({ endpoint }) => endpoint !== null);
   return [
     {
@@ -378,7 +382,7 @@ function ownFamilies(monitor: Monitored, refusals: Refusals): Family[] {
       name: "dspy_alerts_dropped_total",
       type: "counter",
       help: "Breaches that no alert was made for, because there were too many alerts.",
-      values: [{ labels: {}, value: monitor.alertsDropped }],
+      values: [{ labels: {}, value: alerting.dropped }],
     },
   ];
 }

@@ -7,7 +7,7 @@
  */
 import type { HttpBindings } from "@hono/node-server";
 import type { Context } from "hono";
-import type { OtlpEncoding } from "../monitor.ts";
+import type { OtlpEncoding } from "../monitor/monitor.ts";
 import { MonitorError } from "../monitor-error.ts";
 import { HOPS_HEADER, readHops } from "../signals/forward-hops.ts";
 import { BodyBuffers, isEncodingSupported, readBody } from "./read-body.ts";

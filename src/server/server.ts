@@ -8,7 +8,7 @@ import type { AddressInfo } from "node:net";
 import { extname } from "node:path";
 import { getRequestListener, type HttpBindings } from "@hono/node-server";
 import { type Context, Hono } from "hono";
-import type { Monitor } from "../monitor.ts";
+import type { Monitor } from "../monitor/monitor.ts";
 import { MonitorError } from "../monitor-error.ts";
 import { scrub } from "../signals/scrub.ts";
 import { encodePart } from "../store/journal-part.ts";

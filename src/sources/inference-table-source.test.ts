@@ -7,7 +7,7 @@ import { after, test } from "node:test";
 import { lookingByHand, MINUTE_MS, openTableWorkspace } from "../../test/table-workspace.ts";
 import { clientThatAnswers } from "../databricks/test-answering-client.ts";
 import { WAREHOUSE_ID } from "../local-workspace/sql/warehouse.ts";
-import { MonitorState } from "../monitor-state.ts";
+import { MonitorState } from "../state/monitor-state.ts";
 import {
   ROWS_MAX,
   STATEMENTS_PER_DAY_MAX,

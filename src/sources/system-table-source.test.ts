@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { lookingByHand, openTableWorkspace } from "../../test/table-workspace.ts";
 import { WAREHOUSE_ID } from "../local-workspace/sql/warehouse.ts";
-import { MonitorState } from "../monitor-state.ts";
+import { MonitorState } from "../state/monitor-state.ts";
 import { BILL_EVERY_MS, startSystemTableSource } from "./system-table-source.ts";
 import { createWarehouse } from "./warehouse.ts";
 

@@ -3,7 +3,7 @@
  * as a process: `DATA_DIRECTORY`, and `WEBHOOK_URL` to tell.
  */
 import { systemClock } from "../../src/clock.ts";
-import { Monitor } from "../../src/monitor.ts";
+import { Monitor } from "../../src/monitor/monitor.ts";
 import { createSlackChannel } from "../../src/notify/slack/slack-channel.ts";
 import { startServer } from "../../src/server/server.ts";
 

@@ -4,13 +4,13 @@
  */
 import { eventIdOfRow, rowsOf } from "../../src/history/rows.ts";
 import type { TableName } from "../../src/history/tables.ts";
-import type { JournalEntry } from "../../src/journal-entry.ts";
-import type { Monitor } from "../../src/monitor.ts";
-import { MonitorState } from "../../src/monitor-state.ts";
+import type { Monitor } from "../../src/monitor/monitor.ts";
 import type { LoggedRequest } from "../../src/signals/logged-request.ts";
 import { builtInPriceBook } from "../../src/signals/prices.ts";
 import type { Sample } from "../../src/signals/sample.ts";
 import type { AgentSpan } from "../../src/signals/span.ts";
+import type { JournalEntry } from "../../src/state/journal-entry.ts";
+import { MonitorState } from "../../src/state/monitor-state.ts";
 import type { Random } from "../kill/random.ts";
 import type { World } from "./world.ts";
 

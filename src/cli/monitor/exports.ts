@@ -18,7 +18,7 @@ import {
   type WantedExport,
 } from "../../export/schedule/wanted-exports.ts";
 import { diskFiles } from "../../history/files.ts";
-import type { Monitor } from "../../monitor.ts";
+import type { Monitor } from "../../monitor/monitor.ts";
 import {
   type ExportSettings,
   exportSettingsFingerprint,

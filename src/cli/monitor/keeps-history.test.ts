@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { createTestClock } from "../../databricks/test-clock.ts";
-import { Monitor } from "../../monitor.ts";
+import { Monitor } from "../../monitor/monitor.ts";
 import { openJournal, RETENTION_MS } from "../../store/journal.ts";
 import { keepsHistory } from "./keeps-history.ts";
 

@@ -4,7 +4,7 @@ import { errorRatePercent, failedOfAgent } from "../../live/failed-of-agent.ts";
 import type { Place } from "../../live/places.ts";
 import { estimatedRequests } from "../../live/requests.ts";
 import type { Tally } from "../../live/tally.ts";
-import type { Monitor } from "../../monitor.ts";
+import type { Monitor } from "../../monitor/monitor.ts";
 import { type AlertStateName, subjectName } from "../../signals/alert.ts";
 import { type CostSource, costSourceOf, costUsdOf } from "../../signals/cost.ts";
 import type { Percentiles } from "../../signals/distribution.ts";

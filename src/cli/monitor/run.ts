@@ -14,7 +14,7 @@ import { getWarehouse } from "../../databricks/warehouses.ts";
 import type { Forward } from "../../export/otlp/forward.ts";
 import { isDuckDbInstalled } from "../../history/duckdb.ts";
 import { History } from "../../history/history.ts";
-import { Monitor } from "../../monitor.ts";
+import { Monitor } from "../../monitor/monitor.ts";
 import { dataDirectoryOf } from "../../monitor-client/data-directory.ts";
 import { followAlertSettings } from "../../monitor-client/follow-alert-settings.ts";
 import { announceMonitor } from "../../monitor-client/monitor-address.ts";

@@ -4,7 +4,7 @@
  */
 import type { Clock } from "../../clock.ts";
 import type { DatabricksClient } from "../../databricks/client.ts";
-import type { Monitor } from "../../monitor.ts";
+import type { Monitor } from "../../monitor/monitor.ts";
 import { startInferenceTableSource } from "../../sources/inference-table-source.ts";
 import type { OnProblem, SourceStatus } from "../../sources/progress.ts";
 import { startSpanTableSource } from "../../sources/span-table-source.ts";

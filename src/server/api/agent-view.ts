@@ -3,7 +3,7 @@ import type { Agent } from "../../live/agents.ts";
 import { errorRatePercent } from "../../live/failed-of-agent.ts";
 import type { RecentRequest } from "../../live/requests.ts";
 import type { Tally } from "../../live/tally.ts";
-import type { Monitor } from "../../monitor.ts";
+import type { Monitor } from "../../monitor/monitor.ts";
 import { diagnoseAgent } from "../../rules/diagnose.ts";
 import type { RuleKind } from "../../rules/rule.ts";
 import { rulesOf } from "../../rules/rules-in-force.ts";
@@ -70,7 +70,7 @@ export async function agentView(
     sliceSeconds: known.range.stepMs / 1000,
     figures,
     source,
-    sentence: diagnoseAgent(monitor.readingOf(agent), monitor.diagnoseOptions),
+    sentence: diagnoseAgent(monitor.alerting.readingOf(agent), monitor.alerting.diagnoseOptions),
     agent: agentRow(monitor, details, { ...known.range, sinceMs: figures.sinceMs }),
     before: before && beforeFigures(before),
     series: series(steps, known.range),
@@ -173,7 +173,7 @@ function series(
 }
 
 function threshold(monitor: Monitor, endpoint: string, kind: RuleKind): number | null {
-  const rules = rulesOf(monitor.rules, endpoint);
+  const rules = rulesOf(monitor.alerting.rules, endpoint);
   return rules.find((rule) => rule.kind === kind)?.threshold ?? null;
 }
 

@@ -1,5 +1,5 @@
 /** Where the figures of an answer come from, and since when they are known. */
-import type { Monitor } from "../../monitor.ts";
+import type { Monitor } from "../../monitor/monitor.ts";
 import type { ReadSummaries } from "../../summaries/read-summaries.ts";
 import type { Summaries } from "../../summaries/summaries.ts";
 import type { FiguresFrom } from "../../web/api.ts";

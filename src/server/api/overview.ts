@@ -1,5 +1,5 @@
 /** The answer of `GET /api/overview`. */
-import type { Monitor } from "../../monitor.ts";
+import type { Monitor } from "../../monitor/monitor.ts";
 import { diagnose } from "../../rules/diagnose.ts";
 import type { Summaries } from "../../summaries/summaries.ts";
 import type { DataRow, ExportRow, FiguresFrom, Overview, Source } from "../../web/api.ts";
@@ -43,7 +43,7 @@ export async function overview(
   const agents = known.agents.toSorted((a, b) => a.agent.endpoint.localeCompare(b.agent.endpoint));
   const readings = live
     .toSorted((a, b) => a.endpoint.localeCompare(b.endpoint))
-    .map((agent) => monitor.readingOf(agent));
+    .map((agent) => monitor.alerting.readingOf(agent));
   const forwarded = surroundings.forwarding?.() ?? [];
   // A receiver may have a data directory from when a workspace was watched.
   const isWatched = surroundings.source.kind !== "receiver";
@@ -56,8 +56,8 @@ export async function overview(
     source: surroundings.source,
     sentence: diagnose(
       readings,
-      monitor.diagnoseOptions,
-      isWatched ? monitor.workspaceCheck : null,
+      monitor.alerting.diagnoseOptions,
+      isWatched ? monitor.alerting.workspaceCheck : null,
     ),
     agents: agents.map((agent) =>
       agentRow(monitor, agent, { ...known.range, sinceMs: known.figures.sinceMs }),
@@ -73,7 +73,7 @@ export async function overview(
       ...surroundings.sources(),
       ...forwarded.map((lane) => forwardingDataRow(lane, range.nowMs)),
       ...(surroundings.exports?.() ?? []).map((one) =>
-        exportDataRow(one, monitor.diagnoseOptions.formatTime),
+        exportDataRow(one, monitor.alerting.diagnoseOptions.formatTime),
       ),
     ],
     forwarding: forwardingRows(forwarded, range.nowMs),

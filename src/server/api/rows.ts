@@ -1,11 +1,11 @@
 /** Rows of the JSON API that both views show, read from the monitor's state. */
 
-import type { Change, Component, KeptNotification } from "../../journal-entry.ts";
 import type { Agent } from "../../live/agents.ts";
 import { errorRatePercent, failedOfAgent, refusedRatePercent } from "../../live/failed-of-agent.ts";
 import { estimatedRequests } from "../../live/requests.ts";
 import type { Tally } from "../../live/tally.ts";
-import type { Monitor } from "../../monitor.ts";
+import type { Monitor } from "../../monitor/monitor.ts";
+import { agentFreshness, healthOf } from "../../monitor/readings.ts";
 import { troubleOf } from "../../rules/diagnose.ts";
 import { unitOf } from "../../rules/evaluate.ts";
 import type { AlertState } from "../../rules/step-alerts.ts";
@@ -13,6 +13,7 @@ import { type Cost, costSourceOf, costUsdOf } from "../../signals/cost.ts";
 import type { Distribution } from "../../signals/distribution.ts";
 import { fingerprint } from "../../signals/fingerprint.ts";
 import { tellApart } from "../../signals/tell-apart.ts";
+import type { Change, Component, KeptNotification } from "../../state/journal-entry.ts";
 import type { ErrorCause } from "../../summaries/summary.ts";
 import type {
   AgentRow,
@@ -42,8 +43,8 @@ export function agentRow(
   { seconds, nowMs, sinceMs }: Pick<Range, "seconds" | "nowMs"> & { readonly sinceMs: number },
 ): AgentRow {
   const { agent, requests: tally, traffic, trafficFailed } = figures;
-  const health = monitor.healthOf(agent.endpoint);
-  const freshness = monitor.freshnessOf(agent);
+  const health = healthOf(agent.endpoint, monitor.state);
+  const freshness = agentFreshness(agent, monitor.state, monitor.now());
   const estimated = estimatedRequests(agent, tally.calls);
   const observedSeconds = Math.max(1, Math.min(seconds, (nowMs - sinceMs) / 1000));
   return {
@@ -95,8 +96,8 @@ function byCache({ hitLatencyMs, missLatencyMs }: Tally): AgentRow["byCache"] {
 }
 
 function stateOf(monitor: Monitor, agent: Agent, tally: Tally): { status: Status; word: string } {
-  const breaches = monitor.breachesOf(agent.endpoint);
-  const health = monitor.healthOf(agent.endpoint);
+  const breaches = monitor.alerting.breachesOf(agent.endpoint);
+  const health = healthOf(agent.endpoint, monitor.state);
   const firing = breaches.filter(({ state }) => state === "firing");
   const worst =
     firing.find(({ rule }) => rule.kind === "endpoint_not_ready") ??
@@ -107,7 +108,7 @@ function stateOf(monitor: Monitor, agent: Agent, tally: Tally): { status: Status
   const [pending] = breaches;
   if (pending) return { status: "warning", word: troubleOf[pending.rule.kind] };
   if (health?.status === "degraded") return { status: "warning", word: health.state };
-  if (monitor.freshnessOf(agent).kind === "telemetry_lost") {
+  if (agentFreshness(agent, monitor.state, monitor.now()).kind === "telemetry_lost") {
     return { status: "warning", word: "telemetry lost" };
   }
   if (health?.state === "stopped") return { status: "unknown", word: "stopped" };
@@ -132,7 +133,7 @@ export function alertRows(monitor: Monitor, endpoint: string | null): AlertRow[]
 
 function alertRow(monitor: Monitor, alert: AlertState): AlertRow {
   const { ruleId, endpoint, sinceMs, value, threshold, reason } = alert;
-  const rule = monitor.rules.find(({ id }) => id === ruleId);
+  const rule = monitor.alerting.rules.find(({ id }) => id === ruleId);
   const state = alert.kind === "inactive" ? "resolved" : alert.kind;
   // An alert that is over may outlive its rule.
   const kind = rule?.kind ?? null;

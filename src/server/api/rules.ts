@@ -1,5 +1,5 @@
 /** Rules and what each says now, as the JSON API tells them: also those by which all is well. */
-import type { Monitor } from "../../monitor.ts";
+import type { Monitor } from "../../monitor/monitor.ts";
 import { unitOf } from "../../rules/evaluate.ts";
 import { isEndpointRule, type Rule } from "../../rules/rule.ts";
 import { rulesOf } from "../../rules/rules-in-force.ts";
@@ -11,7 +11,7 @@ export function rulesAnswer(monitor: Monitor, endpoint: string | null): RulesAns
   const { startedMs } = monitor;
   const rules =
     endpoint === null
-      ? monitor.rules
+      ? monitor.alerting.rules
           .filter((rule) => rule.endpoint !== null || !isEndpointRule(rule))
           .map((rule) => ruleRow(monitor, rule, rule.endpoint))
       : ruleRows(monitor, endpoint);
@@ -19,7 +19,7 @@ export function rulesAnswer(monitor: Monitor, endpoint: string | null): RulesAns
 }
 
 export function ruleRows(monitor: Monitor, endpoint: string): RuleRow[] {
-  return rulesOf(monitor.rules, endpoint)
+  return rulesOf(monitor.alerting.rules, endpoint)
     .filter(isEndpointRule)
     .map((rule) => ruleRow(monitor, rule, endpoint));
 }
@@ -35,7 +35,7 @@ function ruleRow(monitor: Monitor, rule: Rule, endpoint: string | null): RuleRow
     origin: rule.endpoint === null ? "built_in" : "own",
     state: alert?.kind ?? "inactive",
     sinceMs: isActive ? alert.sinceMs : null,
-    value: monitor.valueOf(rule, endpoint),
+    value: monitor.alerting.valueOf(rule, endpoint),
     threshold,
     unit: unitOf[kind],
     windowSeconds,

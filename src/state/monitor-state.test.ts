@@ -1,14 +1,14 @@
 /** What the monitor knows after these entries, over days without waiting. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { assembleTrace } from "./ingest/otlp/assemble-trace.ts";
-import { type Branch, failure, spansOf } from "./ingest/otlp/test-spans.ts";
-import { AGENTS_MAX } from "./live/agents.ts";
-import { ALL_GROUPS_MAX, GROUPS_MAX } from "./live/error-groups.ts";
-import { ALL_MODELS_MAX, MODELS_MAX } from "./live/models.ts";
-import { ALL_PLACES_MAX, PLACES_MAX } from "./live/places.ts";
+import { assembleTrace } from "../ingest/otlp/assemble-trace.ts";
+import { type Branch, failure, spansOf } from "../ingest/otlp/test-spans.ts";
+import { AGENTS_MAX } from "../live/agents.ts";
+import { ALL_GROUPS_MAX, GROUPS_MAX } from "../live/error-groups.ts";
+import { ALL_MODELS_MAX, MODELS_MAX } from "../live/models.ts";
+import { ALL_PLACES_MAX, PLACES_MAX } from "../live/places.ts";
+import type { HealthResult } from "../signals/health-result.ts";
 import { MonitorState } from "./monitor-state.ts";
-import type { HealthResult } from "./signals/health-result.ts";
 
 const startMs = 1_800_000_000_000;
 const HOUR_MS = 3_600_000;

@@ -4,25 +4,25 @@
  * after a restart gives the same figures again. Beside it only what may be forgotten is
  * noted: when a check was last looked at, and how an alert's value moves.
  */
-import { endpointComponent } from "./ingest/endpoint-state/endpoint-state.ts";
-import { PushedSeries } from "./ingest/otlp/metric-samples.ts";
-import { OpenTraces } from "./ingest/otlp/open-traces.ts";
+import { endpointComponent } from "../ingest/endpoint-state/endpoint-state.ts";
+import { PushedSeries } from "../ingest/otlp/metric-samples.ts";
+import { OpenTraces } from "../ingest/otlp/open-traces.ts";
+import { Account } from "../live/account.ts";
+import { Agents } from "../live/agents.ts";
+import { SourceOfRecord } from "../live/source-of-record.ts";
+import { releaseLabel } from "../rules/release-label.ts";
+import { type AlertState, alertKey } from "../rules/step-alerts.ts";
+import type { AlertChange } from "../signals/alert.ts";
+import type { ClosedTrace } from "../signals/closed-trace.ts";
+import type { Deployment } from "../signals/deployment.ts";
+import { type Happened, nothingHappened } from "../signals/happened.ts";
+import type { HealthResult } from "../signals/health-result.ts";
+import type { LoggedRequest } from "../signals/logged-request.ts";
+import type { PriceBook } from "../signals/price-book.ts";
+import { builtInPriceBook } from "../signals/prices.ts";
+import type { Sample } from "../signals/sample.ts";
+import type { SpanBatch } from "../store/span-codec.ts";
 import type { Change, Component, JournalEntry, KeptNotification } from "./journal-entry.ts";
-import { Account } from "./live/account.ts";
-import { Agents } from "./live/agents.ts";
-import { SourceOfRecord } from "./live/source-of-record.ts";
-import { releaseLabel } from "./rules/release-label.ts";
-import { type AlertState, alertKey } from "./rules/step-alerts.ts";
-import type { AlertChange } from "./signals/alert.ts";
-import type { ClosedTrace } from "./signals/closed-trace.ts";
-import type { Deployment } from "./signals/deployment.ts";
-import { type Happened, nothingHappened } from "./signals/happened.ts";
-import type { HealthResult } from "./signals/health-result.ts";
-import type { LoggedRequest } from "./signals/logged-request.ts";
-import type { PriceBook } from "./signals/price-book.ts";
-import { builtInPriceBook } from "./signals/prices.ts";
-import type { Sample } from "./signals/sample.ts";
-import type { SpanBatch } from "./store/span-codec.ts";
 
 /** Changes that are shown: alerts, error groups, health, notifications. */
 export const CHANGES_MAX = 200;

@@ -3,22 +3,22 @@
  * becomes bytes (spans and metric points, of which there are very many) or JSON (all else) and
  * back. Metric points of earlier versions are JSON.
  */
-import type { Handover } from "./live/source-of-record.ts";
-import type { Notification } from "./notify/notification.ts";
-import type { AlertState } from "./rules/step-alerts.ts";
-import type { AccountDays } from "./signals/account-day.ts";
-import type { AlertChange } from "./signals/alert.ts";
-import type { HealthResult } from "./signals/health-result.ts";
-import type { LoggedRequest } from "./signals/logged-request.ts";
-import type { Sample } from "./signals/sample.ts";
-import type { EntryBody } from "./store/journal.ts";
+import type { Handover } from "../live/source-of-record.ts";
+import type { Notification } from "../notify/notification.ts";
+import type { AlertState } from "../rules/step-alerts.ts";
+import type { AccountDays } from "../signals/account-day.ts";
+import type { AlertChange } from "../signals/alert.ts";
+import type { HealthResult } from "../signals/health-result.ts";
+import type { LoggedRequest } from "../signals/logged-request.ts";
+import type { Sample } from "../signals/sample.ts";
+import type { EntryBody } from "../store/journal.ts";
 import {
   decodeMetrics,
   encodeMetrics,
   METRIC_FORMAT,
   type MetricBatch,
-} from "./store/metric-codec.ts";
-import { decodeSpans, encodeSpans, type SpanBatch } from "./store/span-codec.ts";
+} from "../store/metric-codec.ts";
+import { decodeSpans, encodeSpans, type SpanBatch } from "../store/span-codec.ts";
 
 export type JournalEntry =
   | ({ readonly kind: "spans" } & SpanBatch)

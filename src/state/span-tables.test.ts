@@ -6,14 +6,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { clientThatAnswers } from "./databricks/test-answering-client.ts";
-import { createTestClock, type TestClock } from "./databricks/test-clock.ts";
-import { readSpans, type SpanRow } from "./ingest/span-table/read-spans.ts";
-import { resourceKeys, spanKeys } from "./ingest/span-table/select-spans.ts";
+import { clientThatAnswers } from "../databricks/test-answering-client.ts";
+import { createTestClock, type TestClock } from "../databricks/test-clock.ts";
+import { readSpans, type SpanRow } from "../ingest/span-table/read-spans.ts";
+import { resourceKeys, spanKeys } from "../ingest/span-table/select-spans.ts";
+import { SPAN_ROWS_MAX, startSpanTableSource } from "../sources/span-table-source.ts";
+import { WIDE_LOOK_MS } from "../sources/table-source.ts";
+import type { Warehouse } from "../sources/warehouse.ts";
 import { MonitorState } from "./monitor-state.ts";
-import { SPAN_ROWS_MAX, startSpanTableSource } from "./sources/span-table-source.ts";
-import { WIDE_LOOK_MS } from "./sources/table-source.ts";
-import type { Warehouse } from "./sources/warehouse.ts";
 
 const START_MS = Date.UTC(2026, 0, 1);
 const MINUTE_MS = 60_000;

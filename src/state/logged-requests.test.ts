@@ -5,14 +5,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { rowsOf } from "./history/rows.ts";
-import { tables } from "./history/tables.ts";
-import { spansOf } from "./ingest/otlp/test-spans.ts";
+import { rowsOf } from "../history/rows.ts";
+import { tables } from "../history/tables.ts";
+import { spansOf } from "../ingest/otlp/test-spans.ts";
+import { estimatedRequests, RECENT_MAX } from "../live/requests.ts";
+import { LOGGED_MAX } from "../live/source-of-record.ts";
+import type { LoggedRequest } from "../signals/logged-request.ts";
 import { bodyOf, entryOf, type JournalEntry } from "./journal-entry.ts";
-import { estimatedRequests, RECENT_MAX } from "./live/requests.ts";
-import { LOGGED_MAX } from "./live/source-of-record.ts";
 import { MonitorState } from "./monitor-state.ts";
-import type { LoggedRequest } from "./signals/logged-request.ts";
 
 const START_MS = 1_800_000_000_000;
 const NOW_MS = START_MS + 3_600_000;
