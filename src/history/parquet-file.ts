@@ -17,12 +17,17 @@ export type NewFile = {
   readonly columns: readonly Column[];
   /** Of the table that it is a file of. */
   readonly tableId: string;
+  /** What is known of columns before. */
+  readonly types?: ReadonlyMap<string, { readonly bounds: Bounds | null }>;
 };
+
+/** As DuckDB writes it; `undefined` where there is none. */
+export type Bounds = { readonly min: string | undefined; readonly max: string | undefined };
 
 /** @param select gives the table's columns. */
 export async function copyToParquet(
   select: string,
-  { path, columns, tableId }: NewFile,
+  { path, columns, tableId, types }: NewFile,
   connection: DuckDBConnection,
 ): Promise<FileStats> {
   const told = `KV_METADATA {${quoteText(TABLE_ID_KEY)}: ${quoteText(tableId)}}`;
@@ -41,7 +46,8 @@ export async function copyToParquet(
     Number(returned?.count),
     columns.map(({ name, type }) => {
       const its = stats.get(quoteName(name));
-      return { name, type, nulls: Number(its?.get("null_count") ?? 0), ...boundsOf(its) };
+      const nulls = Number(its?.get("null_count") ?? 0);
+      return { name, type, nulls, ...(types?.get(name)?.bounds ?? boundsOf(its)) };
     }),
   );
 }
@@ -77,7 +83,7 @@ export async function readRowCount(
 
 type Entry<T = string> = { readonly key: string; readonly value: T };
 
-function boundsOf(its: ReadonlyMap<string, string> | undefined) {
+function boundsOf(its: ReadonlyMap<string, string> | undefined): Bounds {
   return { min: its?.get("min"), max: its?.get("max") };
 }
 
@@ -117,12 +123,7 @@ function isTold(type: ColumnType): boolean {
   return type !== "MAP<STRING,STRING>";
 }
 
-type ColumnStats = Pick<Column, "name" | "type"> & {
-  readonly nulls: number;
-  /** As DuckDB writes it; `undefined` where there is none. */
-  readonly min: string | undefined;
-  readonly max: string | undefined;
-};
+type ColumnStats = Pick<Column, "name" | "type"> & Bounds & { readonly nulls: number };
 
 function statsOf(rows: number, columns: readonly ColumnStats[]): FileStats {
   const min: Record<string, string | number> = {};

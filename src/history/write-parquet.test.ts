@@ -29,15 +29,20 @@ after(() => {
   rmSync(directory, { recursive: true });
 });
 
-/** @param fractionMs of every third time. */
-function samples(count: number, series: number, fractionMs = 0): HistoryRow[] {
+/** @param fractionMs of every third time. @param zones besides the one of each series. */
+function samples(
+  count: number,
+  series: number,
+  fractionMs = 0,
+  zones: readonly string[] = [],
+): HistoryRow[] {
   const told = Array.from(
     { length: count },
     (_, at): Sample => ({
       name: "cpu",
       kind: "gauge",
       endpoint: `agent-${at % series}`,
-      labels: at % 2 === 0 ? { zone: `it's "${at % series}"` } : {},
+      labels: at % 2 === 0 ? { zone: zones[at % series] ?? `it's "${at % series}"` } : {},
       value: at / 3,
       timeMs: startMs + at * 7 + (at % 3 === 0 ? fractionMs : 0),
     }),
@@ -53,12 +58,12 @@ function valuesOf(row: HistoryRow) {
   return [eventIdOfRow(row), row.timeMs, ...told];
 }
 
-const request = (at: number): HistoryRow => ({
+const request = (at: number, release = `v${at}`): HistoryRow => ({
   table: "metrics",
   values: [
     `${String(at).padStart(32, "a")}:bbbb/request_latency_ms`,
     startMs + at * 7 + 0.123,
-    ...["local", "qa", `v${at}`, "traces", "request_latency_ms", "latency", at, { program: "QA" }],
+    ...["local", "qa", release, "traces", "request_latency_ms", "latency", at, { program: "QA" }],
   ],
 });
 
@@ -68,6 +73,13 @@ for (const [what, rows] of [
   ["many rows of one series", samples(ROWS, 1)],
   ["many rows, some of whose times have fractions", samples(ROWS, 7, 0.25)],
   ["as many series as rows", samples(ROWS, ROWS)],
+  [
+    "many rows of texts that can't stand in a statement",
+    [
+      ...samples(ROWS, 7, 0, ["a\u0000b"]),
+      ...Array.from({ length: 900 }, (_, at) => request(at, "one\u0000text")),
+    ],
+  ],
   [
     "rows of series among others",
     [...samples(ROWS, 7), ...Array.from({ length: 900 }, (_, at) => request(at))],

@@ -4,6 +4,14 @@
  */
 import type { FileStats } from "./delta-log.ts";
 import { quoteName, quoteText } from "./duckdb.ts";
+import {
+  type ColumnTexts,
+  canStandInStatement,
+  KNOWN_TEXTS_MAX,
+  type TextType,
+  type TextTypes,
+  textTypes,
+} from "./known-texts.ts";
 import { copyToParquet } from "./parquet-file.ts";
 import {
   countOf,
@@ -33,6 +41,9 @@ export type SealedRows = {
   readonly except?: readonly string[];
 };
 
+/** Rows below which it is not worth knowing all texts of a column before. */
+const KNOWN_TEXTS_ROWS_MIN = 1_000;
+
 /** @param rows at least one. */
 export async function writeParquet(
   rows: TableRows,
@@ -41,12 +52,18 @@ export async function writeParquet(
 ): Promise<FileStats> {
   const { table, plain, samples } = rows;
   const { columns } = tables[table];
+  const given = plain.places.length > 0 ? handOver(table, plain) : [];
+  const shared = samples.places.length > 0 ? textsOfSeries(samples.series) : [];
+  // Of rows of which some are left out not all texts are written.
+  const isWorthIt = countOf(rows) >= KNOWN_TEXTS_ROWS_MIN && except.length === 0;
+  const parts = [given, shared].filter((part) => part.length > 0);
+  const types = textTypes(columns, isWorthIt ? parts : []);
   const selects: string[] = [];
-  if (plain.places.length > 0) selects.push(await stagePlain(table, plain, context));
-  if (samples.places.length > 0) selects.push(await stageSamples(samples, context));
+  if (given.length > 0) selects.push(await stagePlain(table, { given, types }, context));
+  if (shared.length > 0) selects.push(await stageSamples(samples, { shared, types }, context));
   const all = selects.join(" UNION ALL ");
   const select = except.length > 0 ? eventsBeside(all, except) : all;
-  const stats = await copyToParquet(select, { path, columns, tableId }, context.connection);
+  const stats = await copyToParquet(select, { path, columns, tableId, types }, context.connection);
   for (const staged of ["plain", "samples"]) {
     await context.connection.run(`DROP TABLE IF EXISTS ${staged}`);
   }
@@ -65,7 +82,6 @@ function eventsBeside(select: string, paths: readonly string[]): string {
 
 /** Where the columns that all values of a series have in common come from. */
 const seriesColumns: Readonly<Record<string, (series: Series) => string | null>> = {
-  series_id: ({ id }) => id,
   workspace_id: ({ workspaceId }) => workspaceId,
   endpoint_name: ({ endpoint }) => endpoint,
   model_version: ({ modelVersion }) => modelVersion,
@@ -75,9 +91,24 @@ const seriesColumns: Readonly<Record<string, (series: Series) => string | null>>
   labels: ({ labels }) => JSON.stringify(labels),
 };
 
+type SeriesTexts = {
+  readonly name: string;
+  /** Of each series. */
+  readonly staged: readonly (string | null)[];
+  readonly texts: readonly string[];
+};
+
+function textsOfSeries(series: readonly Series[]): SeriesTexts[] {
+  return Object.entries(seriesColumns).map(([name, of]) => {
+    const staged = series.map(of);
+    return { name, staged, texts: staged.filter((text) => text !== null) };
+  });
+}
+
 /** Returns a SELECT of them. */
 async function stageSamples(
   { series, seriesAt, timesMs, values }: SampleRows,
+  { shared, types }: { readonly shared: readonly SeriesTexts[]; readonly types: TextTypes },
   context: StageContext,
 ): Promise<string> {
   // Whole milliseconds are numbers of their own; of others the id has all digits.
@@ -93,13 +124,21 @@ async function stageSamples(
     ],
     context,
   );
-  const texts = Object.entries(seriesColumns).map(
-    ([name, of]): StagedColumn => ({ name, type: "VARCHAR", values: series.map(of) }),
+  await stage(
+    "series_texts",
+    [
+      { name: "number", type: "INTEGER", values: series.map((_, at) => at) },
+      { name: "id_begins", type: "VARCHAR", values: series.map(({ id }) => `${id}/`) },
+      ...shared.map(({ name, staged }) => ({ name, type: "VARCHAR", values: staged }) as const),
+    ],
+    context,
   );
-  const numbers = { name: "number", type: "INTEGER", values: series.map((_, at) => at) } as const;
-  await stage("series_texts", [numbers, ...texts], context);
+  const typed = shared.map(({ name }) => {
+    const quoted = quoteName(name);
+    return `${types.get(name)?.valueOf(quoted) ?? quoted} AS ${quoted}`;
+  });
   await context.connection.run(
-    `CREATE OR REPLACE TEMP TABLE series AS SELECT * REPLACE (${mapOf("labels")} AS labels) FROM series_texts`,
+    `CREATE OR REPLACE TEMP TABLE series AS SELECT number, id_begins, ${typed.join(", ")} FROM series_texts`,
   );
   const whole = `CAST(${MICROSECONDS} // 1000 AS VARCHAR)`;
   const time = hasFractions
@@ -115,7 +154,7 @@ async function stageSamples(
 function sampleColumn(name: string, time: string): string | null {
   switch (name) {
     case "event_id":
-      return `series.series_id || '/' || ${time}`;
+      return `series.id_begins || ${time}`;
     case "value":
       return "samples.value";
     default:
@@ -128,50 +167,50 @@ function sampleColumn(name: string, time: string): string | null {
 /** Returns a SELECT of them. */
 async function stagePlain(
   table: TableName,
-  { columns }: PlainRows,
+  { given, types }: { readonly given: readonly HandedOver[]; readonly types: TextTypes },
   context: StageContext,
 ): Promise<string> {
-  const given = givenColumns(table).map((column, at) => handOver(column, columns[at] ?? []));
   await stage(
     "plain",
     given.flatMap(({ staged }) => staged),
     context,
   );
   const joins: string[] = [];
-  for (const { name, dictionary, isMap } of given) {
-    if (!dictionary) continue;
-    const known = `known_${name}`;
-    await stageDictionary(known, { texts: dictionary, isMap }, context);
-    joins.push(
-      `LEFT JOIN ${quoteName(known)} ON ${quoteName(known)}.number = plain.${quoteName(name)}`,
-    );
+  const values = new Map<string, string>();
+  for (const { name, dictionary, source } of given) {
+    const type = types.get(name);
+    if (source === undefined) continue;
+    values.set(name, type?.valueOf(source) ?? source);
+    if (!dictionary || !type) continue;
+    const known = quoteName(`known_${name}`);
+    await stageDictionary(known, { texts: dictionary, type }, context);
+    joins.push(`LEFT JOIN ${known} ON ${known}.number = plain.${quoteName(name)}`);
+    // Of null there is none; what it is, the type of the column says.
+    values.set(name, `coalesce(${known}.value, ${type.valueOf("NULL")})`);
   }
-  const sources = new Map(given.map(({ name, source }) => [name, source]));
-  const selected = tables[table].columns.map(({ name, type }) => {
-    const source = sources.get(name);
-    return `${source ?? timeOf(type)} AS ${quoteName(name)}`;
-  });
+  const selected = tables[table].columns.map(
+    ({ name, type }) => `${values.get(name) ?? timeOf(type)} AS ${quoteName(name)}`,
+  );
   return `SELECT ${selected.join(", ")} FROM plain ${joins.join(" ")}`;
 }
 
-type HandedOver = {
-  readonly name: string;
-  readonly isMap: boolean;
+type HandedOver = ColumnTexts & {
   readonly staged: readonly StagedColumn[];
   /** The texts that the values number from 1 on; none where the values stand for themselves. */
   readonly dictionary: readonly string[] | null;
-  /** SQL of the finished value; of times none. */
+  /** SQL of the value, or of its text; of times none. */
   readonly source: string | undefined;
 };
 
-/** Different texts of a column up to which each is handed to DuckDB once, and then its number. */
-const DICTIONARY_TEXTS_MAX = 1_000;
 /** Rows up to which a table of texts costs more than handing them over one by one. */
 const DICTIONARY_ROWS_MIN = 1_000;
 
-function handOver({ name, type }: Column, values: TextColumn | NumberColumn): HandedOver {
-  const isMap = type === "MAP<STRING,STRING>";
-  const plain = { name, isMap, dictionary: null };
+function handOver(table: TableName, { columns }: PlainRows): HandedOver[] {
+  return givenColumns(table).map((column, at) => handOverColumn(column, columns[at] ?? []));
+}
+
+function handOverColumn({ name, type }: Column, values: TextColumn | NumberColumn): HandedOver {
+  const plain = { name, texts: null, dictionary: null };
   if (type === "TIMESTAMP") {
     const staged = stagedTimes(values as NumberColumn);
     return { ...plain, staged, source: undefined };
@@ -185,18 +224,22 @@ function handOver({ name, type }: Column, values: TextColumn | NumberColumn): Ha
   const texts = values as TextColumn;
   const constant = constantOf(texts);
   if (constant !== undefined) {
-    return { ...plain, staged: [], source: isMap ? mapOf(constant) : constant };
+    const known = constant === null ? [] : [constant];
+    return {
+      ...plain,
+      texts: known,
+      staged: [],
+      source: constant === null ? "NULL" : quoteText(constant),
+    };
   }
-  const numbered =
-    texts.length < DICTIONARY_ROWS_MIN ? null : numberTexts(texts, DICTIONARY_TEXTS_MAX);
-  if (!numbered) {
+  const numbered = numberTexts(texts, KNOWN_TEXTS_MAX);
+  if (!numbered || texts.length < DICTIONARY_ROWS_MIN) {
     const staged = [{ name, type: "VARCHAR", values: texts } as const];
-    return { ...plain, staged, source: isMap ? mapOf(column) : column };
+    return { ...plain, texts: numbered?.dictionary ?? null, staged, source: column };
   }
   const staged = [{ name, type: "INTEGER", values: numbered.numbers } as const];
-  const text = `${quoteName(`known_${name}`)}.text`;
-  const source = isMap ? `coalesce(${text}, ${mapOf("'{}'")})` : text;
-  return { ...plain, staged, dictionary: numbered.dictionary, source };
+  const { dictionary } = numbered;
+  return { ...plain, texts: dictionary, dictionary, staged, source: column };
 }
 
 /** Stands for null among whole numbers. */
@@ -249,17 +292,17 @@ function numberTexts(
   return { numbers, dictionary: [...known.keys()] };
 }
 
-/** What stands in every row, as SQL: it needs no handing over. `undefined` where values differ. */
-function constantOf(values: TextColumn): string | undefined {
+/** What stands in every row, and is not handed over but named. `undefined` where there is none. */
+function constantOf(values: TextColumn): string | null | undefined {
   const [first = null] = values;
-  if (values.some((value) => value !== first)) return undefined;
-  return first === null ? "CAST(NULL AS VARCHAR)" : quoteText(first);
+  const isConstant = values.every((value) => value === first);
+  return isConstant && canStandInStatement(first ?? "") ? first : undefined;
 }
 
-/** @param isMap texts are JSON, and read once each here instead of in each row. */
+/** What is JSON is read once each here instead of in each row. */
 async function stageDictionary(
   table: string,
-  { texts, isMap }: { readonly texts: readonly string[]; readonly isMap: boolean },
+  { texts, type }: { readonly texts: readonly string[]; readonly type: TextType },
   context: StageContext,
 ): Promise<void> {
   const numbers = texts.map((_, at) => at + 1);
@@ -272,16 +315,14 @@ async function stageDictionary(
     context,
   );
   await context.connection.run(
-    `CREATE OR REPLACE TEMP TABLE ${quoteName(table)} AS SELECT number, ${isMap ? mapOf("text") : "text"} AS text FROM texts`,
+    `CREATE OR REPLACE TEMP TABLE ${table} AS SELECT number, ${type.valueOf("text")} AS value FROM texts`,
   );
-}
-
-function mapOf(json: string): string {
-  return `json_transform(coalesce(${json}, '{}'), '"MAP(VARCHAR,VARCHAR)"')`;
 }
 
 /** Of columns that follow from the time. */
 function timeOf(type: ColumnType): string {
-  const timestamp = `make_timestamp(${MICROSECONDS})`;
-  return `CAST(${timestamp} AS ${type === "DATE" ? "DATE" : "TIMESTAMPTZ"})`;
+  // A cast to a time with a zone would ask a calendar.
+  return type === "DATE"
+    ? `CAST(make_timestamp(${MICROSECONDS}) AS DATE)`
+    : `make_timestamptz(${MICROSECONDS})`;
 }

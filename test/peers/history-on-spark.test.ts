@@ -21,9 +21,12 @@ import { connect, loadDuckDb, quoteText } from "../../src/history/duckdb.ts";
 import { diskFiles } from "../../src/history/files.ts";
 import { defaultRetention, maintain } from "../../src/history/maintain.ts";
 import { PendingRows } from "../../src/history/pending-rows.ts";
+import { rowsOf } from "../../src/history/rows.ts";
 import { type SealContext, sealRows, tableDirectory } from "../../src/history/seal.ts";
 import { type TableName, tableNames } from "../../src/history/tables.ts";
 import { nowMs, sealMinutes } from "../../src/history/test-minutes.ts";
+import { nothingHappened } from "../../src/signals/happened.ts";
+import type { Sample } from "../../src/signals/sample.ts";
 import { measuredService, recordedRows, workspaceId } from "../recorded-rows.ts";
 import { type Spark, startSpark } from "./start-spark.ts";
 
@@ -102,6 +105,67 @@ for (const step of ["a file for each minute", "merged, with a checkpoint"] as co
     });
   });
 }
+
+describe("a file of so many rows that DuckDB takes texts for numbers", () => {
+  const many = join(directory, "many");
+  const from = `delta.\`${tableDirectory(many, "metrics")}\``;
+  const ROWS = 3_000;
+
+  before(async () => {
+    const pending = new PendingRows();
+    const samples = Array.from({ length: ROWS }, (_, at): Sample => {
+      const endpoint = `agent-${at % 7}`;
+      const labels = at % 3 === 0 ? {} : { zone: `"zone" ${at % 5}`, "it's": "é" };
+      return { name: "cpu", kind: "gauge", endpoint, labels, value: at, timeMs: nowMs + at };
+    });
+    const versionsOf = (endpoint: string) => ({
+      called: null,
+      served: endpoint === "agent-1" ? null : "3",
+    });
+    for (const row of rowsOf({ ...nothingHappened, samples }, { workspaceId, versionsOf })) {
+      pending.add(row, 1);
+    }
+    await sealRows(
+      { upTo: 1, timeMs: nowMs, tables: pending.tables() },
+      { ...context, directory: many },
+    );
+  });
+
+  for (const [what, sql] of [
+    ["all of a column", "endpoint_name, model_version, source, count(*), count(DISTINCT event_id)"],
+    ["labels", "labels['zone'], labels['it''s'], size(labels), count(*), sum(value)"],
+  ] as const) {
+    test(`Spark reads in it ${what} as DuckDB does`, async () => {
+      const rest = "GROUP BY ALL ORDER BY ALL NULLS FIRST";
+      const rows = await spark.rows(`SELECT ${sql} FROM ${from} ${rest}`);
+      const inDuckDb = sql.replace("size(labels)", "cardinality(labels)");
+      const seen = await byDuckDb(
+        `SELECT ${inDuckDb} FROM delta_scan('${tableDirectory(many, "metrics")}') ${rest}`,
+      );
+      const plain = (row: readonly unknown[]) =>
+        row.map((value) => (Number.isNaN(Number(value ?? "?")) ? value : Number(value)));
+      assert.deepEqual(rows.map(plain), seen.map(plain));
+      assert.equal(rows.length, what === "labels" ? 6 : 7);
+    });
+  }
+
+  test("Spark and delta-rs find in it the rows of one text, and of none", async () => {
+    const where = (condition: string) =>
+      spark.rows(`SELECT count(*), min(value), max(value) FROM ${from} WHERE ${condition}`);
+    const ofFour = samplesWhere((at) => at % 7 === 4);
+    assert.deepEqual(await where("endpoint_name = 'agent-4'"), [ofFour]);
+    assert.deepEqual(await where("endpoint_name = 'agent-40'"), [["0", null, null]]);
+    assert.deepEqual(await where("model_version IS NULL"), [samplesWhere((at) => at % 7 === 1)]);
+    const { rows } = await spark.ask({ delta_rs: tableDirectory(many, "metrics") });
+    assert.equal(rows.length, ROWS);
+  });
+
+  /** As Spark tells it: how many, the least and the greatest. */
+  function samplesWhere(isIts: (at: number) => boolean): string[] {
+    const its = Array.from({ length: ROWS }, (_, at) => at).filter(isIts);
+    return [`${its.length}`, `${its[0]}.0`, `${its.at(-1)}.0`];
+  }
+});
 
 describe("what was exported, of all seven tables", () => {
   const exported = join(directory, "exported");
