@@ -72,6 +72,15 @@ export function countOf({ plain, samples }: TableRows): number {
   return plain.places.length + samples.places.length;
 }
 
+/** Half a character, as of a text that was cut within one, becomes U+FFFD: DuckDB reads no JSON of it. */
+export function jsonOf(labels: Labels): string {
+  const json = JSON.stringify(labels);
+  if (!json.includes("\\ud")) return json;
+  return json.replaceAll(/\\(?:ud[89a-f]..|.)/g, (escaped) =>
+    escaped.length > 2 ? "\ufffd" : escaped,
+  );
+}
+
 /** Those that come after a place in the journal. */
 export function rowsAfter({ table, plain, samples }: TableRows, place: number): TableRows {
   const from = startAfter(plain.places, place);
@@ -150,7 +159,7 @@ class PendingTable implements TableRows {
   #textOf(labels: Labels): string {
     let text = this.#texts.get(labels);
     if (text === undefined) {
-      text = JSON.stringify(labels);
+      text = jsonOf(labels);
       if (this.#texts.size < TEXTS_MAX) this.#texts.set(labels, text);
     }
     return text;

@@ -67,6 +67,13 @@ const request = (at: number, release = `v${at}`): HistoryRow => ({
   ],
 });
 
+/** Half a character is U+FFFD. */
+function wholeJson(value: unknown): string {
+  return JSON.stringify(value, (_, part) =>
+    typeof part === "string" ? part.toWellFormed() : part,
+  );
+}
+
 for (const [what, rows] of [
   ["few rows", samples(20, 3)],
   ["many rows of few series", samples(ROWS, 7)],
@@ -76,7 +83,7 @@ for (const [what, rows] of [
   [
     "many rows of texts that can't stand in a statement",
     [
-      ...samples(ROWS, 7, 0, ["a\u0000b"]),
+      ...samples(ROWS, 7, 0, ["a\u0000b", "\ud800", "\udfff", "\\udfff"]),
       ...Array.from({ length: 900 }, (_, at) => request(at, "one\u0000text")),
     ],
   ],
@@ -112,13 +119,7 @@ for (const [what, rows] of [
         const [id, timeMs, ...others] = valuesOf(row);
         const labels = others.pop();
         const day = new Date(Number(timeMs)).toISOString().slice(0, 10);
-        return [
-          id,
-          String(Math.round(Number(timeMs) * 1000)),
-          ...others,
-          JSON.stringify(labels),
-          day,
-        ];
+        return [id, String(Math.round(Number(timeMs) * 1000)), ...others, wholeJson(labels), day];
       }),
     );
     const at = found.findIndex((row, index) => row !== expected[index]);

@@ -17,6 +17,7 @@ import {
   countOf,
   givenColumns,
   isNumeric,
+  jsonOf,
   type NumberColumn,
   type PlainRows,
   type SampleRows,
@@ -88,7 +89,7 @@ const seriesColumns: Readonly<Record<string, (series: Series) => string | null>>
   source: ({ source }) => source,
   metric_name: ({ name }) => name,
   metric_type: ({ kind }) => kind,
-  labels: ({ labels }) => JSON.stringify(labels),
+  labels: ({ labels }) => jsonOf(labels),
 };
 
 type SeriesTexts = {
