@@ -11,6 +11,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { type FileHandle, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
+import { fileFailure } from "../file-failure.ts";
 import { MonitorError } from "../monitor-error.ts";
 import { encodePart } from "../store/journal-part.ts";
 import { type JournalSource, openJournalSource } from "./journal-source.ts";
@@ -50,7 +51,8 @@ export const settingsFolders = ["alerts", "export-settings", "prometheus", "dash
 
 /**
  * @throws MonitorError `DATA_DIR_LOCKED` when the directory is in use and its monitor does not
- * answer; `USAGE_INVALID` when there is nothing to back up, or a file of that name.
+ * answer; `USAGE_INVALID` when there is nothing to back up, or a file of that name; `FILE_UNWRITABLE`
+ * or `CONFIG_INVALID` when it can't be written there.
  */
 export async function makeBackup(options: BackupOptions): Promise<BackupResult> {
   const { dataDirectory, out, onProgress } = options;
@@ -58,7 +60,12 @@ export async function makeBackup(options: BackupOptions): Promise<BackupResult> 
   const source = await openJournalSource(dataDirectory);
   const unfinished = `${out}.${randomUUID()}.unfinished`;
   try {
-    const archive = await newArchive(unfinished, options.nowMs);
+    const onDisk = <T>(work: () => Promise<T>): Promise<T> =>
+      work().catch((error: unknown) => {
+        const tried = `cannot write the backup ${out}`;
+        throw fileFailure(error, { tried, place: out, passing: unfinished });
+      });
+    const archive = await newArchive(unfinished, { modifiedMs: options.nowMs, onDisk });
     try {
       onProgress("the journal");
       const journal: CopiedJournal = { entries: 0, lastSeq: 0, parts: 0 };
@@ -78,7 +85,7 @@ export async function makeBackup(options: BackupOptions): Promise<BackupResult> 
         files: archive.files,
       };
       const sizeBytes = await archive.finish(manifest);
-      await rename(unfinished, out);
+      await onDisk(() => rename(unfinished, out));
       return {
         file: out,
         sizeBytes,
@@ -92,8 +99,9 @@ export async function makeBackup(options: BackupOptions): Promise<BackupResult> 
       await archive.close();
     }
   } finally {
-    await rm(unfinished, { force: true });
     await source.close();
+    // Where nothing could be made, there is nothing to remove.
+    await rm(unfinished, { force: true }).catch(() => {});
   }
 }
 
@@ -283,12 +291,22 @@ type Archive = {
   close(): Promise<void>;
 };
 
-async function newArchive(path: string, modifiedMs: number): Promise<Archive> {
-  const handle = await openOut(path);
+async function newArchive(
+  path: string,
+  {
+    modifiedMs,
+    onDisk,
+  }: {
+    readonly modifiedMs: number;
+    /** Runs what writes, and puts what fails into words. */
+    readonly onDisk: <T>(work: () => Promise<T>) => Promise<T>;
+  },
+): Promise<Archive> {
+  const handle = await onDisk(() => createOwnFile(path));
   const files: Manifest["files"] = [];
   let sizeBytes = 0;
   const write = async (bytes: Uint8Array) => {
-    await handle.writeFile(bytes);
+    await onDisk(() => handle.writeFile(bytes));
     sizeBytes += bytes.length;
   };
   const addBytes = async (name: string, bytes: Uint8Array) => {
@@ -333,21 +351,9 @@ async function newArchive(path: string, modifiedMs: number): Promise<Archive> {
     async finish(manifest) {
       await addBytes(MANIFEST_NAME, Buffer.from(`${JSON.stringify(manifest, null, 1)}\n`));
       await write(tarEnd);
-      await handle.sync();
+      await onDisk(() => handle.sync());
       return sizeBytes;
     },
     close: () => handle.close(),
   };
-}
-
-async function openOut(path: string): Promise<FileHandle> {
-  try {
-    return await createOwnFile(path);
-  } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? ` (${String(cause.code)})` : "";
-    throw new MonitorError("USAGE_INVALID", `cannot write the backup beside ${path}${code}`, {
-      hint: "name a file with --out in a directory that is there and that this user may write to",
-      cause,
-    });
-  }
 }

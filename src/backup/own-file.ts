@@ -1,5 +1,7 @@
 /** Files that only this user may read: a backup holds what a data directory holds. */
-import { type FileHandle, mkdir, open } from "node:fs/promises";
+
+import { type FileHandle, open } from "node:fs/promises";
+import { makeDirectory } from "../make-directory.ts";
 
 /** Read and written at a time, in bytes. */
 export const CHUNK_BYTES = 1024 * 1024;
@@ -10,6 +12,6 @@ export function createOwnFile(path: string): Promise<FileHandle> {
 }
 
 /** With those above it, where they are missing. */
-export async function makeOwnDirectory(path: string): Promise<void> {
-  await mkdir(path, { recursive: true, mode: 0o700 });
+export function makeOwnDirectory(path: string): void {
+  makeDirectory(path, { mode: 0o700 });
 }

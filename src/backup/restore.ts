@@ -2,9 +2,12 @@
  * Restores a backup into a data directory. Everything is read, compared with its checksum and
  * written beside the place where it belongs; only what is whole takes that place.
  */
+
 import { createHash, randomUUID } from "node:crypto";
-import { type FileHandle, mkdir, open, readdir, rename, rm } from "node:fs/promises";
+import { type FileHandle, open, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { fileFailure } from "../file-failure.ts";
+import { makeDirectory } from "../make-directory.ts";
 import { MonitorError } from "../monitor-error.ts";
 import { openJournal } from "../store/journal.ts";
 import { restoreJournal } from "../store/journal-file.ts";
@@ -47,7 +50,8 @@ const PART_MAX_BYTES = 128 * 1024 * 1024;
 
 /**
  * @throws MonitorError `BACKUP_INVALID` when the backup is cut off, changed or of a newer format;
- * `USAGE_INVALID` when there is something already; `DATA_DIR_LOCKED` when a monitor uses it.
+ * `USAGE_INVALID` when there is something already; `DATA_DIR_LOCKED` when a monitor uses it;
+ * `FILE_UNWRITABLE` or `CONFIG_INVALID` when it can't be written there.
  */
 export async function restoreBackup(options: RestoreOptions): Promise<RestoreResult> {
   const { file, onProgress } = options;
@@ -57,12 +61,15 @@ export async function restoreBackup(options: RestoreOptions): Promise<RestoreRes
   await checkTarget(dataDirectory, options.replace);
   const unfinished = `${dataDirectory}.${randomUUID()}.unfinished`;
   try {
-    await mkdir(dirname(unfinished), { recursive: true });
-    await makeOwnDirectory(unfinished);
-    onProgress(`restoring ${manifest.files.length} files`);
-    await extract(file, unfinished);
-    const putAsideAs = await putAside(dataDirectory, options.nowMs);
-    await rename(unfinished, dataDirectory);
+    const putAsideAs = await onDisk(dataDirectory, unfinished, async () => {
+      makeDirectory(dirname(unfinished));
+      makeOwnDirectory(unfinished);
+      onProgress(`restoring ${manifest.files.length} files`);
+      await extract(file, unfinished);
+      const aside = await putAside(dataDirectory, options.nowMs);
+      await rename(unfinished, dataDirectory);
+      return aside;
+    });
     return {
       dataDirectory,
       createdMs: manifest.createdMs,
@@ -72,7 +79,22 @@ export async function restoreBackup(options: RestoreOptions): Promise<RestoreRes
       webhooksMissing: manifest.webhooksLeftOut,
     };
   } finally {
-    await rm(unfinished, { recursive: true, force: true });
+    // Where nothing could be made, there is nothing to remove.
+    await rm(unfinished, { recursive: true, force: true }).catch(() => {});
+  }
+}
+
+/** @param unfinished where it is written before it is whole. */
+async function onDisk<T>(
+  dataDirectory: string,
+  unfinished: string,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const tried = `cannot restore to ${dataDirectory}`;
+    throw fileFailure(error, { tried, place: dataDirectory, passing: unfinished });
   }
 }
 
@@ -183,7 +205,7 @@ async function writeWhole(
   sizeBytes: number,
   read: (sizeBytes: number) => Promise<Buffer>,
 ): Promise<void> {
-  await makeOwnDirectory(dirname(path));
+  makeOwnDirectory(dirname(path));
   const handle = await createOwnFile(path);
   try {
     for (let left = sizeBytes; left > 0; ) {
@@ -210,7 +232,11 @@ async function eachEntry(
     const buffer = Buffer.alloc(sizeBytes);
     let length = 0;
     while (length < sizeBytes) {
-      const { bytesRead } = await handle.read(buffer, length, sizeBytes - length, at + length);
+      const { bytesRead } = await handle
+        .read(buffer, length, sizeBytes - length, at + length)
+        .catch((error: unknown) => {
+          throw damagedBackup(file, `it can't be read${codeIn(error)}`);
+        });
       if (bytesRead === 0) break;
       length += bytesRead;
     }
@@ -241,10 +267,13 @@ async function openBackup(file: string): Promise<FileHandle> {
   try {
     return await open(file, "r");
   } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? ` (${String(cause.code)})` : "";
-    throw new MonitorError("USAGE_INVALID", `cannot read ${file}${code}`, {
+    throw new MonitorError("USAGE_INVALID", `cannot read ${file}${codeIn(cause)}`, {
       hint: "name the file that dspy-databricks backup wrote",
       cause,
     });
   }
+}
+
+function codeIn(error: unknown): string {
+  return error instanceof Error && "code" in error ? ` (${String(error.code)})` : "";
 }

@@ -29,6 +29,7 @@ const byCode: Readonly<Record<ErrorCode, number>> = {
   DATA_DIR_LOCKED: EXIT.failed,
   DATA_DIR_UNREADABLE: EXIT.failed,
   DATA_DIR_UNWRITABLE: EXIT.failed,
+  FILE_UNWRITABLE: EXIT.failed,
   STORE_FULL: EXIT.failed,
   STORE_DAMAGED: EXIT.failed,
   BACKUP_INVALID: EXIT.failed,

@@ -6,8 +6,10 @@
  * A webhook's address stands in a file of its own that only this user can read, and
  * nowhere else; the settings say where it is.
  */
-import { mkdir, readFile, rm } from "node:fs/promises";
+
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { makeDirectory } from "../make-directory.ts";
 import { MonitorError } from "../monitor-error.ts";
 import { type AlertThresholds, readAlertThresholds } from "../rules/alert-thresholds.ts";
 import { fileNameOf, fingerprintOf, namesIn, replaceFile } from "./settings-files.ts";
@@ -67,7 +69,7 @@ export async function writeAlertSettings(
   const place: WebhookPlace | null = webhook?.kind === "address" ? { kind: "kept" } : webhook;
   const settings: AlertSettings = { endpointName, thresholds, webhook: place };
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    makeDirectory(folder, { mode: 0o700 });
     // The address first: settings never name one that is not there.
     if (webhook?.kind === "address") {
       await replaceFile(`${path}${WEBHOOK_EXTENSION}`, `${webhook.address}\n`);

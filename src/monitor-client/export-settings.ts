@@ -3,9 +3,11 @@
  * monitor's data directory, one for each agent. A monitor that runs there follows them;
  * without one they wait for the next.
  */
-import { mkdir, readFile } from "node:fs/promises";
+
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
+import { makeDirectory } from "../make-directory.ts";
 import { MonitorError } from "../monitor-error.ts";
 import { parseSchedule } from "../signals/schedule.ts";
 import { fileNameOf, fingerprintOf, namesIn, replaceFile } from "./settings-files.ts";
@@ -45,7 +47,7 @@ export async function writeExportSettings(
 ): Promise<void> {
   const folder = folderOf(dataDirectory);
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    makeDirectory(folder, { mode: 0o700 });
     const text = JSON.stringify({ version: 1, ...settings }, null, 2);
     await replaceFile(pathOf(dataDirectory, settings.endpointName), `${text}\n`);
   } catch (error) {

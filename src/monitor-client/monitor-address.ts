@@ -2,8 +2,10 @@
  * Where the monitor of a data directory answers, in a file there. That it is still the
  * same monitor is seen by when it was started.
  */
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { makeDirectory } from "../make-directory.ts";
 
 export type MonitorAddress = { readonly url: string; readonly startedMs: number };
 
@@ -17,7 +19,7 @@ export async function announceMonitor(
   address: MonitorAddress,
 ): Promise<() => Promise<void>> {
   const path = join(dataDirectory, FILE);
-  await mkdir(dataDirectory, { recursive: true });
+  makeDirectory(dataDirectory);
   await writeFile(path, `${JSON.stringify(address)}\n`, { mode: 0o600 });
   return () => rm(path, { force: true });
 }

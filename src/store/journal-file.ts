@@ -3,19 +3,20 @@
  * because a commit waits for the disk. It commits groups, reads back in parts, sheds what is
  * old, and sets aside what is damaged. Knows no thread: `journal-worker.ts` runs it in one.
  */
+
 import {
   accessSync,
   constants,
   existsSync,
-  mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
   writeFileSync,
 } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { crc32 } from "node:zlib";
+import { makeDirectory } from "../make-directory.ts";
 
 /** Text or bytes: the journal does not look inside. */
 export type EntryBody = string | Uint8Array<ArrayBuffer>;
@@ -124,7 +125,7 @@ function open(settings: JournalSettings): {
   database: DatabaseSync;
   quarantinedAs: string | null;
 } {
-  makeDirectory(settings.directory);
+  makeDirectory(settings.directory, { mode: 0o700 });
   accessSync(settings.directory, constants.W_OK);
   try {
     return { database: openDatabase(settings), quarantinedAs: null };
@@ -133,13 +134,6 @@ function open(settings: JournalSettings): {
     const quarantinedAs = setAside(settings);
     return { database: openDatabase(settings), quarantinedAs };
   }
-}
-
-/** With `recursive`, Node tries without end where a file system such as /proc makes no directories. */
-function makeDirectory(path: string): void {
-  if (existsSync(path)) return;
-  makeDirectory(dirname(path));
-  mkdirSync(path, { mode: 0o700 });
 }
 
 /**

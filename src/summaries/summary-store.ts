@@ -5,9 +5,11 @@
  * stops it. What was written is never needed to write on: a file that can't be read any more
  * is set aside, and the journal's part is summed up anew.
  */
-import { existsSync, mkdirSync, renameSync, statSync } from "node:fs";
+
+import { existsSync, renameSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { makeDirectory } from "../make-directory.ts";
 import { MonitorError } from "../monitor-error.ts";
 import type { PendingSummaries } from "./pending-summaries.ts";
 import { startOf, type Tier, tierNames, tiers } from "./periods.ts";
@@ -55,7 +57,7 @@ export type OpenedSummaries = {
  * @throws MonitorError `STORE_DAMAGED` when a newer version wrote them.
  */
 export function openSummaries(directory: string, nowMs: number): OpenedSummaries {
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  makeDirectory(directory, { mode: 0o700 });
   const path = join(directory, SUMMARIES_FILE);
   try {
     return { store: new SummaryStore(path), quarantinedAs: null };

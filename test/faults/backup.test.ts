@@ -37,14 +37,28 @@ after(() => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-async function run(...args: string[]) {
-  const child = spawn(process.execPath, [bin, ...args], {
+function run(...args: string[]) {
+  return ended(process.execPath, [bin, ...args]);
+}
+
+/** No file that is written may be larger: what a full disk is like, and needs no disk. */
+function runWithin(blocks: number, ...args: string[]) {
+  const limited = `ulimit -f ${blocks}; exec "$@"`;
+  return ended("sh", ["-c", limited, "sh", process.execPath, bin, ...args]);
+}
+
+async function ended(command: string, args: readonly string[]) {
+  const child = spawn(command, args, {
     cwd: directory,
     stdio: ["ignore", "pipe", "pipe"],
     timeout: 60_000,
   });
-  const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
-  const [exit, stdout, stderr] = await Promise.all([ended, text(child.stdout), text(child.stderr)]);
+  const closed = new Promise<number | null>((resolve) => child.once("close", resolve));
+  const [exit, stdout, stderr] = await Promise.all([
+    closed,
+    text(child.stdout),
+    text(child.stderr),
+  ]);
   return { exit, stdout, stderr };
 }
 
@@ -182,6 +196,23 @@ test("what is there is only put aside when asked, and nothing while a monitor us
     await done("restore", file, "--data-dir", restored, "--replace", "--output", "json"),
   );
   assert.ok(existsSync(join(result.putAsideAs, "journal.db")));
+});
+
+test("a disk without room: it is told which, and nothing is left", async () => {
+  const before = readdirSync(directory).sort();
+  const backup = await runWithin(512, "backup", "--out", "none.tar", "--data-dir", original);
+  assert.equal(backup.exit, 1);
+  assert.match(
+    backup.stderr,
+    /FILE_UNWRITABLE: cannot write the backup none\.tar: none\.tar would/,
+  );
+  const restore = await runWithin(64, "restore", file, "--data-dir", "none");
+  assert.equal(restore.exit, 1);
+  assert.match(restore.stderr, /FILE_UNWRITABLE: cannot restore to none: /);
+  const below = await run("backup", "--out", `${file}/none.tar`, "--data-dir", original);
+  assert.equal(below.exit, 2);
+  assert.match(below.stderr, /CONFIG_INVALID: cannot write the backup .*: on the way to .* a file/);
+  assert.deepEqual(readdirSync(directory).sort(), before);
 });
 
 const damages: readonly (readonly [what: string, damage: (bytes: Buffer) => Buffer])[] = [

@@ -3,11 +3,13 @@
  * Databricks, alerting rules of Prometheus. Each says what would change, and changes it;
  * done again it changes nothing.
  */
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+
+import { readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { prometheusRules } from "../../dashboards/prometheus-rules/prometheus-rules.ts";
 import type { DatabricksClient } from "../../databricks.ts";
 import { LATENCY_BOUNDS_MS } from "../../live/tally.ts";
+import { makeDirectory } from "../../make-directory.ts";
 import {
   compareAlertSettings,
   type GivenSettings,
@@ -105,7 +107,7 @@ export async function applyPrometheus(
   if (changes.every(({ kind }) => kind === "keep")) return changes;
   const path = rulesPath(dataDirectory, agent.endpointName);
   try {
-    await mkdir(dirname(path), { recursive: true });
+    makeDirectory(dirname(path));
     await writeFile(path, rulesText(agent));
   } catch (error) {
     const code = error instanceof Error && "code" in error ? ` (${String(error.code)})` : "";

@@ -1,10 +1,12 @@
 /** `dspy-databricks local`: a Databricks workspace on this machine, until it is stopped. */
+
 import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
 import { systemClock } from "../../clock.ts";
+import { makeDirectory } from "../../make-directory.ts";
 import { MonitorError } from "../../monitor-error.ts";
 import { putExampleSecret } from "../example-secret.ts";
 import { EXIT } from "../exit-code.ts";
@@ -56,6 +58,7 @@ async function run(options: LocalOptions): Promise<boolean> {
   if (options.python !== null) checkPython(options.python);
   // Loaded only here: no other command carries it.
   const { startLocalWorkspace } = await import("../../local-workspace/workspace.ts");
+  if (options.dataDirectory !== null) makeDataDirectory(options.dataDirectory);
   const token = options.token ?? keptToken(options.dataDirectory);
   const { port, dataDirectory, python, principals } = options;
   const workspace = await startLocalWorkspace({
@@ -84,6 +87,14 @@ async function run(options: LocalOptions): Promise<boolean> {
   }
 }
 
+function makeDataDirectory(path: string): void {
+  try {
+    makeDirectory(path, { mode: 0o700 });
+  } catch (error) {
+    throw unwritable(path, error);
+  }
+}
+
 const TOKEN_BYTES = 16;
 
 /** With a data directory, the same token at each start: clients keep it. */
@@ -99,7 +110,6 @@ function keptToken(dataDirectory: string | null): string {
     }
   }
   try {
-    mkdirSync(dataDirectory, { recursive: true, mode: 0o700 });
     writeFileSync(path, `${fresh}\n`, { mode: 0o600, flag: "wx" });
   } catch (error) {
     throw unwritable(dataDirectory, error);

@@ -1,6 +1,8 @@
 /** Puts a model on the disk, for MLflow to load or to look at. */
-import { mkdir, writeFile } from "node:fs/promises";
+
+import { writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { makeDirectory } from "../../make-directory.ts";
 import type { ModelDirectory } from "./model-directory.ts";
 
 export async function writeModelDirectory(
@@ -9,7 +11,7 @@ export async function writeModelDirectory(
 ): Promise<void> {
   for (const [path, content] of files) {
     const target = join(directory, path);
-    await mkdir(dirname(target), { recursive: true });
+    makeDirectory(dirname(target));
     await writeFile(target, content);
   }
 }

@@ -1,8 +1,10 @@
 /** Writes the Grafana dashboard of the monitor's metrics, with this agent's thresholds in it. */
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+
+import { readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { AgentConfig } from "../../config/agent-config.ts";
 import { grafanaDashboard } from "../../dashboards/grafana/grafana.ts";
+import { makeDirectory } from "../../make-directory.ts";
 import { MonitorError } from "../../monitor-error.ts";
 import type { MonitoringStep } from "./monitoring-step.ts";
 
@@ -31,7 +33,7 @@ export function grafanaStep(dataDirectory: string): MonitoringStep {
       const result = { grafanaPath: path };
       if ((await readOrNull(path)) === text) return { outcome: "unchanged", detail: path, result };
       try {
-        await mkdir(dirname(path), { recursive: true });
+        makeDirectory(dirname(path));
         await writeFile(path, text);
       } catch (error) {
         const code = error instanceof Error && "code" in error ? ` (${String(error.code)})` : "";

@@ -3,12 +3,15 @@
  * written as Databricks' own command line has it. Whoever reads it finds the file of before or
  * the whole new one.
  */
-import { mkdir, readFile, rename, rm } from "node:fs/promises";
+
+import { readFile, realpath, rename, rm, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import type { DatabricksClient } from "../../databricks/client.ts";
 import { uploadFile } from "../../databricks/files.ts";
 import { fileSource } from "../../databricks/upload.ts";
 import { importWorkspaceObject } from "../../databricks/workspace-objects.ts";
+import { fileFailure } from "../../file-failure.ts";
+import { makeDirectory } from "../../make-directory.ts";
 import { MonitorError } from "../../monitor-error.ts";
 
 export type FilePlace = {
@@ -50,8 +53,9 @@ function unusable(out: string, hint: string): MonitorError {
  * Lets the file be written beside where it is to be, or in `directory`, and puts it there.
  *
  * @param directory on this machine, for what goes elsewhere.
- * @throws MonitorError `USAGE_INVALID` when this machine does not let it be written, or it is too large
- * for the workspace; or what Databricks refuses. What was there before stays then.
+ * @throws MonitorError `FILE_UNWRITABLE` when this machine does not let it be written,
+ * `CONFIG_INVALID` when it can't be where it is to be; or what Databricks refuses. What was there
+ * before stays then.
  */
 export async function putFile<Written>(
   { kind, path }: FilePlace,
@@ -65,12 +69,23 @@ export async function putFile<Written>(
     readonly write: (path: string) => Promise<Written>;
   },
 ): Promise<Written> {
-  const home = kind === "machine" ? dirname(path) : directory;
+  const target = kind === "machine" ? await fileBehind(path) : path;
+  const home = kind === "machine" ? dirname(target) : directory;
   const unfinished = resolve(home, `.${crypto.randomUUID()}.unfinished`);
+  const tried = `cannot export to ${path}`;
+  const onThisMachine = async <T>(work: () => T | Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      const place = kind === "machine" ? target : home;
+      throw fileFailure(error, { tried, place, passing: unfinished });
+    }
+  };
+  if (kind === "machine" && (await isDevice(target))) return onThisMachine(() => write(target));
   try {
-    await onThisMachine(path, () => mkdir(home, { recursive: true }));
-    const written = await onThisMachine(path, () => write(unfinished));
-    if (kind === "machine") await onThisMachine(path, () => rename(unfinished, path));
+    await onThisMachine(() => makeDirectory(home));
+    const written = await onThisMachine(() => write(unfinished));
+    if (kind === "machine") await onThisMachine(() => rename(unfinished, target));
     if (kind === "volume") {
       await uploadFile(client, path, await fileSource(unfinished), { overwrite: true });
     }
@@ -80,18 +95,17 @@ export async function putFile<Written>(
     }
     return written;
   } finally {
-    await rm(unfinished, { force: true });
+    await rm(unfinished, { force: true }).catch(() => {});
   }
 }
 
-async function onThisMachine<T>(path: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (cause) {
-    if (cause instanceof MonitorError || !(cause instanceof Error && "code" in cause)) throw cause;
-    throw new MonitorError("USAGE_INVALID", `cannot write ${path} (${String(cause.code)})`, {
-      hint: "name a file that this user may write, on a disk that has room",
-      cause,
-    });
-  }
+/** Where a link leads. */
+function fileBehind(path: string): Promise<string> {
+  return realpath(path).catch(() => path);
+}
+
+/** Such as `/dev/null` or a pipe: a file in its place would be no file of the user's. */
+async function isDevice(path: string): Promise<boolean> {
+  const there = await stat(path).catch(() => null);
+  return there !== null && !there.isFile() && !there.isDirectory();
 }
