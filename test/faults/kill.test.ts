@@ -3,7 +3,8 @@
  * may be killed at any moment: after the restart nothing acknowledged is missing,
  * nothing is counted twice, and the figures are those of before.
  *
- * The moments come from a seed, which is printed; `KILL_SEED=<seed>` runs the same again.
+ * The moments come from a seed, which is printed; `KILL_SEED=<seed>` runs the same again,
+ * `KILL_ROUNDS=20` kills 500 times in place of 25.
  */
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -37,9 +38,12 @@ after(killMonitorsLeft);
 
 const seed = Number(process.env.KILL_SEED ?? Date.now() % 1_000_000);
 
+/** Each is 25 kills. */
+const rounds = Number(process.env.KILL_ROUNDS ?? 1);
+
 type Kill = { readonly at: KillPoint | "any"; readonly times: number };
 
-/** In this order, so that traces of many short runs are closed by a longer one. */
+/** One round, in this order, so that traces of many short runs are closed by a longer one. */
 const kills: readonly Kill[] = [
   { at: "any", times: 4 },
   { at: "commit", times: 2 },
@@ -58,7 +62,7 @@ const kills: readonly Kill[] = [
 
 // They wait more than they work, each for processes of its own.
 suite("a monitor that is killed", { concurrency: true }, () => {
-  test("killed 25 times under load, it counts every batch exactly once", async (t) => {
+  test(`killed ${25 * rounds} times under load, it counts every batch exactly once`, async (t) => {
     const random = randomFrom(seed);
     t.diagnostic(`KILL_SEED=${seed}`);
     const dataDirectory = temporaryDirectory(t);
@@ -66,13 +70,13 @@ suite("a monitor that is killed", { concurrency: true }, () => {
     t.after(() => load.abandon());
 
     let killed = 0;
-    for (const { at, times } of kills) {
+    for (const { at, times } of new Array<readonly Kill[]>(rounds).fill(kills).flat()) {
       for (let time = 0; time < times; time++) {
         await startAndKill(at, { dataDirectory, load, random });
         killed++;
       }
     }
-    assert.equal(killed, 25);
+    assert.equal(killed, 25 * rounds);
 
     const last = startMonitorProcess({ dataDirectory });
     const url = await last.ready;
