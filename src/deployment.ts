@@ -80,7 +80,7 @@ export async function loadAgentConfig(
   } catch (error) {
     const code = error instanceof Error && "code" in error ? ` (${String(error.code)})` : "";
     throw new MonitorError("CONFIG_INVALID", `${path} could not be read${code}`, {
-      hint: "check the path of agent.yaml and that this user may read it",
+      hint: "Check the path of agent.yaml and that this user may read it.",
       cause: error,
     });
   }
@@ -160,7 +160,7 @@ export class DatabricksDeployerWithMonitoring implements Deployer {
 function credentialsOf({ host, token, profile }: DeployerOptions) {
   if ((host === undefined) !== (token === undefined)) {
     throw new MonitorError("CONFIG_INVALID", "host and token belong together, but one is missing", {
-      hint: "give both, or a profile, or set DATABRICKS_HOST and DATABRICKS_TOKEN",
+      hint: "Give both, or a profile, or set DATABRICKS_HOST and DATABRICKS_TOKEN.",
     });
   }
   const credentials = resolveCredentials({
@@ -177,7 +177,7 @@ function credentialsOf({ host, token, profile }: DeployerOptions) {
     "CREDENTIALS_MISSING",
     "it is not said which Databricks workspace to deploy to: DATABRICKS_HOST is not set",
     {
-      hint: "set DATABRICKS_HOST and DATABRICKS_TOKEN, or name a profile of ~/.databrickscfg; dspy-databricks local serves a workspace on this machine",
+      hint: "Set DATABRICKS_HOST and DATABRICKS_TOKEN, or name a profile of ~/.databrickscfg; dspy-databricks local serves a workspace on this machine.",
     },
   );
 }

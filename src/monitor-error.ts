@@ -49,7 +49,7 @@ export type ErrorCode =
 
 export class MonitorError extends Error {
   readonly code: ErrorCode;
-  /** What to do about it, as one sentence. */
+  /** What to do about it, in whole sentences: it may stand behind others. */
   readonly hint: string;
 
   constructor(code: ErrorCode, message: string, options: { hint: string; cause?: unknown }) {

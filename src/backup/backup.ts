@@ -108,12 +108,12 @@ export async function makeBackup(options: BackupOptions): Promise<BackupResult> 
 async function checkPlaces(dataDirectory: string, out: string): Promise<void> {
   if (await sizeOf(out)) {
     throw new MonitorError("USAGE_INVALID", `there is a file ${out} already`, {
-      hint: "name another one with --out, or delete that one first",
+      hint: "Name another one with --out, or delete that one first.",
     });
   }
   if ((await sizeOf(join(dataDirectory, "journal.db"))) === null) {
     throw new MonitorError("USAGE_INVALID", `${dataDirectory} is no data directory of a monitor`, {
-      hint: "name it with --data-dir; it holds a file journal.db",
+      hint: "Name it with --data-dir; it holds a file journal.db.",
     });
   }
 }
@@ -146,7 +146,7 @@ async function copyJournal(
       throw new MonitorError(
         "STORE_FULL",
         `the journal lost its entries ${before + 1} to ${first.seq - 1} while it was read`,
-        { hint: "so much arrives that its limit is reached; make the backup at a quieter time" },
+        { hint: "So much arrives that its limit is reached; make the backup at a quieter time." },
       );
     }
     journal.lastSeq = Math.max(journal.lastSeq, upTo);

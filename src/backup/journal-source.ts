@@ -63,7 +63,7 @@ async function ask(url: string, seq: number): Promise<Following> {
     };
   } catch (cause) {
     throw new MonitorError("MONITOR_UNREACHABLE", `cannot read the journal of ${url}`, {
-      hint: "see whether that monitor still runs, then make the backup again",
+      hint: "See whether that monitor still runs, then make the backup again.",
       cause,
     });
   }

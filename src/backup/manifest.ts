@@ -38,7 +38,9 @@ export function readManifest(text: string, file: string): Manifest {
     throw new MonitorError(
       "BACKUP_INVALID",
       `cannot restore ${file}: a newer version wrote it (format ${format}; this one knows up to ${BACKUP_FORMAT})`,
-      { hint: "install that version of dspy-databricks-agents or a newer one, then restore again" },
+      {
+        hint: "Install that version of dspy-databricks-agents or a newer one, then restore again.",
+      },
     );
   }
   const manifest = manifestSchema.safeParse(told);
@@ -48,6 +50,6 @@ export function readManifest(text: string, file: string): Manifest {
 
 export function damagedBackup(file: string, what: string): MonitorError {
   return new MonitorError("BACKUP_INVALID", `cannot restore ${file}: ${what}`, {
-    hint: "nothing was restored; use another backup, or fetch this one again from where it is kept",
+    hint: "Nothing was restored; use another backup, or fetch this one again from where it is kept.",
   });
 }

@@ -148,7 +148,7 @@ async function checkTarget(dataDirectory: string, replace: boolean): Promise<voi
   if (names.length === 0) return;
   if (!replace) {
     throw new MonitorError("USAGE_INVALID", `${dataDirectory} is not empty`, {
-      hint: "name another directory with --data-dir, or give --replace to put what is there aside",
+      hint: "Name another directory with --data-dir, or give --replace to put what is there aside.",
     });
   }
   // A monitor that uses it would go on writing to what was put aside.
@@ -268,7 +268,7 @@ async function openBackup(file: string): Promise<FileHandle> {
     return await open(file, "r");
   } catch (cause) {
     throw new MonitorError("USAGE_INVALID", `cannot read ${file}${codeIn(cause)}`, {
-      hint: "name the file that dspy-databricks backup wrote",
+      hint: "Name the file that dspy-databricks backup wrote.",
       cause,
     });
   }

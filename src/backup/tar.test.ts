@@ -70,5 +70,5 @@ test("a backup of a newer version is refused, and the message says what to do", 
     code: "BACKUP_INVALID",
     message:
       "cannot restore monitor.tar: a newer version wrote it (format 2; this one knows up to 1)",
-    hint: "install that version of dspy-databricks-agents or a newer one, then restore again",
+    hint: "Install that version of dspy-databricks-agents or a newer one, then restore again.",
   }));

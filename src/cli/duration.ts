@@ -15,6 +15,6 @@ export function parseDurationMs(option: string, text: string): number {
   const durationMs = Number(amount) * (unitMs[unit ?? ""] ?? Number.NaN);
   if (durationMs > 0 && durationMs <= DURATION_MAX_MS) return durationMs;
   throw new MonitorError("USAGE_INVALID", `${option} "${text}" is not a duration`, {
-    hint: "give a number above 0 and its unit, such as 90s, 5m or 2h; 24 days are the longest",
+    hint: "Give a number above 0 and its unit, such as 90s, 5m or 2h; 24 days are the longest.",
   });
 }

@@ -7,6 +7,6 @@ export type OutputFormat = "text" | "json";
 export function parseOutput(text: string): OutputFormat {
   if (text === "text" || text === "json") return text;
   throw new MonitorError("USAGE_INVALID", `--output "${text}" is not a format`, {
-    hint: "give --output text or --output json",
+    hint: "Give --output text or --output json.",
   });
 }

@@ -7,9 +7,9 @@ export function speakAlike(command: Command, path: string): Command {
     outputError(said, write) {
       const [, what = said.trim(), nearest] =
         /^error: (.*?)\.?\n(?:\(Did you mean (.*)\?\))?/.exec(said) ?? [];
-      const see = `see ${path} --help`;
+      const see = `See ${path} --help.`;
       write(
-        `USAGE_INVALID: ${what}\n  Hint: ${nearest === undefined ? see : `did you mean ${nearest}? Or ${see}`}\n`,
+        `USAGE_INVALID: ${what}\n  Hint: ${nearest === undefined ? see : `Did you mean ${nearest}? ${see}`}\n`,
       );
     },
   });

@@ -158,7 +158,7 @@ test("an environment takes a key away with null, and replaces a list as a whole"
 for (const [environment, said] of [
   [
     "prd",
-    /^agent\.yaml:\d+:3: there is no environment "prd"\n {2}Hint: did you mean prod\? Known are dev, prod\n$/,
+    /^agent\.yaml:\d+:3: there is no environment "prd"\n {2}Hint: Did you mean prod\? Known are dev, prod\.\n$/,
   ],
   ["staging", /Hint: Known are dev, prod/],
   ["toString", /there is no environment "toString"/],
@@ -170,7 +170,7 @@ for (const [environment, said] of [
 
 test("a file without environments says how to add one", () => {
   const text = contract.slice(0, contract.indexOf("  environments:"));
-  assert.match(refusal(text, "prod"), /Hint: add environments: \{ prod: \{\} \} under agent/);
+  assert.match(refusal(text, "prod"), /Hint: Add environments: \{ prod: \{\} \} under agent/);
 });
 
 test("anything at all is read or refused, and never breaks the reader", () => {

@@ -41,7 +41,7 @@ export function readAgentConfig(
       "CONFIG_INVALID",
       `${file} is longer than ${FILE_MAX_CHARS} characters`,
       {
-        hint: "check that this is the agent's agent.yaml",
+        hint: "Check that this is the agent's agent.yaml.",
       },
     );
   }
@@ -52,7 +52,7 @@ export function readAgentConfig(
       source.map(({ place, message }) => ({
         at: `${place.line}:${place.column}`,
         what: `this is not YAML: ${message}`,
-        hint: "check the indentation and the quotes of this line",
+        hint: "Check the indentation and the quotes of this line.",
       })),
     );
   }
@@ -152,8 +152,8 @@ function unknownEnvironment(
     {
       hint:
         known.length === 0
-          ? `add environments: { ${environment}: {} } under agent, or name no environment`
-          : `${meant === null ? "" : `did you mean ${meant}? `}Known are ${known.join(", ")}`,
+          ? `Add environments: { ${environment}: {} } under agent, or name no environment.`
+          : `${meant === null ? "" : `Did you mean ${meant}? `}Known are ${known.join(", ")}.`,
     },
   );
 }

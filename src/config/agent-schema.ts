@@ -8,19 +8,20 @@ import { isTimezone, parseSchedule, scheduleForms } from "../signals/schedule.ts
 
 /** A catalog, a schema, a table or a model: one part of `catalog.schema.name`. */
 const catalogName = z.string().regex(/^[^\s./`'"\p{Cc}]{1,255}$/u, {
-  error: "is not a name of Unity Catalog; use letters, digits, _ and -, without dots",
+  error: "is not a name of Unity Catalog. Use letters, digits, _ and -, without dots.",
 });
 const fullName = z.string().regex(/^([^\s./`'"\p{Cc}]{1,255}\.){2}[^\s./`'"\p{Cc}]{1,255}$/u, {
-  error: "is not a name with catalog and schema; write catalog.schema.name",
+  error: "is not a name with catalog and schema. Write catalog.schema.name.",
 });
 /** Databricks' own rule for serving endpoints. */
 const endpointName = z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9_-]{0,62}$/, {
-  error: "is not a name that an endpoint may have; use 1 to 63 letters, digits, - and _",
+  error: "is not a name that an endpoint may have. Use 1 to 63 letters, digits, - and _.",
 });
 const relativePath = z
   .string()
   .regex(/^(?!\/|~|[a-zA-Z]:|(?:.*\/)?\.\.(?:\/|$))[^\\\p{Cc}]{1,500}$/u, {
-    error: "is not a path in the folder of agent.yaml; write it from there, with / between folders",
+    error:
+      "is not a path in the folder of agent.yaml. Write it from there, with / between folders.",
   });
 const secretReference = /^\{\{secrets\/[^/{}\s]+\/[^/{}\s]+\}\}$/;
 
@@ -57,7 +58,7 @@ const codeModel = z.strictObject({
     .default([])
     .describe("Files and folders that the code reads; Python files that it imports come along."),
   program: relativePath
-    .regex(/\.json$/, { error: "is not a .json file; pickles run code as they are read" })
+    .regex(/\.json$/, { error: "is not a .json file. Pickles run code as they are read." })
     .optional()
     .describe("Compiled state, as `program.save` writes it to JSON."),
   lm: lm.optional(),
@@ -144,7 +145,7 @@ const monitoring = z.strictObject({
         .string()
         .regex(/^env:[A-Za-z_]\w*$|^file:.+$|^\{\{secrets\/[^/{}\s]+\/[^/{}\s]+\}\}$/, {
           error:
-            "is not a reference; write env:NAME, file:PATH or {{secrets/scope/key}}, never the URL",
+            "is not a reference. Write env:NAME, file:PATH or {{secrets/scope/key}}, never the URL.",
         })
         .optional(),
     })
@@ -163,7 +164,7 @@ const monitoring = z.strictObject({
         .default("1 minute"),
       timezone: z
         .string()
-        .refine(isTimezone, { error: "is not a time zone; write it as Europe/Berlin or UTC" })
+        .refine(isTimezone, { error: "is not a time zone. Write it as Europe/Berlin or UTC." })
         .default("UTC")
         .describe("Whose day it is in: day at 02:00."),
     })
@@ -176,7 +177,7 @@ const monitoring = z.strictObject({
         .describe("A monitor or OTLP receiver that the served agent can reach."),
       headers: z
         .string()
-        .regex(secretReference, { error: "is not a reference; write {{secrets/scope/key}}" })
+        .regex(secretReference, { error: "is not a reference. Write {{secrets/scope/key}}." })
         .optional()
         .describe("OTEL_EXPORTER_OTLP_HEADERS, from a secret."),
     })

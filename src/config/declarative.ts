@@ -20,9 +20,9 @@ export function declarativeMistake(file: unknown): Mistake | null {
       path: [...root, key],
       what: `${[...root, key].join(".")} describes the agent's steps in YAML; here an agent is a DSPy program in Python`,
       hint:
-        "write the steps as a dspy.Module in agent.py, one attribute for each module and forward() " +
+        "Write the steps as a dspy.Module in agent.py, one attribute for each module and forward() " +
         "for the workflow, end the file with program = MyAgent(), and write agent: { model: { code: agent.py } } " +
-        "here; docs/agent-yaml.md has an example of both",
+        "here; docs/agent-yaml.md has an example of both.",
     };
   }
   return null;

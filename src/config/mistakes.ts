@@ -16,14 +16,14 @@ export type Mistake = {
   readonly isMissing?: boolean;
 };
 
-export const DOCS = "docs/agent-yaml.md shows every key";
+export const DOCS = "docs/agent-yaml.md shows every key.";
 
 /** What people look for under another name. */
 const OTHER_NAMES: Readonly<Record<string, string>> = {
   api_key:
-    "put it into deployment.environment_vars as {{secrets/scope/key}}, where dspy.LM finds it",
-  token: "put it into deployment.environment_vars as {{secrets/scope/key}}",
-  slack_webhook: "write monitoring.alerts.webhook: env:NAME or file:PATH",
+    "Put it into deployment.environment_vars as {{secrets/scope/key}}, where dspy.LM finds it.",
+  token: "Put it into deployment.environment_vars as {{secrets/scope/key}}.",
+  slack_webhook: "Write monitoring.alerts.webhook: env:NAME or file:PATH.",
 };
 
 /** @param value what was checked against the schema. */
@@ -65,7 +65,7 @@ function explain(
       }
       const wanted = typeNames[issue.expected] ?? issue.expected;
       const isUnquoted = issue.expected === "string" && isScalar(valueAt(whole, path));
-      const hint = isUnquoted ? 'write it in quotes: "…"' : DOCS;
+      const hint = isUnquoted ? 'Write it in quotes: "…".' : DOCS;
       return [{ path, what: `${name} is not ${wanted}`, hint }];
     }
     case "unrecognized_keys": {
@@ -78,7 +78,7 @@ function explain(
           what: `${nameOf([...path, key])} is not a known key`,
           hint:
             told ??
-            `${meant === null ? "" : `did you mean ${meant}? `}Known are ${known.join(", ")}`,
+            `${meant === null ? "" : `Did you mean ${meant}? `}Known are ${known.join(", ")}.`,
           meant: meant === null ? [] : [[...path, meant].join("\n")],
         };
       });
@@ -99,7 +99,7 @@ function explain(
       const known = issue.values.map(String);
       const meant = nearest(String(valueAt(whole, path)), known);
       const what = `${name} is none of ${known.join(", ")}`;
-      return [{ path, what, hint: meant === null ? DOCS : `did you mean ${meant}?` }];
+      return [{ path, what, hint: meant === null ? DOCS : `Did you mean ${meant}?` }];
     }
     case "invalid_key":
       return [{ path, what: `${name} ${issue.issues[0]?.message ?? "is not a name"}`, hint: DOCS }];
@@ -108,7 +108,7 @@ function explain(
     case "too_big":
       return [{ path, what: `${name} is too large`, hint: limitHint(issue) }];
     default: {
-      const [what = "", hint = DOCS] = issue.message.split("; ");
+      const [what = "", hint = DOCS] = issue.message.split(". ");
       return [{ path, what: `${name} ${what}`, hint }];
     }
   }
@@ -127,9 +127,9 @@ const typeNames: Readonly<Record<string, string>> = {
 function limitHint(issue: z.core.$ZodIssueTooSmall | z.core.$ZodIssueTooBig): string {
   const of = { array: " items", string: " characters" }[issue.origin as string] ?? "";
   if (issue.code === "too_small") {
-    return `give ${issue.inclusive ? "at least" : "more than"} ${issue.minimum}${of}`;
+    return `Give ${issue.inclusive ? "at least" : "more than"} ${issue.minimum}${of}.`;
   }
-  return `give at most ${issue.maximum}${of}`;
+  return `Give at most ${issue.maximum}${of}.`;
 }
 
 /**
@@ -145,14 +145,14 @@ function contradictionIn(model: Readonly<Record<string, unknown>>) {
   if ("code" in model && "name" in model) {
     return {
       what: "has both code and name",
-      hint: "code is registered as it is deployed, name is registered already: keep one of them",
+      hint: "code is registered as it is deployed, name is registered already: keep one of them.",
     };
   }
   if (!("name" in model)) return null;
   if ("version" in model === "alias" in model) {
     return {
       what: `has ${"version" in model ? "both" : "neither"} version ${"version" in model ? "and" : "nor"} alias`,
-      hint: "say which version is served: version: 7, or alias: champion",
+      hint: "Say which version is served: version: 7, or alias: champion.",
     };
   }
   return null;

@@ -210,7 +210,7 @@ function checkEnvironment(config: AgentConfig, environment: string | undefined):
   throw new MonitorError(
     "USAGE_INVALID",
     `${config.file} was read for ${read}, but is to be deployed to "${environment}"`,
-    { hint: `read it with loadAgentConfig(path, { environment: "${environment}" })` },
+    { hint: `Read it with loadAgentConfig(path, { environment: "${environment}" }).` },
   );
 }
 

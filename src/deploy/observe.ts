@@ -69,7 +69,7 @@ export function checkOwner(
     throw new MonitorError(
       "ENDPOINT_NAME_TAKEN",
       `endpoint "${endpoint.name}" serves ${other?.entityName ?? "another model"}${maker}; ${modelName} is not deployed over it`,
-      { hint: "choose another deployment.serving_endpoint, or delete that endpoint first" },
+      { hint: "Choose another deployment.serving_endpoint, or delete that endpoint first." },
     );
   }
   const main = mainEntity(endpoint.servedEntities, endpoint.routes);

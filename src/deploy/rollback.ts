@@ -104,7 +104,7 @@ export async function getKnownEndpoint(
   } catch (error) {
     if (!isNotThere(error)) throw error;
     throw new MonitorError("ENDPOINT_UNKNOWN", `there is no endpoint "${name}" on ${client.host}`, {
-      hint: "check the name and the workspace; an endpoint that you may not see is not there for you",
+      hint: "Check the name and the workspace; an endpoint that you may not see is not there for you.",
       cause: error,
     });
   }
@@ -124,7 +124,7 @@ function servedOf({ name, servedEntities, routes }: ServingEndpoint): Served {
   throw new MonitorError(
     "ROLLBACK_IMPOSSIBLE",
     `it is not known what "${name}" served before: it was not deployed from here`,
-    { hint: "deploy the version that you want by its name: agent.model.name and version" },
+    { hint: "Deploy the version that you want by its name: agent.model.name and version." },
   );
 }
 
@@ -141,13 +141,13 @@ function targetOf(
   if (target && /^\d{1,15}$/.test(target.version)) return target;
   if (to !== undefined) {
     throw new MonitorError("USAGE_INVALID", `"${to}" is not the number of a version`, {
-      hint: `give a number; before, "${endpointName}" served ${previous.map(({ version }) => version).join(", ") || "nothing"}`,
+      hint: `Give a number; before, "${endpointName}" served ${previous.map(({ version }) => version).join(", ") || "nothing"}.`,
     });
   }
   throw new MonitorError(
     "ROLLBACK_IMPOSSIBLE",
     `"${endpointName}" has served nothing before version ${served.version}`,
-    { hint: "name a version that is registered, such as rollback --to 3" },
+    { hint: "Name a version that is registered, such as rollback --to 3." },
   );
 }
 
@@ -156,6 +156,6 @@ function updating({ name }: ServingEndpoint, coming: ServedEntity | null): Monit
     ? `version ${coming.entityVersion} of model "${coming.entityName}"`
     : "another configuration";
   return new MonitorError("DEPLOYMENT_CONFLICT", `"${name}" is being updated to ${what}`, {
-    hint: "wait until that is finished (dspy-databricks status tells), then roll back",
+    hint: "Wait until that is finished (dspy-databricks status tells), then roll back.",
   });
 }

@@ -36,7 +36,7 @@ export function refuseMissingSecrets(config: AgentConfig, missing: readonly stri
     "CONFIG_INVALID",
     `${config.file}: the agent refers to secrets that are not there: ${missing.join("; ")}`,
     {
-      hint: "put them there (databricks secrets create-scope, put-secret), or take the variables out of deployment.environment_vars",
+      hint: "Put them there (databricks secrets create-scope, put-secret), or take the variables out of deployment.environment_vars.",
     },
   );
 }

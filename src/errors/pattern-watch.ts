@@ -34,14 +34,14 @@ export class PatternWatch {
       throw new MonitorError(
         "USAGE_INVALID",
         `cannot register the pattern: ${name} is registered already`,
-        { hint: "give it another name, or call unregisterPattern first" },
+        { hint: "Give it another name, or call unregisterPattern first." },
       );
     }
     if (this.#windows.size >= PATTERNS_MAX) {
       throw new MonitorError(
         "USAGE_INVALID",
         `cannot register the pattern ${name}: there are ${PATTERNS_MAX} already`,
-        { hint: "unregister those that are not needed any more" },
+        { hint: "Unregister those that are not needed any more." },
       );
     }
     this.#windows.set(name, window);

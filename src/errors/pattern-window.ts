@@ -99,33 +99,33 @@ function check(pattern: ErrorPattern): void {
   if (typeof pattern !== "object" || pattern === null) {
     refuse(
       "it is no pattern",
-      "give an object with name, thresholdCount, timeWindowSeconds and alertCallback",
+      "Give an object with name, thresholdCount, timeWindowSeconds and alertCallback.",
     );
   }
   const { name, errorTypes, thresholdCount, timeWindowSeconds, alertCallback } = pattern;
   const isText = (value: unknown) => typeof value === "string" && value !== "";
-  if (!isText(name)) refuse("a pattern without a name", "give it a name, such as high_error_rate");
+  if (!isText(name)) refuse("a pattern without a name", "Give it a name, such as high_error_rate.");
   const of = `pattern ${name}`;
   if (!Number.isInteger(thresholdCount) || thresholdCount < 1 || thresholdCount > THRESHOLD_MAX) {
     refuse(
       `${of} has thresholdCount ${String(thresholdCount)}`,
-      `use a whole number from 1 to ${THRESHOLD_MAX}`,
+      `Use a whole number from 1 to ${THRESHOLD_MAX}.`,
     );
   }
   const isTime = typeof timeWindowSeconds === "number" && timeWindowSeconds > 0;
   if (!isTime || timeWindowSeconds > WINDOW_MAX_SECONDS) {
     refuse(
       `${of} has timeWindowSeconds ${String(timeWindowSeconds)}`,
-      `use a number of seconds above 0 and up to ${WINDOW_MAX_SECONDS}`,
+      `Use a number of seconds above 0 and up to ${WINDOW_MAX_SECONDS}.`,
     );
   }
   if (typeof alertCallback !== "function") {
-    refuse(`${of} has no alertCallback`, "give it a function that takes the errors");
+    refuse(`${of} has no alertCallback`, "Give it a function that takes the errors.");
   }
   if (errorTypes !== undefined && !(Array.isArray(errorTypes) && errorTypes.every(isText))) {
     refuse(
       `${of} has errorTypes that are no list of names`,
-      'write them as ["api.error", "agent"]',
+      'Write them as ["api.error", "agent"].',
     );
   }
   checkWords(of, "errorClasses", pattern.errorClasses, errorClasses);
@@ -136,7 +136,7 @@ function checkWords(of: string, what: string, words: unknown, known: readonly st
   if (words === undefined) return;
   const wrong = Array.isArray(words) ? words.find((word) => !known.includes(word)) : words;
   if (wrong !== undefined || !Array.isArray(words)) {
-    refuse(`${of} has ${what} ${JSON.stringify(wrong)}`, `use some of ${known.join(", ")}`);
+    refuse(`${of} has ${what} ${JSON.stringify(wrong)}`, `Use some of ${known.join(", ")}.`);
   }
 }
 

@@ -76,7 +76,7 @@ function trackingServer(env: MetricsSenderOptions["env"]): {
     "CREDENTIALS_MISSING",
     "cannot log metrics to MLflow: it is not said which server",
     {
-      hint: "pass `url` (and `token`), or set MLFLOW_TRACKING_URI to an http address, or DATABRICKS_HOST and DATABRICKS_TOKEN",
+      hint: "Pass `url` (and `token`), or set MLFLOW_TRACKING_URI to an http address, or DATABRICKS_HOST and DATABRICKS_TOKEN.",
     },
   );
 }

@@ -12,12 +12,12 @@ import { checkOptions } from "../option.ts";
 export function receiverUrl(url: string, what: string): URL {
   const parsed = typeof url === "string" ? URL.parse(url) : null;
   if (parsed === null || !/^https?:$/.test(parsed.protocol)) {
-    throw invalid(`the address of ${what} is no http or https URL`, "give it as https://host:port");
+    throw invalid(`the address of ${what} is no http or https URL`, "Give it as https://host:port");
   }
   if (parsed.username !== "" || parsed.password !== "") {
     throw invalid(
       `the address of ${what} holds a user name or password`,
-      "give the token as `token`, and the address without user:password@",
+      "Give the token as `token`, and the address without user:password@.",
     );
   }
   parsed.hash = "";
@@ -27,18 +27,21 @@ export function receiverUrl(url: string, what: string): URL {
 /** @throws MonitorError `CONFIG_INVALID` for a token that must or can not be sent. */
 export function bearer(token: string, url: URL): Record<string, string> {
   if (typeof token !== "string") {
-    throw invalid(`the token for ${url.origin} is no text`, "give it as a string, or leave it out");
+    throw invalid(
+      `the token for ${url.origin} is no text`,
+      "Give it as a string, or leave it out.",
+    );
   }
   if (!/^[\x21-\x7e]+$/.test(token)) {
     throw invalid(
       `the token for ${url.origin} has a space, a line break or another character that no header takes`,
-      "read it again from where it is kept, without what stands around it",
+      "Read it again from where it is kept, without what stands around it.",
     );
   }
   if (url.protocol === "http:" && !isLoopback(url.hostname)) {
     throw invalid(
       `the token for ${url.origin} would travel unencrypted`,
-      "use an https address; http with a token is for this machine only",
+      "Use an https address; http with a token is for this machine only.",
     );
   }
   return { authorization: `Bearer ${token}` };
@@ -49,12 +52,12 @@ export function checkHeaders(headers: Readonly<Record<string, string>>): void {
   checkOptions("`headers`", headers);
   for (const [name, value] of Object.entries(headers)) {
     if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/.test(name)) {
-      throw invalid("a header has a name that HTTP does not know", "use letters, digits and -");
+      throw invalid("a header has a name that HTTP does not know", "Use letters, digits and -.");
     }
     if (typeof value !== "string" || !/^[\x20-\x7e]*$/.test(value)) {
       throw invalid(
         `the header ${name} has a line break or a character beyond ASCII`,
-        "read its value again from where it is kept",
+        "Read its value again from where it is kept.",
       );
     }
   }

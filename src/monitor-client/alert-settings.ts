@@ -85,7 +85,7 @@ export async function writeAlertSettings(
       "DATA_DIR_UNWRITABLE",
       `the alerts of ${endpointName} could not be kept in ${folder}${code}`,
       {
-        hint: "name another data directory with --data-dir, or dataDir in a program",
+        hint: "Name another data directory with --data-dir, or dataDir in a program.",
         cause: error,
       },
     );
@@ -130,7 +130,7 @@ export async function readAlertSettings(
     if (error instanceof MonitorError) throw error;
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
     throw new MonitorError("CONFIG_INVALID", `${path} is not as it was written`, {
-      hint: "delete the file and set the alerts again",
+      hint: "Delete the file and set the alerts again.",
       cause: error,
     });
   }
@@ -182,7 +182,7 @@ function parseSettings(text: string): AlertSettings {
     throw new MonitorError(
       "CONFIG_INVALID",
       `the alerts of ${String(endpointName)} were set by a newer version (format ${version}; this one knows ${SETTINGS_FORMAT})`,
-      { hint: "update dspy-databricks-agents here, or set the alerts again with this version" },
+      { hint: "Update dspy-databricks-agents here, or set the alerts again with this version." },
     );
   }
   if (version !== SETTINGS_FORMAT) throw new Error("of no version");

@@ -56,7 +56,7 @@ export async function writeExportSettings(
       "DATA_DIR_UNWRITABLE",
       `the export of ${settings.endpointName} could not be kept in ${folder}${code}`,
       {
-        hint: "name another data directory with --data-dir, or dataDir in a program",
+        hint: "Name another data directory with --data-dir, or dataDir in a program.",
         cause: error,
       },
     );

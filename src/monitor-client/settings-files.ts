@@ -40,7 +40,7 @@ export async function namesIn(
     throw new MonitorError(
       "DATA_DIR_UNREADABLE",
       `cannot read ${folder}, where what is set for agents is kept: ${error instanceof Error ? error.message : "unknown"}`,
-      { hint: "make it readable for this user, or choose another with --data-dir", cause: error },
+      { hint: "Make it readable for this user, or choose another with --data-dir.", cause: error },
     );
   }
 }

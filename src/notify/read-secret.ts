@@ -25,7 +25,7 @@ export type Referred = {
 };
 
 const HINT =
-  "give it as env:NAME (an environment variable) or file:PATH (a file that only you can read).";
+  "Give it as env:NAME (an environment variable) or file:PATH (a file that only you can read).";
 
 /**
  * @throws MonitorError `CONFIG_INVALID` when the reference, or what it leads to,
@@ -50,12 +50,12 @@ export async function readSecret(reference: string, sources: SecretSources): Pro
 export function checkedWebhook(text: string, where: string): string {
   const url = text.trim();
   if (url === "") {
-    throw invalid(`the webhook is empty: ${where}`, "put the webhook's URL there.");
+    throw invalid(`the webhook is empty: ${where}`, "Put the webhook's URL there.");
   }
   if (url.length > URL_MAX_CHARS || /\s/.test(url) || !URL.canParse(url)) {
     throw invalid(
       `the webhook is not a URL: ${where}`,
-      "it should hold the webhook's URL and nothing else.",
+      "It should hold the webhook's URL and nothing else.",
     );
   }
 
@@ -63,19 +63,19 @@ export function checkedWebhook(text: string, where: string): string {
   if (username !== "" || password !== "") {
     throw invalid(
       `the webhook holds a user name or password: ${where}`,
-      "use the URL as Slack shows it, without user:password@.",
+      "Use the URL as Slack shows it, without user:password@.",
     );
   }
   if (protocol !== "https:" && !(protocol === "http:" && isLoopback(hostname))) {
     throw invalid(
       `the webhook is not an https URL: ${where}`,
-      "use the https URL that Slack shows; http is taken only for this machine.",
+      "Use the https URL that Slack shows; http is taken only for this machine.",
     );
   }
   if (isLinkLocal(hostname)) {
     throw invalid(
       `the webhook leads to an address that only machines of a cloud use: ${where}`,
-      "use the https URL that Slack shows.",
+      "Use the https URL that Slack shows.",
     );
   }
   return url;
@@ -97,7 +97,7 @@ export async function readReference(
     if (text !== undefined) return { where: `environment variable ${name}`, text };
     throw invalid(
       `${what} is kept in environment variable ${name}, which is not set`,
-      `set ${name} to ${holds}.`,
+      `Set ${name} to ${holds}.`,
     );
   }
 
@@ -111,7 +111,7 @@ export async function readReference(
     const code = cause instanceof Error && "code" in cause ? ` (${String(cause.code)})` : "";
     throw invalid(
       `${what} is kept in file ${path}, which could not be read${code}`,
-      "check the path and that this user may read it.",
+      "Check the path and that this user may read it.",
     );
   }
 }

@@ -35,7 +35,9 @@ export async function readWebhook(
     throw new MonitorError(
       "CONFIG_INVALID",
       `the webhook is kept in secret ${scope}/${key}, and no workspace is watched`,
-      { hint: "set DATABRICKS_HOST, give --profile, or keep the webhook as env:NAME or file:PATH" },
+      {
+        hint: "Set DATABRICKS_HOST, give --profile, or keep the webhook as env:NAME or file:PATH.",
+      },
     );
   }
   // Checked as if it stood in a file of that name.

@@ -48,7 +48,7 @@ export function receiveOtlp(
       return accepted(encoding);
     } catch (error) {
       if (!(error instanceof MonitorError)) throw error;
-      const message = `${error.message}; ${error.hint}`;
+      const message = `${error.message}. ${error.hint}`;
       switch (error.code) {
         case "TELEMETRY_TOO_LARGE":
           return refuse(413, "too_large", message);

@@ -68,7 +68,7 @@ export async function readBody(
       throw new MonitorError(
         "TELEMETRY_INVALID",
         "cannot read the body: its content-encoding is not supported",
-        { hint: "send the body plain, or compressed once with gzip" },
+        { hint: "Send the body plain, or compressed once with gzip." },
       );
   }
 }
@@ -165,7 +165,7 @@ function nextChunkOf(stream: AsyncIterable<Uint8Array>): () => Promise<Uint8Arra
       return result.done === true ? null : result.value;
     } catch (cause) {
       throw new MonitorError("TELEMETRY_INVALID", "cannot read the body: it ended early", {
-        hint: "send the request again; look for a proxy or a time limit that closes connections",
+        hint: "Send the request again; look for a proxy or a time limit that closes connections.",
         cause,
       });
     }
@@ -199,7 +199,7 @@ function tooLarge(maxBytes: number): MonitorError {
   return new MonitorError(
     "TELEMETRY_TOO_LARGE",
     `cannot read the body: it is larger than ${maxBytes} bytes`,
-    { hint: "send smaller batches: OTEL_BSP_MAX_EXPORT_BATCH_SIZE sets the most spans in one" },
+    { hint: "Send smaller batches: OTEL_BSP_MAX_EXPORT_BATCH_SIZE sets the most spans in one." },
   );
 }
 
@@ -207,7 +207,7 @@ function ratioTooHigh(): MonitorError {
   return new MonitorError(
     "TELEMETRY_TOO_LARGE",
     `cannot read the body: its gzip unpacks to more than ${GZIP_RATIO_MAX} times its size`,
-    { hint: "send smaller batches, or send them without compression" },
+    { hint: "Send smaller batches, or send them without compression." },
   );
 }
 
@@ -216,7 +216,7 @@ function gzipDamaged(gzipBytes: number, cause: unknown): MonitorError {
     "TELEMETRY_INVALID",
     `cannot read the body: what its ${gzipBytes} bytes hold is not whole gzip data`,
     {
-      hint: 'compress the whole body once with gzip, or send it without the header "content-encoding"',
+      hint: 'Compress the whole body once with gzip, or send it without the header "content-encoding".',
       cause,
     },
   );

@@ -242,7 +242,7 @@ function listenError(port: number, cause: NodeJS.ErrnoException): MonitorError {
       "PORT_IN_USE",
       `cannot listen on ${HOSTNAME}:${port}: another program is using the port`,
       {
-        hint: `see which with "lsof -i :${port}" and stop it, or choose another port with --port`,
+        hint: `See which with "lsof -i :${port}" and stop it, or choose another port with --port.`,
         cause,
       },
     );
@@ -250,7 +250,7 @@ function listenError(port: number, cause: NodeJS.ErrnoException): MonitorError {
   return new MonitorError(
     "PORT_IN_USE",
     `cannot listen on ${HOSTNAME}:${port}: ${cause.code ?? "unknown failure"}`,
-    { hint: "choose another port with --port, above 1023", cause },
+    { hint: "Choose another port with --port, above 1023.", cause },
   );
 }
 

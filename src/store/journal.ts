@@ -185,7 +185,7 @@ export class Journal {
           "TELEMETRY_TOO_LARGE",
           "the batch holds more spans than can be journalled at once",
           {
-            hint: "send smaller batches; OpenTelemetry exporters send 512 spans by default",
+            hint: "Send smaller batches; OpenTelemetry exporters send 512 spans by default.",
           },
         ),
       );
@@ -323,7 +323,7 @@ function mebibytes(bytes: number): number {
 
 function storeError(problem: string, cause?: unknown): MonitorError {
   return new MonitorError("STORE_FULL", `cannot write to the journal: ${problem}`, {
-    hint: "free disk space in the data directory; the sender may send the same batch again",
+    hint: "Free disk space in the data directory; the sender may send the same batch again.",
     cause,
   });
 }
@@ -334,7 +334,7 @@ function openError(directory: string, failure: OpenFailure): MonitorError {
     return new MonitorError(
       "DATA_DIR_LOCKED",
       `cannot open the data directory ${directory}: a monitor is running on it (${holder})`,
-      { hint: "stop that monitor, or choose another directory with --data-dir" },
+      { hint: "Stop that monitor, or choose another directory with --data-dir." },
     );
   }
   if (failure.reason === "newer") {
@@ -342,13 +342,13 @@ function openError(directory: string, failure: OpenFailure): MonitorError {
       "STORE_DAMAGED",
       `cannot read the data directory ${directory}: a newer version wrote it (${failure.problem})`,
       {
-        hint: "update dspy-databricks-agents to the version that wrote it, or choose another directory with --data-dir",
+        hint: "Update dspy-databricks-agents to the version that wrote it, or choose another directory with --data-dir.",
       },
     );
   }
   return new MonitorError(
     "DATA_DIR_UNWRITABLE",
     `cannot write to the data directory ${directory}: ${failure.problem}`,
-    { hint: "make it writable for this user, or choose another with --data-dir" },
+    { hint: "Make it writable for this user, or choose another with --data-dir." },
   );
 }

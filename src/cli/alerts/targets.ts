@@ -112,7 +112,7 @@ export async function applyPrometheus(
   } catch (error) {
     const code = error instanceof Error && "code" in error ? ` (${String(error.code)})` : "";
     throw new MonitorError("DATA_DIR_UNWRITABLE", `${path} could not be written${code}`, {
-      hint: "name another data directory with --data-dir",
+      hint: "Name another data directory with --data-dir.",
       cause: error,
     });
   }

@@ -142,7 +142,7 @@ function checkPython(python: string): void {
       "USAGE_INVALID",
       `--python ${python} can neither serve models nor run notebooks: ${what}`,
       {
-        hint: 'give the Python of an environment in which "pip install mlflow dspy" was run, or "pip install pyspark delta-spark", or both',
+        hint: 'Give the Python of an environment in which "pip install mlflow dspy" was run, or "pip install pyspark delta-spark", or both.',
       },
     );
   }
@@ -160,7 +160,7 @@ function startError(error: unknown, { port, dataDirectory }: LocalOptions): unkn
       "PORT_IN_USE",
       `cannot listen on 127.0.0.1:${port}: another program is using the port`,
       {
-        hint: `see which with "lsof -i :${port}" and stop it, or choose another port with --port`,
+        hint: `See which with "lsof -i :${port}" and stop it, or choose another port with --port.`,
         cause: error,
       },
     );
@@ -170,7 +170,7 @@ function startError(error: unknown, { port, dataDirectory }: LocalOptions): unkn
     return new MonitorError(
       "DATA_DIR_LOCKED",
       `the data directory ${dataDirectory} belongs to a workspace that is running`,
-      { hint: "stop that one, or give this one another --data-dir", cause: error },
+      { hint: "Stop that one, or give this one another --data-dir.", cause: error },
     );
   }
   const isOfFiles = /^(E[A-Z]+|ERR_SQLITE_ERROR)$/.test(String(code));
@@ -182,6 +182,6 @@ function unwritable(dataDirectory: string, cause: unknown): MonitorError {
   return new MonitorError(
     "DATA_DIR_UNWRITABLE",
     `cannot keep a workspace in ${dataDirectory}: ${why}`,
-    { hint: "give a --data-dir that this user can write", cause },
+    { hint: "Give a --data-dir that this user can write.", cause },
   );
 }

@@ -35,13 +35,13 @@ export function checkOptions(raw: RawOptions): LocalOptions {
   if (twice !== undefined) {
     const whose = twice === "" ? "without a name" : `of ${twice}`;
     throw new MonitorError("USAGE_INVALID", `there is more than one --token ${whose}`, {
-      hint: "give one token without a name, the admin's, and one for each other name",
+      hint: "Give one token without a name, the admin's, and one for each other name.",
     });
   }
   const values = tokens.map(({ value }) => value);
   if (new Set(values).size < values.length) {
     throw new MonitorError("USAGE_INVALID", "two principals have the same token", {
-      hint: "give each name a token of its own: by it a caller is known",
+      hint: "Give each name a token of its own: by it a caller is known.",
     });
   }
   return {
@@ -62,6 +62,6 @@ function readToken(text: string): Token {
   const [, name = "", value = text] = /^([\w.@+-]+)=(.*)$/.exec(text) ?? [];
   if (/^\S+$/.test(value)) return { name, value };
   throw new MonitorError("USAGE_INVALID", "a --token is empty, or holds a space", {
-    hint: "give --token TOKEN for the admin, or --token NAME=TOKEN for another principal",
+    hint: "Give --token TOKEN for the admin, or --token NAME=TOKEN for another principal.",
   });
 }

@@ -10,7 +10,7 @@ const headersReference = {
   what: "the list of headers",
   part: "text",
   holds: "name=value,name=value",
-  hint: "give --forward-headers as env:NAME (such as env:OTEL_EXPORTER_OTLP_HEADERS) or file:PATH (a file that only you can read).",
+  hint: "Give --forward-headers as env:NAME (such as env:OTEL_EXPORTER_OTLP_HEADERS) or file:PATH (a file that only you can read).",
 } as const;
 
 type Surroundings = Pick<
@@ -56,7 +56,7 @@ export function refuseOwnAddress(forwardUrl: string, ownUrl: string): void {
     "USAGE_INVALID",
     `--forward leads to this monitor itself (${own.origin})`,
     {
-      hint: "give the address of the other receiver, or another --port to this monitor",
+      hint: "Give the address of the other receiver, or another --port to this monitor.",
     },
   );
 }

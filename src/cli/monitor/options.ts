@@ -122,7 +122,7 @@ export function checkOptions(raw: RawOptions): MonitorCommandOptions {
 
 function conflict(one: string, other: string): MonitorError {
   return new MonitorError("USAGE_INVALID", `${one} and ${other} exclude each other`, {
-    hint: "give one of them: they choose what is watched",
+    hint: "Give one of them: they choose what is watched.",
   });
 }
 
@@ -131,7 +131,7 @@ function parseWarehouse(id: string | undefined): string | null {
   if (/^[\w-]{1,64}$/.test(id)) return id;
   // Not quoted: what stands here by mistake may be a token.
   throw new MonitorError("USAGE_INVALID", "--warehouse is not the id of a SQL warehouse", {
-    hint: "give its id, such as 1a2b3c4d5e6f7a8b, which stands beside its name in Databricks",
+    hint: "Give its id, such as 1a2b3c4d5e6f7a8b, which stands beside its name in Databricks.",
   });
 }
 
@@ -140,28 +140,28 @@ function parseApps({ app = [], local, workspace }: RawOptions): readonly string[
   if (app.length > 0 && !workspace) throw conflict("--no-workspace", "--app");
   if (app.every((name) => /^[a-z0-9-]{1,30}\*?$/.test(name))) return app;
   throw new MonitorError("USAGE_INVALID", "--app is not the name of an app", {
-    hint: "give its name, such as agent-support, or how several begin, such as 'agent-*'",
+    hint: "Give its name, such as agent-support, or how several begin, such as 'agent-*'.",
   });
 }
 
 function parseSpanTables({ spanTable = [], warehouse }: RawOptions): TablePath[] {
   if (spanTable.length > 0 && warehouse === undefined) {
     throw new MonitorError("USAGE_INVALID", "--span-table needs --warehouse", {
-      hint: "name the SQL warehouse that reads it: --warehouse ID",
+      hint: "Name the SQL warehouse that reads it: --warehouse ID.",
     });
   }
   if (spanTable.length > SPAN_TABLES_MAX) {
     throw new MonitorError(
       "USAGE_INVALID",
       `${spanTable.length} tables of spans are more than the ${SPAN_TABLES_MAX} that one monitor reads`,
-      { hint: "start a monitor for each part of them, with a port and a --data-dir of its own" },
+      { hint: "Start a monitor for each part of them, with a port and a --data-dir of its own." },
     );
   }
   return [...new Set(spanTable)].map((fullName) => {
     const [catalog, schema, name, ...more] = fullName.split(".");
     if (catalog && schema && name && more.length === 0) return [catalog, schema, name];
     throw new MonitorError("USAGE_INVALID", "--span-table is not the name of a table", {
-      hint: "give catalog, schema and name, such as main.agents.support_otel_spans",
+      hint: "Give catalog, schema and name, such as main.agents.support_otel_spans.",
     });
   });
 }
@@ -176,7 +176,7 @@ function parseForward(raw: RawOptions): ForwardCommandOptions | null {
     ].find(([given]) => given !== undefined)?.[1];
     if (alone === undefined) return null;
     throw new MonitorError("USAGE_INVALID", `${alone} needs --forward`, {
-      hint: "say where telemetry goes on to: --forward http://HOST:4318",
+      hint: "Say where telemetry goes on to: --forward http://HOST:4318.",
     });
   }
   return { url, headers, signals: parseSignals(forwardSignals), content: forwardContent };
@@ -189,7 +189,7 @@ function parseSignals(text = "traces,metrics"): ForwardCommandOptions["signals"]
     return known.filter((signal) => names.includes(signal));
   }
   throw new MonitorError("USAGE_INVALID", "--forward-signals names a signal that is not known", {
-    hint: "give traces, metrics or traces,metrics",
+    hint: "Give traces, metrics or traces,metrics.",
   });
 }
 
@@ -197,25 +197,25 @@ function parseMlflow({ mlflow, experiment = [] }: RawOptions): MlflowOptions | n
   if (mlflow === undefined && experiment.length === 0) return null;
   if (mlflow === undefined) {
     throw new MonitorError("USAGE_INVALID", "--experiment needs --mlflow", {
-      hint: "say whose experiment it is: --mlflow http://HOST:PORT or --mlflow databricks",
+      hint: "Say whose experiment it is: --mlflow http://HOST:PORT or --mlflow databricks.",
     });
   }
   if (experiment.length === 0 || experiment.includes("")) {
     throw new MonitorError("USAGE_INVALID", "--mlflow needs --experiment", {
-      hint: "name the experiment that the agent's traces go to: --experiment NAME, once for each",
+      hint: "Name the experiment that the agent's traces go to: --experiment NAME, once for each.",
     });
   }
   if (experiment.length > EXPERIMENTS_MAX) {
     throw new MonitorError(
       "USAGE_INVALID",
       `${experiment.length} experiments are more than the ${EXPERIMENTS_MAX} that one monitor reads`,
-      { hint: "start a monitor for each part of them, with a port and a --data-dir of its own" },
+      { hint: "Start a monitor for each part of them, with a port and a --data-dir of its own." },
     );
   }
   if (mlflow !== "databricks" && !/^https?:\/\/./i.test(mlflow)) {
     // Not quoted: what stands here by mistake may be a token.
     throw new MonitorError("USAGE_INVALID", "--mlflow is neither a URL nor databricks", {
-      hint: "give --mlflow http://HOST:PORT or --mlflow databricks",
+      hint: "Give --mlflow http://HOST:PORT or --mlflow databricks.",
     });
   }
   return { server: mlflow, experiments: experiment };

@@ -19,7 +19,7 @@ export const PRICE_BOOK_LENGTH_MAX = 1_048_576;
 /** A dollar per token: more is a price per token, or per thousand, in the wrong field. */
 const USD_PER_MILLION_MAX = 1_000_000;
 
-const DOCS = "docs/cost.md shows an example";
+const DOCS = "docs/cost.md shows an example.";
 
 /** @throws MonitorError `CONFIG_INVALID`, naming the file and the field. */
 export async function readPriceBook(
@@ -33,7 +33,7 @@ export async function readPriceBook(
   } catch (error) {
     const code = error instanceof Error && "code" in error ? ` (${String(error.code)})` : "";
     throw new MonitorError("CONFIG_INVALID", `the price book ${path} could not be read${code}`, {
-      hint: "check the path and that this user may read it",
+      hint: "Check the path and that this user may read it.",
       cause: error,
     });
   }
@@ -74,14 +74,14 @@ export function parsePriceBook(text: string, path: string): ModelPrices[] {
       readPrice(price, `${at}.prices[${index}]`),
     );
     if (prices.length === 0) {
-      throw wrong(`${at}.prices is empty`, "give a price, or leave the model out: it is unpriced");
+      throw wrong(`${at}.prices is empty`, "Give a price, or leave the model out: it is unpriced.");
     }
     const days = prices.map(({ since }) => since);
     const twice = days.findIndex((day, index) => days.indexOf(day) !== index);
     if (twice >= 0) {
       throw wrong(
         `${at}.prices[${twice}].since: ${days[twice]} has a price already`,
-        "give one price for each day on which the price changed",
+        "Give one price for each day on which the price changed.",
       );
     }
     return { names: own, prices };
@@ -118,7 +118,7 @@ export function parsePriceBook(text: string, path: string): ModelPrices[] {
 
   function fields(value: unknown, at: string, known: readonly string[]): Record<string, unknown> {
     if (typeof value !== "object" || value === null || Array.isArray(value)) {
-      throw wrong(`${at || "the whole"} is not an object`, `give { ${known.join(", ")} }; ${DOCS}`);
+      throw wrong(`${at || "the whole"} is not an object`, `Give { ${known.join(", ")} }; ${DOCS}`);
     }
     for (const key of Object.keys(value)) {
       if (known.includes(key)) continue;
@@ -157,13 +157,13 @@ export function parsePriceBook(text: string, path: string): ModelPrices[] {
     const what = value === undefined ? "is missing" : "is not a price";
     throw wrong(
       `${at} ${what}`,
-      `give US dollars per million tokens, from 0 to ${USD_PER_MILLION_MAX}`,
+      `Give US dollars per million tokens, from 0 to ${USD_PER_MILLION_MAX}.`,
     );
   }
 
   function wholeNumber(value: unknown, at: string): number {
     if (typeof value === "number" && Number.isSafeInteger(value) && value > 0) return value;
-    throw wrong(`${at} is not a number of tokens`, "give a whole number above 0, or leave it out");
+    throw wrong(`${at} is not a number of tokens`, "Give a whole number above 0, or leave it out.");
   }
 
   function day(value: unknown, at: string): string {
@@ -174,7 +174,7 @@ export function parsePriceBook(text: string, path: string): ModelPrices[] {
     }
     throw wrong(
       `${at} is ${value === undefined ? "missing" : "not a day"}`,
-      "give the first day of the price in UTC, such as 2026-10-07",
+      "Give the first day of the price in UTC, such as 2026-10-07.",
     );
   }
 }

@@ -330,7 +330,7 @@ function channelTo(webhookUrl: string): Channel {
   const [refusal] = monitorWarnings(webhookUrl);
   if (refusal !== undefined) {
     throw new MonitorError("CONFIG_INVALID", refusal, {
-      hint: "give the URL of a Slack incoming webhook",
+      hint: "Give the URL of a Slack incoming webhook.",
     });
   }
   return createSlackChannel({ webhookUrl, fetch, timeoutMs: CHANNEL_TIMEOUT_MS });

@@ -72,7 +72,7 @@ function checkOptions({ limit, output }: RawOptions) {
   }
   if (output !== "text" && output !== "json") {
     throw new MonitorError("USAGE_INVALID", `--output "${output}" is not a format`, {
-      hint: "give --output text or --output json",
+      hint: "Give --output text or --output json.",
     });
   }
   return { rowsMax, output } as const;

@@ -116,7 +116,7 @@ function parseKinds(text: string | undefined): (typeof objectKinds)[number][] | 
   const unknown = names.find((name) => !objectKinds.some((kind) => kind === name));
   if (unknown === undefined) return objectKinds.filter((kind) => names.includes(kind));
   throw new MonitorError("USAGE_INVALID", "--only names a kind that is not known", {
-    hint: `give some of ${objectKinds.join(", ")}, with commas between`,
+    hint: `Give some of ${objectKinds.join(", ")}, with commas between.`,
   });
 }
 
@@ -128,7 +128,7 @@ async function confirm(count: number, host: string): Promise<void> {
     if (answer.trim().toLowerCase() === "yes") return;
   }
   throw new MonitorError("USAGE_INVALID", `nothing was removed: ${count} objects wait for a yes`, {
-    hint: "give --yes to remove what is listed, or --dry-run to list it only",
+    hint: "Give --yes to remove what is listed, or --dry-run to list it only.",
   });
 }
 

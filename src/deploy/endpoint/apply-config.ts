@@ -96,7 +96,7 @@ async function untilNoOtherUpdate(
       throw new MonitorError(
         "DEPLOYMENT_CONFLICT",
         `endpoint "${name}" is being updated by somebody else, to ${versions.join(", ") || "another configuration"}, for more than ${Math.round(readyTimeoutMs / 60_000)} min`,
-        { hint: "wait until that update is finished, then run the same command again" },
+        { hint: "Wait until that update is finished, then run the same command again." },
       );
     }
     if (asked === 0) {
@@ -113,7 +113,7 @@ async function untilNoOtherUpdate(
 function quota(name: string, cause: unknown): MonitorError {
   const said = cause instanceof Error ? cause.message : "";
   return new MonitorError("QUOTA_EXCEEDED", foreignLine(said, { maxChars: MESSAGE_MAX_CHARS }), {
-    hint: `delete an endpoint that nobody uses, take a smaller compute_size for "${name}", or ask an account admin for more`,
+    hint: `Delete an endpoint that nobody uses, take a smaller compute_size for "${name}", or ask an account admin for more.`,
     cause,
   });
 }

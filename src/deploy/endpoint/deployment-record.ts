@@ -61,7 +61,7 @@ export function readRecord({ name, environmentVars }: ServedEntity): DeploymentR
       "DEPLOYMENT_CONFLICT",
       `what is served as "${name}" was deployed by a newer version (record of format ${String(format)}; this one knows ${RECORD_FORMAT})`,
       {
-        hint: "update dspy-databricks-agents here to the version that deployed it, or a newer one",
+        hint: "Update dspy-databricks-agents here to the version that deployed it, or a newer one.",
       },
     );
   }

@@ -48,7 +48,7 @@ export async function sendSmokeRequest(
     if (!isTheAgentsFault(error)) throw error;
     const message = foreignLine(error.message, { maxChars: MESSAGE_MAX_CHARS });
     throw new MonitorError("SMOKE_REQUEST_FAILED", message, {
-      hint: "ask the agent the same question on your machine, and look at the endpoint's logs; deployment.smoke_request sets another question, false asks none",
+      hint: "Ask the agent the same question on your machine, and look at the endpoint's logs; deployment.smoke_request sets another question, false asks none.",
       cause: error,
     });
   }

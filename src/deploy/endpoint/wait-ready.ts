@@ -99,8 +99,8 @@ async function failure(
     {
       hint:
         logs.length > 0
-          ? "mend what the logs say, then run the same command again"
-          : `look at the build logs of "${servedEntityName}" in the workspace, then run the same command again`,
+          ? "Mend what the logs say, then run the same command again."
+          : `Look at the build logs of "${servedEntityName}" in the workspace, then run the same command again.`,
     },
   );
 }
@@ -133,7 +133,7 @@ function conflict(
   return new MonitorError(
     "DEPLOYMENT_CONFLICT",
     `endpoint "${name}" ${what}: it serves ${serves.join(", ") || "nothing"}`,
-    { hint: "agree on who deploys, then run the same command again" },
+    { hint: "Agree on who deploys, then run the same command again." },
   );
 }
 
@@ -141,6 +141,6 @@ function timedOut(name: string, timeoutMs: number): MonitorError {
   return new MonitorError(
     "DEPLOYMENT_TIMED_OUT",
     `endpoint "${name}" is not ready after ${Math.round(timeoutMs / 60_000)} min`,
-    { hint: "it may still become so; run the same command again, and it goes on waiting" },
+    { hint: "It may still become so; run the same command again, and it goes on waiting." },
   );
 }

@@ -26,7 +26,7 @@ export async function readSources(config: AgentConfig, model: CodeModel): Promis
     throw invalid(
       config,
       `model.code ${model.code} is not a Python module`,
-      "name the file so that Python can import it, such as agent.py",
+      "Name the file so that Python can import it, such as agent.py.",
     );
   }
   const code = await readCode({ config, root: dirname(codeFile), entry: basename(codeFile) });
@@ -72,7 +72,7 @@ export async function readSources(config: AgentConfig, model: CodeModel): Promis
       throw invalid(
         config,
         `the agent's code has ${code.size} files of ${bytes} bytes, more than ${FILES_MAX} files or ${BYTES_MAX} bytes`,
-        "name in model.files only what the agent reads; data belongs into a volume or an index",
+        "Name in model.files only what the agent reads; data belongs into a volume or an index.",
       );
     }
   }
@@ -139,7 +139,7 @@ function lmArguments(lm: CodeModel["lm"]): ModelSources["lm"] {
 function missing({ file }: AgentConfig, what: string, cause: unknown): MonitorError {
   const code = cause instanceof Error && "code" in cause ? ` (${String(cause.code)})` : "";
   return new MonitorError("CONFIG_INVALID", `${file}: ${what} could not be read${code}`, {
-    hint: "paths start from the folder of agent.yaml; check that the file is there and may be read",
+    hint: "Paths start from the folder of agent.yaml; check that the file is there and may be read.",
     cause,
   });
 }

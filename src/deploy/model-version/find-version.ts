@@ -75,7 +75,7 @@ export async function findRegisteredVersion(
     throw new MonitorError(
       "MODEL_VERSION_UNKNOWN",
       `version ${version} of model "${modelName}" can't be served: its state is ${found.status}`,
-      { hint: "wait until its registration is finished, or name a version that is READY" },
+      { hint: "Wait until its registration is finished, or name a version that is READY." },
     );
   }
   return version;
@@ -90,7 +90,7 @@ async function unknownVersion(
   const wanted = "version" in model ? `version ${model.version}` : `alias "${model.alias}"`;
   if (versions === null) {
     return new MonitorError("MODEL_VERSION_UNKNOWN", `there is no model "${model.name}"`, {
-      hint: "check agent.model.name: catalog, schema and name, as Unity Catalog shows it",
+      hint: "Check agent.model.name: catalog, schema and name, as Unity Catalog shows it.",
       cause,
     });
   }
@@ -99,7 +99,8 @@ async function unknownVersion(
     .sort((a, b) => b - a)
     .slice(0, 10);
   return new MonitorError("MODEL_VERSION_UNKNOWN", `model "${model.name}" has no ${wanted}`, {
-    hint: known.length === 0 ? "it has no version yet" : `it has the versions ${known.join(", ")}`,
+    hint:
+      known.length === 0 ? "It has no version yet." : `It has the versions ${known.join(", ")}.`,
     cause,
   });
 }

@@ -38,7 +38,7 @@ export async function registerOnServer(
   const { model, deployment } = config;
   if (!("code" in model)) {
     throw new MonitorError("CONFIG_INVALID", `${config.file}: the model is registered already`, {
-      hint: "give agent.model.code, the file that is to be registered",
+      hint: "Give agent.model.code, the file that is to be registered.",
     });
   }
   const { files, contentHash } = buildModelDirectory(await readSources(config, model));

@@ -121,14 +121,14 @@ export async function finalizeVersion(context: DeployContext, name: VersionName)
       throw new MonitorError(
         "DEPLOYMENT_FAILED",
         `version ${name.version} of model "${name.modelName}" could not be registered: ${version.message ?? "Databricks does not say why"}`,
-        { hint: "run the same command again: it registers a new version" },
+        { hint: "Run the same command again: it registers a new version." },
       );
     }
     if (clock.now() - startMs > FINALIZE_MAX_MS) {
       throw new MonitorError(
         "DEPLOYMENT_TIMED_OUT",
         `version ${name.version} of model "${name.modelName}" is still ${version.status ?? "in no known state"} after ${FINALIZE_MAX_MS / 60_000} minutes`,
-        { hint: "run the same command again: it goes on where this one stopped" },
+        { hint: "Run the same command again: it goes on where this one stopped." },
       );
     }
     await pauseBetweenPolls(asked, context);

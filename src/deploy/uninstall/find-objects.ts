@@ -250,7 +250,7 @@ async function findModel(context: FindContext): Promise<FoundObject[]> {
     throw new MonitorError(
       "DEPLOYMENT_CONFLICT",
       `model ${name} still has ${left.length} versions, which would go with it`,
-      { hint: "run the same command again: it says of each why it is there" },
+      { hint: "Run the same command again: it says of each why it is there." },
     );
   };
   const stays = "it may have been there before; --models removes it, once it has no version";

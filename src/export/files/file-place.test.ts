@@ -34,8 +34,8 @@ for (const [out, kind, path] of [
 for (const [out, hint] of [
   ["dbfs:/tmp/x.ndjson", /root of DBFS/],
   ["dbfs:x.ndjson", /root of DBFS/],
-  ["/Volumes/ml/a/files", /name a file in it/],
-  ["/Volumes/ml/a/files/", /name a file in it/],
+  ["/Volumes/ml/a/files", /Name a file in it/],
+  ["/Volumes/ml/a/files/", /Name a file in it/],
   ["/Workspace/x", /in a folder of it/],
   ["reports/", /not a directory/],
   ["", /not a directory/],

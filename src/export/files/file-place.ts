@@ -29,19 +29,19 @@ export function filePlace(out: string): FilePlace {
   const path = out.replace(/^dbfs:\/*(?=\/)/, "");
   if (/^\/Volumes(?:\/|$)/.test(path)) {
     if (/^\/Volumes(?:\/[^/]+){4,}$/.test(path)) return { kind: "volume", path };
-    throw unusable(out, "name a file in it: /Volumes/CATALOG/SCHEMA/VOLUME/NAME");
+    throw unusable(out, "Name a file in it: /Volumes/CATALOG/SCHEMA/VOLUME/NAME");
   }
   if (out.startsWith("dbfs:")) {
     throw unusable(
       out,
-      "give a volume, dbfs:/Volumes/…: the root of DBFS is no place for new files",
+      "Give a volume, dbfs:/Volumes/…: the root of DBFS is no place for new files.",
     );
   }
   if (/^\/Workspace(?:\/|$)/.test(path)) {
     if (/^\/Workspace(?:\/[^/]+){2,}$/.test(path)) return { kind: "workspace", path };
-    throw unusable(out, "name a file in a folder of it: /Workspace/Shared/NAME");
+    throw unusable(out, "Name a file in a folder of it: /Workspace/Shared/NAME");
   }
-  if (path === "" || path.endsWith("/")) throw unusable(out, "name a file, not a directory");
+  if (path === "" || path.endsWith("/")) throw unusable(out, "Name a file, not a directory.");
   return { kind: "machine", path: resolve(path) };
 }
 

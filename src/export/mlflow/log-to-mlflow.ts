@@ -127,18 +127,18 @@ function serverOf({ host, token }: MlflowLogOptions): Server {
 
 function check({ runId, metrics, timestampMs, step = 0 }: MlflowLogOptions): void {
   if (!/^[A-Za-z0-9][\w-]{0,255}$/.test(runId)) {
-    throw usage("the run id is no id of MLflow", "give the id of a run, as MLflow shows it");
+    throw usage("the run id is no id of MLflow", "Give the id of a run, as MLflow shows it.");
   }
   for (const [what, value] of Object.entries({ timestampMs, step })) {
     if (!Number.isSafeInteger(value))
-      throw usage(`${what} is no whole number`, `give ${what} whole`);
+      throw usage(`${what} is no whole number`, `Give ${what} whole.`);
   }
   const refused = Object.keys(metrics).filter((name) => !isName(name));
   const [first] = refused;
   if (first === undefined) return;
   throw usage(
     `MLflow would refuse ${refused.length} of the metric names, the first is ${JSON.stringify(first.slice(0, 80))}`,
-    `use at most ${NAME_LENGTH_MAX} letters, digits, and _ - . : / or blanks, no / at either end and none twice`,
+    `Use at most ${NAME_LENGTH_MAX} letters, digits, and _ - . : / or blanks, no / at either end and none twice.`,
   );
 }
 
@@ -322,19 +322,19 @@ function explain(
       return {
         code: "DATABRICKS_UNREACHABLE",
         message: `${tried} got no answer (${outcome.code})`,
-        hint: "check that the MLflow server listens there, then log what remains",
+        hint: "Check that the MLflow server listens there, then log what remains.",
       };
     case "redirect":
       return {
         code: "DATABRICKS_FAILED",
         message: `${tried} answered ${outcome.status}, a redirect, which is not followed so that the token stays here`,
-        hint: "give the address of the MLflow server itself",
+        hint: "Give the address of the MLflow server itself.",
       };
     case "too_large":
       return {
         code: "DATABRICKS_FAILED",
         message: `${tried} answered with more than ${ANSWER_MAX_BYTES} bytes`,
-        hint: "check that an MLflow server listens there",
+        hint: "Check that an MLflow server listens there.",
       };
     case "answer": {
       const said = saidIn(outcome.body, options.token);
@@ -347,24 +347,24 @@ function explain(
 function adviceFor(status: number): { readonly code: ErrorCode; readonly hint: string } {
   switch (status) {
     case 401:
-      return { code: "DATABRICKS_UNAUTHENTICATED", hint: "check the token" };
+      return { code: "DATABRICKS_UNAUTHENTICATED", hint: "Check the token." };
     case 403:
       return {
         code: "DATABRICKS_FORBIDDEN",
-        hint: "give the owner of the token edit permission on the experiment of the run",
+        hint: "Give the owner of the token edit permission on the experiment of the run.",
       };
     case 404:
       return {
         code: "DATABRICKS_FAILED",
-        hint: "check the address, and that the run is on this server",
+        hint: "Check the address, and that the run is on this server.",
       };
     default:
       return {
         code: "DATABRICKS_FAILED",
         hint:
           status >= 500 || status === 429
-            ? "log what remains later, with the same time and step"
-            : "the server refuses the metrics as they are; its message says why",
+            ? "Log what remains later, with the same time and step."
+            : "The server refuses the metrics as they are; its message says why.",
       };
   }
 }

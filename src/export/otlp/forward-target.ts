@@ -37,7 +37,7 @@ export function forwardTarget(
     throw new MonitorError(
       "CONFIG_INVALID",
       `the header ${secret} for ${url.origin} would travel unencrypted`,
-      { hint: "use an https address; http with a secret is for this machine only" },
+      { hint: "Use an https address; http with a secret is for this machine only." },
     );
   }
   return { origin: url.origin, url: url.href, headers };
@@ -57,7 +57,7 @@ export function parseForwardHeaders(text: string): Record<string, string> {
   const isPair = parts.every((part) => part.indexOf("=") > 0);
   if (!isPair || parts.length === 0 || parts.length > HEADERS_MAX) {
     throw new MonitorError("CONFIG_INVALID", "the headers of --forward can't be read", {
-      hint: `write them as OTEL_EXPORTER_OTLP_HEADERS has them: name=value,name=value, at most ${HEADERS_MAX}`,
+      hint: `Write them as OTEL_EXPORTER_OTLP_HEADERS has them: name=value,name=value, at most ${HEADERS_MAX}.`,
     });
   }
   const headers = Object.fromEntries(

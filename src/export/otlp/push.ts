@@ -227,7 +227,7 @@ class Push {
       // A bug here must not end the program that is being watched.
       return this.#problem("refused", {
         message: "cannot push metrics: they could not be encoded",
-        hint: "this is a bug of dspy-databricks-agents; please report it",
+        hint: "This is a bug of dspy-databricks-agents; please report it.",
       });
     }
     this.#attempts = 0;
@@ -304,17 +304,17 @@ function explain(outcome: Outcome, origin: string): PushProblem {
     case "no_answer":
       return {
         message: `${tried} got no answer (${outcome.code})`,
-        hint: "check that a monitor or an OTLP/HTTP receiver listens there; totals go with the next push",
+        hint: "Check that a monitor or an OTLP/HTTP receiver listens there; totals go with the next push.",
       };
     case "redirect":
       return {
         message: `${tried} answered ${outcome.status}, a redirect, which is not followed so that the token stays here`,
-        hint: "give the address of the receiver itself",
+        hint: "Give the address of the receiver itself.",
       };
     case "too_large":
       return {
         message: `${tried} answered with more than ${ANSWER_MAX_BYTES} bytes`,
-        hint: "check that an OTLP/HTTP receiver listens there",
+        hint: "Check that an OTLP/HTTP receiver listens there.",
       };
     case "answer":
       return { message: `${tried} answered ${outcome.status}`, hint: hintFor(outcome.status) };
@@ -325,16 +325,16 @@ function hintFor(status: number): string {
   switch (status) {
     case 401:
     case 403:
-      return "check the token, and that it may write metrics there";
+      return "Check the token, and that it may write metrics there.";
     case 404:
     case 405:
     case 415:
-      return "check that an OTLP/HTTP receiver that takes metrics as protobuf listens there";
+      return "Check that an OTLP/HTTP receiver that takes metrics as protobuf listens there.";
     case 413:
-      return "the next push is split into smaller requests";
+      return "The next push is split into smaller requests.";
     default:
       return RETRY_STATUSES.includes(status)
-        ? "it is tried again, later each time; totals go with the next push"
-        : "the receiver refuses the metrics as they are; its own log says why";
+        ? "It is tried again, later each time; totals go with the next push."
+        : "The receiver refuses the metrics as they are; its own log says why.";
   }
 }

@@ -246,7 +246,7 @@ function parsed(text: string): JsonRecord {
 
 function invalid(what: string): MonitorError {
   return new MonitorError("TELEMETRY_INVALID", `cannot read traces from MLflow's answer: ${what}`, {
-    hint: "check that the address is that of an MLflow server, without a sign-in page or gateway in front of it",
+    hint: "Check that the address is that of an MLflow server, without a sign-in page or gateway in front of it.",
   });
 }
 

@@ -79,7 +79,7 @@ function parse(text: string): unknown {
       "TELEMETRY_INVALID",
       `cannot decode the OTLP JSON body: its ${text.length} characters are not valid JSON`,
       {
-        hint: 'send an ExportTraceServiceRequest whole, as OTLP JSON; protobuf needs the header "content-type: application/x-protobuf"',
+        hint: 'Send an ExportTraceServiceRequest whole, as OTLP JSON; protobuf needs the header "content-type: application/x-protobuf".',
       },
     );
   }
@@ -391,7 +391,7 @@ function invalid(decoding: Decoding, what: string): MonitorError {
     "TELEMETRY_INVALID",
     `cannot decode the OTLP JSON body: ${what}${place}`,
     {
-      hint: "send an ExportTraceServiceRequest as OTLP JSON, as an OTLP/HTTP exporter with the protocol http/json does",
+      hint: "Send an ExportTraceServiceRequest as OTLP JSON, as an OTLP/HTTP exporter with the protocol http/json does.",
     },
   );
 }

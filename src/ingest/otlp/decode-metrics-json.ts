@@ -290,6 +290,6 @@ function misfit({ place }: Decoding, field: string, wanted: string, value: unkno
 
 function invalid(what: string): MonitorError {
   return new MonitorError("TELEMETRY_INVALID", `cannot decode the OTLP JSON body: ${what}`, {
-    hint: 'send an ExportMetricsServiceRequest as OTLP JSON, as an OTLP/HTTP exporter with the protocol http/json does; protobuf needs the header "content-type: application/x-protobuf"',
+    hint: 'Send an ExportMetricsServiceRequest as OTLP JSON, as an OTLP/HTTP exporter with the protocol http/json does; protobuf needs the header "content-type: application/x-protobuf".',
   });
 }

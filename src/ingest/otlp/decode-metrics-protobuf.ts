@@ -421,7 +421,7 @@ function msOfNano(high: number, low: number): number {
 }
 
 const HINT =
-  "send an ExportMetricsServiceRequest whole and unchanged, as an OTLP/HTTP exporter with the protocol http/protobuf does";
+  "Send an ExportMetricsServiceRequest whole and unchanged, as an OTLP/HTTP exporter with the protocol http/protobuf does.";
 
 /** The reader of the wire format says what is wrong; what was expected is said here. */
 function withHint(error: MonitorError): MonitorError {
@@ -432,6 +432,6 @@ function otherFormat(what: string, header: string): MonitorError {
   return new MonitorError(
     "TELEMETRY_INVALID",
     `cannot decode the OTLP protobuf body: it is ${what}, from byte 0`,
-    { hint: `send it with the header "${header}"` },
+    { hint: `Send it with the header "${header}".` },
   );
 }

@@ -145,10 +145,10 @@ function refuseOtherFormats(body: Uint8Array): void {
       hint,
     });
   if (body[0] === 0x7b) {
-    throw refuse("JSON, from byte 0", 'send it with the header "content-type: application/json"');
+    throw refuse("JSON, from byte 0", 'Send it with the header "content-type: application/json".');
   }
   if (body[0] === 0x1f && body[1] === 0x8b) {
-    throw refuse("gzip, from byte 0", 'send it with the header "content-encoding: gzip"');
+    throw refuse("gzip, from byte 0", 'Send it with the header "content-encoding: gzip".');
   }
 }
 

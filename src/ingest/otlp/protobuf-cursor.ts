@@ -160,7 +160,7 @@ export function damaged(at: number, what: string): MonitorError {
     "TELEMETRY_INVALID",
     `cannot decode the OTLP protobuf body: ${what}, at byte ${at}`,
     {
-      hint: "send an ExportTraceServiceRequest whole and unchanged, as an OTLP/HTTP exporter with the protocol http/protobuf does",
+      hint: "Send an ExportTraceServiceRequest whole and unchanged, as an OTLP/HTTP exporter with the protocol http/protobuf does.",
     },
   );
 }

@@ -34,7 +34,7 @@ const SECRET_PART_MIN_CHARS = 6;
 export function createSlackChannel({ webhookUrl, fetch, timeoutMs }: SlackChannelOptions): Channel {
   if (!URL.canParse(webhookUrl)) {
     throw new MonitorError("CONFIG_INVALID", "the Slack webhook is not a URL", {
-      hint: "copy the webhook URL again from Slack: your app, Incoming Webhooks.",
+      hint: "Copy the webhook URL again from Slack: your app, Incoming Webhooks.",
     });
   }
   const scrub = scrubber(webhookUrl);
