@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { testExamples } from "../../test/docs-typescript.ts";
+import { FRESH_COUNTS_BYTES_MAX } from "./fresh-counts.ts";
 import { MetricsCollector, sharedBytesMax } from "./metrics-collector.ts";
 import { createTestClock } from "./test-clock.ts";
 import { WINDOWS_BYTES_MAX } from "./windows.ts";
@@ -68,7 +69,9 @@ test("the bound on memory is the one that the code keeps", () => {
   assert.equal(sharedBytesMax({ maxHistorySize: 0, maxSeries: 1 }) - base, 1_024);
   assert.equal(sharedBytesMax({ maxHistorySize: 10_000_000, maxSeries: 1_000_000 }), 2 ** 30);
   assert.ok(page.includes(`shared memory  ${mib(base)} MiB + 48 B`));
-  assert.ok(page.includes(`windows        ${mib(2 * WINDOWS_BYTES_MAX)} MiB`));
+  assert.ok(
+    page.includes(`windows        ${mib(2 * WINDOWS_BYTES_MAX + FRESH_COUNTS_BYTES_MAX)} MiB`),
+  );
   assert.ok(
     page.includes(`with the defaults at most ${Math.ceil(sharedBytesMax({}) / 2 ** 20)} MiB`),
   );

@@ -3,6 +3,7 @@
  * threads, adds them up by series, and empties their rings into history and windows.
  */
 import { type Arena, PAGE_ROWS } from "./arena.ts";
+import { FreshCounts } from "./fresh-counts.ts";
 import { describe, OVERFLOW_LABELS, readDescription } from "./labels.ts";
 import { HISTOGRAM_BOUNDS_MS, HISTOGRAM_BUCKETS, LOG_BUCKETS } from "./log-buckets.ts";
 import {
@@ -36,7 +37,7 @@ import {
 } from "./rows.ts";
 import type { Exemplar, SeriesLabels, SeriesSnapshot } from "./snapshot.ts";
 import { type MetricSummary, summarizeBuckets, summarizeSamples } from "./summary.ts";
-import { BUCKET_BITS, Windows } from "./windows.ts";
+import { BUCKET_BITS, FINEST_SLICE_MS, Windows } from "./windows.ts";
 
 export type Series = {
   readonly id: number;
@@ -72,6 +73,8 @@ export type ShardSamples = HeldSamples & { readonly shard: number };
 const SHOWN_WHEN_USED: ReadonlySet<string> = new Set(Object.values(OVERFLOW_NAMES));
 
 export class Ledger {
+  /** What the thread of this ledger counts, if it does, until it is looked at. */
+  readonly fresh: FreshCounts;
   readonly #arena: Arena;
   readonly #ownShard: number;
   readonly #rings: RingReader[] = [];
@@ -98,6 +101,7 @@ export class Ledger {
     this.#arena = arena;
     this.#ownShard = options.ownShard;
     this.#historySize = options.historySize;
+    this.fresh = new FreshCounts(FINEST_SLICE_MS, () => this.drain());
     this.#windows = new Windows((entries, timeMs) => {
       for (let at = 0; at < entries.length; at += 2) {
         const key = entries[at] ?? 0;
@@ -113,23 +117,31 @@ export class Ledger {
 
   /** Metrics in the order in which they appeared. */
   metrics(): readonly Metric[] {
-    this.#discover();
+    this.#catchUp();
     return [...this.#metrics.values()].filter(
       (metric) => !SHOWN_WHEN_USED.has(metric.name) || this.#isUsed(metric),
     );
   }
 
   metric(kind: RowKind, name: string): Metric | undefined {
-    this.#discover();
+    this.#catchUp();
     return this.#metrics.get(`${kind}${name}`);
   }
 
   /** Brings the windows up to date. */
   drain(): void {
+    this.#catchUp();
+    this.drainRings();
+  }
+
+  /** The same without what this thread counted, which has no end and may wait until it is read. */
+  drainRings(): void {
     const heads = this.#look();
     this.#rings.forEach((ring, shard) => {
       const head = heads[shard] ?? 0;
-      this.#skipped += ring.drain(this.#windows, { head, isOwn: shard === this.#ownShard });
+      const isOwn = shard === this.#ownShard;
+      if (isOwn && this.fresh.hasAll) ring.passOver(head);
+      else this.#skipped += ring.drain(this.#windows, { head, isOwn });
     });
   }
 
@@ -458,6 +470,19 @@ export class Ledger {
           ? this.value(metric, series) > 0
           : series.rows.some((row) => (this.#arena.doubles[row + GAUGE_SEQUENCE] ?? 0) > 0),
     );
+  }
+
+  /** After this, totals have all that this thread recorded, and windows what was fresh. */
+  #catchUp(): void {
+    this.#discover();
+    const { words, doubles } = this.#arena;
+    const { timeMs } = this.fresh;
+    this.fresh.take(({ row, logBucket, bucket, count }) => {
+      const series = (words[seriesWordOf(row)] ?? 0) - 1;
+      this.#windows.add(((series << BUCKET_BITS) | logBucket) >>> 0, count, timeMs);
+      const bucketAt = row + LATENCY_BUCKETS + bucket;
+      doubles[bucketAt] = (doubles[bucketAt] ?? 0) + count;
+    });
   }
 
   #discover(): void {

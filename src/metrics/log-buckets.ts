@@ -14,12 +14,19 @@ export const LATENCY_BOUNDS_MS: readonly number[] = [
 /** One more than there are bounds: the last takes what is above all of them. */
 export const HISTOGRAM_BUCKETS = LATENCY_BOUNDS_MS.length + 1;
 
+/** The bounds with `Infinity` last, so that every bucket has one. */
+export const HISTOGRAM_BOUNDS_MS: Float64Array = Float64Array.from([
+  ...LATENCY_BOUNDS_MS,
+  Number.POSITIVE_INFINITY,
+]);
+
 /** 64 octaves, 2^-20 ms (a nanosecond) to 2^44 ms; what is outside counts in the first or last. */
 export const LOG_BUCKETS = 4_096;
 
 const MANTISSA_BITS_DROPPED = 14;
 const FIRST_EXPONENT = 1_023 - 20;
 const FIRST_BUCKET = FIRST_EXPONENT << 6;
+const LAST_BUCKET = LOG_BUCKETS - 1;
 
 const scratch = new Float64Array(1);
 const scratchWords = new Uint32Array(scratch.buffer);
@@ -27,7 +34,7 @@ const scratchWords = new Uint32Array(scratch.buffer);
 /** @param highWord the upper 32 bits of a double that is not negative. */
 export function logBucketOfWord(highWord: number): number {
   const bucket = (highWord >>> MANTISSA_BITS_DROPPED) - FIRST_BUCKET;
-  return bucket < 0 ? 0 : bucket >= LOG_BUCKETS ? LOG_BUCKETS - 1 : bucket;
+  return bucket < 0 ? 0 : Math.min(bucket, LAST_BUCKET);
 }
 
 export function logBucketOf(valueMs: number): number {
@@ -48,24 +55,28 @@ function lowerBoundOf(bucket: number): number {
 }
 
 /**
- * For the upper 17 bits of a double, the histogram bucket of the smallest value that
- * begins with them. A value lies in it or, if it is above its bound, in the next one:
- * no log bucket is wide enough to hold two bounds.
+ * For each log bucket, the histogram bucket of its smallest value. A value lies in it or,
+ * if it is above its bound, in the next one: no log bucket is wide enough to hold two bounds.
  */
-export const HISTOGRAM_BUCKET_OF_BITS: Uint8Array = (() => {
-  const table = new Uint8Array(1 << 17);
-  for (let bits = 0; bits < table.length; bits++) {
-    scratchWords[0] = 0;
-    scratchWords[1] = bits << MANTISSA_BITS_DROPPED;
-    const smallest = scratch[0] ?? 0;
+export const HISTOGRAM_BUCKET_OF_LOG: Uint8Array = Uint8Array.from(
+  { length: LOG_BUCKETS },
+  (_, bucket) => {
+    const smallest = bucket === 0 ? 0 : lowerBoundOf(bucket);
     const found = LATENCY_BOUNDS_MS.findIndex((bound) => smallest <= bound);
-    table[bits] = found < 0 ? LATENCY_BOUNDS_MS.length : found;
-  }
-  return table;
-})();
+    return found < 0 ? LATENCY_BOUNDS_MS.length : found;
+  },
+);
 
-/** The bounds with `Infinity` last, so that every bucket has one. */
-export const HISTOGRAM_BOUNDS_MS: Float64Array = Float64Array.from([
-  ...LATENCY_BOUNDS_MS,
-  Number.POSITIVE_INFINITY,
-]);
+/** The log buckets that a bound divides: there it depends on the value itself. */
+export const DIVIDED_LOG_BUCKETS: readonly number[] = Array.from(
+  HISTOGRAM_BUCKET_OF_LOG.keys(),
+).filter((bucket) => {
+  const of = HISTOGRAM_BUCKET_OF_LOG[bucket];
+  return of !== (HISTOGRAM_BUCKET_OF_LOG[bucket + 1] ?? of);
+});
+
+/** @param logBucket in which the value is. */
+export function histogramBucketOf(valueMs: number, logBucket: number): number {
+  const bucket = HISTOGRAM_BUCKET_OF_LOG[logBucket] ?? 0;
+  return valueMs > (HISTOGRAM_BOUNDS_MS[bucket] ?? 0) ? bucket + 1 : bucket;
+}

@@ -146,10 +146,11 @@ export class MetricsCollector extends MetricsRecorder {
     const recorder = new Recorder(arena, shard, {
       clock,
       ringSamples: ownRingSamples(historySize),
-      onTick: () => {
-        ledger.drain();
-        text.rest(clock.now());
-        sentText.rest(clock.now());
+      fresh: ledger.fresh,
+      onTick: (wallMs) => {
+        ledger.drainRings();
+        text.rest(wallMs);
+        sentText.rest(wallMs);
       },
     });
     super(recorder, () => this.#stop());

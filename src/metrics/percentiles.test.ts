@@ -271,11 +271,12 @@ test("windows over several threads are windows over all that they recorded", () 
       maxBytes: 2 ** 24,
       startMs: 0,
     });
+    const ledger = new Ledger(arena, { ownShard: 0, historySize });
     const recorders = [1, 2, 3, 4].map((threadId) => {
       const shard = arena.claimShard(threadId) ?? assert.fail("no place");
-      return new Recorder(arena, shard, { clock, ringSamples: 4_096, onTick: () => {} });
+      const own = shard === 0 ? { fresh: ledger.fresh } : {};
+      return new Recorder(arena, shard, { clock, ringSamples: 4_096, onTick: () => {}, ...own });
     });
-    const ledger = new Ledger(arena, { ownShard: 0, historySize });
     const samples: Sample[] = [];
     for (const { thread, ms, waitMs } of steps) {
       clock.advance(waitMs);

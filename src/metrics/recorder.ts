@@ -62,7 +62,7 @@ export class Recorder {
   /** @throws RangeError when there is no memory for this thread. */
   constructor(arena: Arena, shard: number, options: ShardOptions) {
     this.shard = new Shard(arena, shard, options);
-    this.#rows = new RowWriter(arena, shard);
+    this.#rows = new RowWriter(arena, shard, options.fresh);
     const { maxSeries, maxSeriesPerMetric } = arena.limits;
     this.#seriesMax = maxSeries;
     this.#seriesPerMetricMax = maxSeriesPerMetric;
@@ -273,7 +273,7 @@ export class Recorder {
 export class RequestHandle {
   readonly #recorder: Recorder;
   readonly #shard: Shard;
-  readonly #row: number;
+  readonly #row: number = 0;
   readonly #labels: LabelPairs;
   readonly #statusRows = new Map<number | undefined, number>();
   /** NaN is equal to no status, itself included. */

@@ -16,22 +16,22 @@ import {
 import type { Windows } from "./windows.ts";
 
 /** The collector's own thread empties its ring as it goes. */
-export const DRAIN_SAMPLES = 1_024;
+export const DRAIN_SAMPLES = 2_048;
 /** A worker's ring holds this many until the collector comes by, every 100 ms. */
 export const WORKER_RING_SAMPLES = 16_384;
 /** So many of the oldest may be written over this very moment, before the head tells. */
 const IN_FLIGHT_SAMPLES = 64;
-const BYTES_PER_SAMPLE = 8 + 8 + 4 + 4;
 
-/** In doubles, but `rowsAt` and `statusRowsAt` in words. */
-export type Ring = {
-  readonly capacity: number;
-  readonly valuesAt: number;
-  readonly timesAt: number;
-  readonly rowsAt: number;
-  /** Of the counters that the samples counted in. */
-  readonly statusRowsAt: number;
-};
+/** A sample, side by side: one line of the processor's cache has all of it. */
+export const SAMPLE_DOUBLES = 3;
+export const SAMPLE_VALUE = 0;
+export const SAMPLE_TIME = 1;
+/** In words: of the latency, and of the counter that the sample counted in. */
+export const SAMPLE_ROW = 4;
+export const SAMPLE_STATUS_ROW = 5;
+
+/** Where its samples begin, in doubles, and how many there are. */
+export type Ring = { readonly capacity: number; readonly at: number };
 
 /** For the collector's own thread: all the history, and what has not been counted yet. */
 export function ownRingSamples(historySize: number): number {
@@ -39,14 +39,14 @@ export function ownRingSamples(historySize: number): number {
 }
 
 export function ringPages(capacity: number): number {
-  return Math.ceil((capacity * BYTES_PER_SAMPLE) / PAGE_BYTES);
+  return Math.ceil((capacity * SAMPLE_DOUBLES * 8) / PAGE_BYTES);
 }
 
 /** Undefined while the thread has none yet. */
 export function ringOf(arena: Arena, shard: number): Ring | undefined {
   const word = shardWord(shard);
   const capacity = arena.load(word + SHARD_RING_CAPACITY);
-  return capacity === 0 ? undefined : layOut(arena.load(word + SHARD_RING_DOUBLE), capacity);
+  return capacity === 0 ? undefined : { capacity, at: arena.load(word + SHARD_RING_DOUBLE) };
 }
 
 /** @returns undefined when the memory is used up. */
@@ -56,13 +56,7 @@ export function makeRing(arena: Arena, shard: number, capacity: number): Ring | 
   const word = shardWord(shard);
   arena.store(word + SHARD_RING_DOUBLE, page * PAGE_DOUBLES);
   arena.store(word + SHARD_RING_CAPACITY, capacity);
-  return layOut(page * PAGE_DOUBLES, capacity);
-}
-
-function layOut(valuesAt: number, capacity: number): Ring {
-  const timesAt = valuesAt + capacity;
-  const rowsAt = (timesAt + capacity) * 2;
-  return { capacity, valuesAt, timesAt, rowsAt, statusRowsAt: rowsAt + capacity };
+  return { capacity, at: page * PAGE_DOUBLES };
 }
 
 /** Oldest first. */
@@ -96,6 +90,20 @@ export class RingReader {
     return this.#arena.load(shardWord(this.#shard) + SHARD_HEAD);
   }
 
+  /** What came since the last time need not be counted. */
+  passOver(head: number): void {
+    const ring = ringOf(this.#arena, this.#shard);
+    if (ring) this.#goOn(ring, head);
+  }
+
+  /** @returns how many samples came since the last time. */
+  #goOn({ capacity }: Ring, head: number): number {
+    const came = (head - this.#drainedTo) >>> 0;
+    this.#drainedTo = head;
+    if (head > capacity || came > capacity) this.#hasWrapped = true;
+    return came;
+  }
+
   /**
    * Counts what came since the last time.
    *
@@ -108,20 +116,15 @@ export class RingReader {
     if (head === from) return 0;
     const ring = ringOf(this.#arena, this.#shard);
     if (!ring) return 0;
-    this.#drainedTo = head;
-    const came = (head - from) >>> 0;
-    if (head > ring.capacity || came > ring.capacity) this.#hasWrapped = true;
+    const came = this.#goOn(ring, head);
     if (isOwn && came <= ring.capacity) {
       this.#count(windows, ring, { from, head });
       return 0;
     }
-    const {
-      view,
-      from: first,
-      to,
-    } = this.#copy(ring, { head, count: Math.min(came, ring.capacity) });
-    windows.addRing(view, first, to);
-    return came - (to - first);
+    const copy = this.#copy(ring, { head, count: Math.min(came, ring.capacity) });
+    const rowWords = this.#arena.words;
+    windows.addRing({ ...copy, rowWords, at: 0 }, copy.from, copy.to);
+    return came - (copy.to - copy.from);
   }
 
   #count(windows: Windows, ring: Ring, { from, head }: { from: number; head: number }): void {
@@ -129,7 +132,7 @@ export class RingReader {
     const count = (head - from) >>> 0;
     const untilWrap = Math.min(count, ring.capacity - start);
     const { words, doubles } = this.#arena;
-    const view = { words, doubles, rowWords: words, ...ring };
+    const view = { words, doubles, rowWords: words, at: ring.at };
     windows.addRing(view, start, start + untilWrap);
     if (count > untilWrap) windows.addRing(view, 0, count - untilWrap);
   }
@@ -141,8 +144,12 @@ export class RingReader {
     if (!ring || max >= ring.capacity || (head <= max && !this.#hasWrapped)) {
       return Number.NEGATIVE_INFINITY;
     }
-    const newestLost = (head - max - 1) & (ring.capacity - 1);
-    return this.#arena.doubles[ring.timesAt + newestLost] ?? 0;
+    return this.#timeOf(ring, head - max - 1);
+  }
+
+  #timeOf(ring: Ring, sample: number): number {
+    const place = sample & (ring.capacity - 1);
+    return this.#arena.doubles[ring.at + place * SAMPLE_DOUBLES + SAMPLE_TIME] ?? 0;
   }
 
   /** What is still there of the samples up to `head`, at most `max`. */
@@ -152,49 +159,42 @@ export class RingReader {
     if (head > ring.capacity) this.#hasWrapped = true;
     const there = this.#hasWrapped ? ring.capacity - IN_FLIGHT_SAMPLES : head;
     const count = Math.min(max, there);
-    const { view, from, to } = this.#copy(ring, { head, count });
-    const samples = {
-      times: view.doubles.subarray(view.timesAt + from, view.timesAt + to),
-      values: view.doubles.subarray(view.valuesAt + from, view.valuesAt + to),
-      rows: view.words.subarray(view.rowsAt + from, view.rowsAt + to),
-      statusRows: view.words.subarray(view.statusRowsAt + from, view.statusRowsAt + to),
-      firstSequence: (head - (to - from)) >>> 0,
-    };
+    const { doubles, words, from, to } = this.#copy(ring, { head, count });
     const held = to - from;
+    const samples = {
+      times: new Float64Array(held),
+      values: new Float64Array(held),
+      rows: new Uint32Array(held),
+      statusRows: new Uint32Array(held),
+      firstSequence: (head - held) >>> 0,
+    };
+    for (let i = 0; i < held; i++) {
+      const at = (from + i) * SAMPLE_DOUBLES;
+      samples.times[i] = doubles[at + SAMPLE_TIME] ?? 0;
+      samples.values[i] = doubles[at + SAMPLE_VALUE] ?? 0;
+      samples.rows[i] = words[at * 2 + SAMPLE_ROW] ?? 0;
+      samples.statusRows[i] = words[at * 2 + SAMPLE_STATUS_ROW] ?? 0;
+    }
     if (!this.#hasWrapped && held === head) {
       return { ...samples, lostUpToMs: Number.NEGATIVE_INFINITY };
     }
-    const newestLost = (head - held - 1) & (ring.capacity - 1);
-    const lostUpToMs = this.#arena.doubles[ring.timesAt + newestLost] ?? 0;
+    const lostUpToMs = this.#timeOf(ring, head - held - 1);
     // Written over meanwhile, it would be newer than what was copied.
     return { ...samples, lostUpToMs: Math.min(lostUpToMs, samples.times[0] ?? lostUpToMs) };
   }
 
   /** The `count` samples before `head`, without the oldest that were written over meanwhile. */
   #copy(ring: Ring, { head, count }: { readonly head: number; readonly count: number }) {
-    const { words, doubles } = this.#arena;
-    const layout = layOut(0, count);
-    const ownDoubles = new Float64Array(Math.ceil((count * BYTES_PER_SAMPLE) / 8));
-    const ownWords = new Uint32Array(ownDoubles.buffer);
+    const doubles = new Float64Array(count * SAMPLE_DOUBLES);
     const start = (head - count) & (ring.capacity - 1);
     const untilWrap = Math.min(count, ring.capacity - start);
-    const copy = <A extends Float64Array | Uint32Array>(
-      into: A,
-      to: number,
-      from: A,
-      at: number,
-    ) => {
-      into.set(from.subarray(at + start, at + start + untilWrap), to);
-      into.set(from.subarray(at, at + count - untilWrap), to + untilWrap);
-    };
-    copy(ownDoubles, layout.timesAt, doubles, ring.timesAt);
-    copy(ownDoubles, layout.valuesAt, doubles, ring.valuesAt);
-    copy(ownWords, layout.rowsAt, words, ring.rowsAt);
-    copy(ownWords, layout.statusRowsAt, words, ring.statusRowsAt);
+    const samples = (from: number, to: number) =>
+      this.#arena.doubles.subarray(ring.at + from * SAMPLE_DOUBLES, ring.at + to * SAMPLE_DOUBLES);
+    doubles.set(samples(start, start + untilWrap));
+    doubles.set(samples(0, count - untilWrap), untilWrap * SAMPLE_DOUBLES);
     const cameMeanwhile = (this.head() - head) >>> 0;
     const spare = ring.capacity - count;
     const lost = Math.min(count, Math.max(0, cameMeanwhile + IN_FLIGHT_SAMPLES - spare));
-    const view = { words: ownWords, doubles: ownDoubles, rowWords: words, ...layout };
-    return { view, from: lost, to: count };
+    return { doubles, words: new Uint32Array(doubles.buffer), from: lost, to: count };
   }
 }

@@ -10,6 +10,7 @@
  *       description: JSON of [name, label, value, label, value, …], UTF-8
  */
 import { type Arena, PAGE_DOUBLES, PAGE_ROWS, PAGE_WORDS } from "./arena.ts";
+import type { FreshCounts } from "./fresh-counts.ts";
 import { HISTOGRAM_BUCKETS } from "./log-buckets.ts";
 
 export const KIND_COUNTER = 1;
@@ -24,7 +25,9 @@ export const GAUGE_VALUE = 1;
 export const LATENCY_SUM = 0;
 export const LATENCY_MIN = 1;
 export const LATENCY_MAX = 2;
-export const LATENCY_BUCKETS = 3;
+/** A word: where `FreshCounts` counts the row's latencies; 0 when it does not. */
+export const LATENCY_FRESH = 3;
+export const LATENCY_BUCKETS = 4;
 /** Words: a number that is odd while the exemplar is being written, length of the trace id. */
 export const LATENCY_EXEMPLAR = LATENCY_BUCKETS + HISTOGRAM_BUCKETS;
 export const EXEMPLAR_VALUE = LATENCY_EXEMPLAR + 1;
@@ -52,17 +55,23 @@ const decoder = new TextDecoder();
 export class RowWriter {
   readonly #arena: Arena;
   readonly #shard: number;
+  readonly #fresh: FreshCounts | undefined;
   readonly #known = new Map<string, number>();
   #page = -1;
 
-  constructor(arena: Arena, shard: number) {
+  /** @param fresh where the thread counts what it records, if it is the collector's own. */
+  constructor(arena: Arena, shard: number, fresh?: FreshCounts) {
     this.#arena = arena;
     this.#shard = shard;
+    this.#fresh = fresh;
     // A thread that had this place before left its rows: go on with them.
     for (let page = 0; page < arena.pages(); page++) {
       if (arena.kindOf(page) !== PAGE_ROWS || arena.shardOf(page) !== shard) continue;
       this.#page = page;
-      readRows(arena, page, 0, (row) => this.#known.set(`${row.kind}${row.description}`, row.at));
+      readRows(arena, page, 0, ({ kind, description, at }) => {
+        this.#known.set(`${kind}${description}`, at);
+        if (kind === KIND_LATENCY) this.#setFresh(at);
+      });
     }
     // It may have been ended before it told of the last one.
     arena.rowAdded();
@@ -110,12 +119,17 @@ export class RowWriter {
     if (kind === KIND_LATENCY) {
       arena.doubles[at + LATENCY_MIN] = Number.POSITIVE_INFINITY;
       arena.doubles[at + LATENCY_MAX] = Number.NEGATIVE_INFINITY;
+      this.#setFresh(at);
     }
     arena.bytes.set(text, (at + DATA_DOUBLES[kind]) * 8);
     arena.store(this.#page * PAGE_WORDS, used + size);
     arena.rowAdded();
     this.#known.set(key, at);
     return at;
+  }
+
+  #setFresh(at: number): void {
+    this.#arena.words[(at + LATENCY_FRESH) * 2] = this.#fresh?.placeFor(at) ?? 0;
   }
 }
 

@@ -7,14 +7,16 @@
  * A slice is a plain list of (key, count); a key is a series' number and a bucket.
  */
 import { LOG_BUCKETS, logBucketOfWord } from "./log-buckets.ts";
-import { seriesWordOf } from "./rows.ts";
+import { SAMPLE_DOUBLES, SAMPLE_ROW, SAMPLE_TIME, SAMPLE_VALUE } from "./ring.ts";
+import { LATENCY_FRESH, seriesWordOf } from "./rows.ts";
 
 export const BUCKET_BITS = 12;
 /** Series' numbers fit into what a bucket leaves of 32 bits. */
 export const WINDOW_SERIES_MAX = 2 ** (32 - BUCKET_BITS);
 
+export const FINEST_SLICE_MS = 1_000;
 const LEVELS = [
-  { sliceMs: 1_000, keptMs: 2 * 60_000 },
+  { sliceMs: FINEST_SLICE_MS, keptMs: 2 * 60_000 },
   { sliceMs: 10_000, keptMs: 20 * 60_000 },
   { sliceMs: 60_000, keptMs: 2 * 3_600_000 },
   { sliceMs: 900_000, keptMs: 7 * 86_400_000 },
@@ -40,13 +42,11 @@ export const WINDOWS_BYTES_MAX =
   LEVELS.length * OPEN_SLOTS_MAX * 10 +
   DENSE_SERIES_MAX * LOG_BUCKETS * 8;
 
-/** Where latencies lie, and in which words the collector noted the series of their rows. */
+/** Where latencies lie, from which double on, and where their rows. */
 export type RingView = {
   readonly words: Uint32Array;
   readonly doubles: Float64Array;
-  readonly valuesAt: number;
-  readonly timesAt: number;
-  readonly rowsAt: number;
+  readonly at: number;
   readonly rowWords: Uint32Array;
 };
 
@@ -191,29 +191,32 @@ export class Windows {
   }
 
   /**
-   * Counts samples `from` … `to` of a ring. Tight, because every sample passes here:
-   * 4 ns each, half of them for finding out which series it is of.
+   * Counts samples `from` … `to` of a ring, without those that are counted as they come.
+   * Tight, because every sample of a worker passes here: 4 ns each, half of them for
+   * finding out which series it is of.
    */
   addRing(view: RingView, from: number, to: number): void {
     if (from >= to) return;
-    const { words, doubles, valuesAt, timesAt, rowsAt, rowWords } = view;
+    const { words, doubles, at: ringAt, rowWords } = view;
+    const timeOf = (place: number) => doubles[ringAt + place * SAMPLE_DOUBLES + SAMPLE_TIME] ?? 0;
     // Times only grow within a ring, so mostly a look at the last one is enough.
-    if ((doubles[timesAt + to - 1] ?? 0) >= this.#finest.openEndMs && to - from > 1) {
+    if (timeOf(to - 1) >= this.#finest.openEndMs && to - from > 1) {
       const middle = (from + to) >>> 1;
       this.addRing(view, from, middle);
       this.addRing(view, middle, to);
       return;
     }
-    const firstMs = doubles[timesAt + from] ?? 0;
-    if (firstMs >= this.#finest.openEndMs) this.#advance(firstMs);
+    if (timeOf(from) >= this.#finest.openEndMs) this.#advance(timeOf(from));
     let denseSeries = this.#denseSeries;
     let dense = this.#dense;
     let used = this.#denseUsed;
     let usedCount = this.#denseCount;
     for (let place = from; place < to; place++) {
-      const series = (rowWords[seriesWordOf(words[rowsAt + place] ?? 0)] ?? 0) - 1;
-      if (series < 0) continue;
-      const bucket = logBucketOfWord(words[(valuesAt + place) * 2 + 1] ?? 0);
+      const at = (ringAt + place * SAMPLE_DOUBLES) * 2;
+      const row = words[at + SAMPLE_ROW] ?? 0;
+      const series = (rowWords[seriesWordOf(row)] ?? 0) - 1;
+      if (series < 0 || rowWords[(row + LATENCY_FRESH) * 2] !== 0) continue;
+      const bucket = logBucketOfWord(words[at + SAMPLE_VALUE * 2 + 1] ?? 0);
       const key = (series << BUCKET_BITS) | bucket;
       if (series >= denseSeries && series < DENSE_SERIES_MAX) {
         this.#makeRoomFor(series);

@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import { FRESH_COUNTS_BYTES_MAX } from "../../src/metrics/fresh-counts.ts";
 import { MetricsCollector, sharedBytesMax } from "../../src/metrics/metrics-collector.ts";
 import { createTestClock } from "../../src/metrics/test-clock.ts";
 import { WINDOWS_BYTES_MAX } from "../../src/metrics/windows.ts";
@@ -18,7 +19,7 @@ const SECONDS = 24 * 3_600;
 /** As the docs have it, for names and labels of these many characters. */
 function boundBytes(limits: { maxHistorySize: number; maxSeries: number }, charsOfSeries: number) {
   const heap = limits.maxSeries * (1_536 + 8 * charsOfSeries);
-  return sharedBytesMax(limits) + 2 * WINDOWS_BYTES_MAX + heap;
+  return sharedBytesMax(limits) + 2 * WINDOWS_BYTES_MAX + FRESH_COUNTS_BYTES_MAX + heap;
 }
 
 setFlagsFromString("--expose-gc");
