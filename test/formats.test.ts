@@ -101,6 +101,14 @@ test("marks of exports of the first format, which had no version, are read", () 
   assert.equal(marks?.requests?.upTo, 7);
 });
 
+test("marks of exports of the second format, which were kept once, are read", () => {
+  const requests = { upTo: 7, tableId: "t", sourceId: "s" };
+  const targets = { "https://host/ml.a.b": { touchedMs: 1, tables: { requests } } };
+  writeFileSync(join(directory, "exported.json"), JSON.stringify({ version: 2, targets }));
+  const marks = readExportMarks(directory, "https://host/ml.a.b", diskFiles);
+  assert.deepEqual(marks, { requests });
+});
+
 // ─── What a newer version wrote ──────────────────────────────────────────────
 
 function raise(path: string): void {
@@ -131,7 +139,7 @@ const newer: Readonly<Record<string, () => unknown>> = {
     openSummaries(join(directory, "history"), 0);
   },
   "the marks of exports"() {
-    writeFileSync(join(directory, "exported.json"), '{"version": 3, "targets": {}}');
+    writeFileSync(join(directory, "exported.json"), '{"version": 4, "targets": {}}');
     readExportMarks(directory, "https://host/ml.a.b", diskFiles);
   },
   async "a table of the history"() {

@@ -6,6 +6,7 @@
 import { join } from "node:path";
 import { MonitorError } from "../monitor-error.ts";
 import type { Files } from "./files.ts";
+import { keepTwice, keptNames, readKept } from "./kept-twice.ts";
 import { type TableName, tableNames } from "./tables.ts";
 
 export type ExportMark = {
@@ -33,8 +34,9 @@ type TargetMarks = {
   readonly tables: ExportMarks;
 };
 
-const FILE = "exported.json";
-const FORMAT_VERSION = 2;
+const NAME = "exported";
+/** Versions 1 and 2 were kept once. */
+const FORMAT_VERSION = 3;
 /** A target to which nobody tried to export for so long holds nothing up any more. */
 export const ABANDONED_AFTER_MS = 7 * 24 * 3_600_000;
 
@@ -57,10 +59,8 @@ export function writeExportMarks(
   }: { readonly target: string; readonly marks: ExportMarks; readonly nowMs: number },
   files: Files,
 ): void {
-  files.makeDirectory(directory);
   const targets = { ...readAll(directory, files), [target]: { touchedMs: nowMs, tables: marks } };
-  const text = JSON.stringify({ version: FORMAT_VERSION, targets }, null, 2);
-  files.replace(join(directory, FILE), new TextEncoder().encode(`${text}\n`));
+  keepTwice({ directory, name: NAME, files }, { version: FORMAT_VERSION, targets });
 }
 
 /**
@@ -92,23 +92,20 @@ export function exportedUpTo(
 
 /** `null` when they are damaged: an export then finds out from its target how far it came. */
 function readAll(directory: string, files: Files): AllMarks | null {
-  if (!files.list(directory).includes(FILE)) return {};
-  // What the system can't read now it may read later: marks that are forgotten load rows again.
-  const text = new TextDecoder().decode(files.read(join(directory, FILE)));
-  try {
-    // This file alone writes it.
-    const read = JSON.parse(text);
-    if (read.version === undefined) return ofFirstFormat(read);
-    if (read.version > FORMAT_VERSION) throw newerFormat(directory, read.version);
-    return read.targets as AllMarks;
-  } catch (error) {
-    if (error instanceof MonitorError) throw error;
-    return null;
-  }
+  const kept = readKept({ directory, name: NAME, files });
+  if (kept.kind === "none") return {};
+  if (kept.kind === "damaged") return null;
+  // This file alone writes it.
+  const { version, targets } = kept.value;
+  if (version === undefined) return ofFirstFormat(kept.value as FirstFormat);
+  if (Number(version) > FORMAT_VERSION) throw newerFormat(directory, version);
+  return targets as AllMarks;
 }
 
+type FirstFormat = Readonly<Record<string, Readonly<Record<string, number>>>>;
+
 /** Places only, without times and the ids of tables. */
-function ofFirstFormat(targets: Record<string, Record<string, number>>): AllMarks {
+function ofFirstFormat(targets: FirstFormat): AllMarks {
   return Object.fromEntries(
     Object.entries(targets).map(([target, places]) => {
       const marks = Object.entries(places).map(([table, upTo]) => {
@@ -122,7 +119,7 @@ function ofFirstFormat(targets: Record<string, Record<string, number>>): AllMark
 function newerFormat(directory: string, version: unknown): MonitorError {
   return new MonitorError(
     "STORE_DAMAGED",
-    `cannot read ${join(directory, FILE)}: a newer version wrote it (format ${String(version)}; this one knows up to ${FORMAT_VERSION})`,
+    `cannot read ${join(directory, keptNames(NAME)[0] ?? "")}: a newer version wrote it (format ${String(version)}; this one knows up to ${FORMAT_VERSION})`,
     {
       hint: "Update dspy-databricks-agents to the version that wrote it, or use another data directory.",
     },
