@@ -113,25 +113,27 @@ export async function readSnapshot(directory: string, context: LogContext): Prom
  */
 export function writeCommit(
   directory: string,
-  { table, tableId, version, commit }: NewCommit,
+  { version, made, commit }: NewCommit,
   { files }: Pick<LogContext, "files">,
 ): boolean {
+  if (version < 0 && !made) throw new Error(`the first commit of ${directory} makes no table`);
   files.makeDirectory(logDirectory(directory));
-  const actions = version < 0 ? [...creation(table, tableId, commit.timeMs)] : [];
+  const actions = version < 0 && made ? creation(made.table, made.tableId, commit.timeMs) : [];
   actions.push(...actionsOf(commit));
   const lines = actions.map((action) => JSON.stringify(action));
-  // Otherwise one that ends too soon, or in which a byte has changed, would pass for a whole one.
-  const info: Action = {
-    commitInfo: { ...commitInfoOf(commit), actions: lines.length, crc32: checksumOf(lines) },
-  };
+  // Otherwise one that ends too soon, in which a byte has changed, or that was copied to another
+  // name, would pass for a whole one.
+  const checks = { version: version + 1, actions: lines.length, crc32: checksumOf(lines) };
+  const info: Action = { commitInfo: { ...commitInfoOf(commit), ...checks } };
   const text = [JSON.stringify(info), ...lines].join("\n");
   return files.create(commitPath(directory, version + 1), Buffer.from(`${text}\n`));
 }
 
 export type NewCommit = {
-  readonly table: Table;
-  readonly tableId: string;
+  /** Of the commit before; -1 before the first. */
   readonly version: number;
+  /** What the first commit makes; others make nothing. */
+  readonly made?: { readonly table: Table; readonly tableId: string };
   readonly commit: Commit;
 };
 
@@ -355,9 +357,11 @@ async function readCheckpoint(
 
 /** One line of a commit. What a checkpoint has no value for is `null` there. */
 export type Action = {
-  readonly commitInfo?: { readonly actions?: number; readonly crc32?: number } & Readonly<
-    Record<string, unknown>
-  >;
+  readonly commitInfo?: {
+    readonly version?: number;
+    readonly actions?: number;
+    readonly crc32?: number;
+  } & Readonly<Record<string, unknown>>;
   readonly protocol?: { readonly minReaderVersion: number; readonly minWriterVersion: number };
   readonly metaData?: { readonly schemaString: string } & Readonly<Record<string, unknown>>;
   readonly add?: AddAction;
@@ -393,6 +397,9 @@ function readCommit(files: Files, directory: string, version: number): Action[] 
   }
   if (info.crc32 !== undefined && info.crc32 !== checksumOf(lines.slice(1))) {
     throw damagedLog(directory, `commit ${version} was changed`);
+  }
+  if ((info.version ?? version) !== version) {
+    throw damagedLog(directory, `commit ${version} is a copy of commit ${info.version}`);
   }
   return actions;
 }

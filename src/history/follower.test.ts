@@ -3,7 +3,15 @@
  * row of the journal is in its table once.
  */
 import assert from "node:assert/strict";
-import { linkSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  linkSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import fc from "fast-check";
@@ -174,6 +182,9 @@ for (const [what, damage] of Object.entries({
     const last = log.findLast((path) => path.endsWith(".json")) ?? "";
     writeFileSync(last, readFileSync(last, "utf8").replace('"stats":"{', '"stats":"Z'));
   },
+  "of which a commit is a copy of another": (log: string[]) => {
+    copyFileSync(log[1] ?? "", log[2] ?? "");
+  },
   "that is gone": (log: string[]) => {
     for (const path of log) rmSync(path);
   },
@@ -308,6 +319,63 @@ test("rows are there although the commit that named them is gone, and the journa
   await follower.take(journal.slice(2));
   await follower.seal();
   assert.deepEqual((await readTables(home)).get("requests"), (await straight()).get("requests"));
+});
+
+for (const [what, damage] of Object.entries({
+  "": () => {},
+  ", though one of the notes beside the tables is gone, too": (home: string) =>
+    rmSync(join(home, "sealed.json")),
+  ", though one of the notes beside the tables is cut": (home: string) =>
+    writeFileSync(join(home, "sealed.again.json"), "{"),
+})) {
+  test(`rows whose commit and file are both gone at the end of a log are told as lost, by number${what}`, async () => {
+    const home = mkdtempSync(join(directory, "end-"));
+    for (const upTo of [2, 4, 6, 8]) await follow(contextOf(home, diskFiles), upTo, 2, 99);
+    const before = (await readTables(home)).get("module_calls")?.length ?? 0;
+    const table = tableDirectory(home, "module_calls");
+    for (const folder of [table, join(table, "_delta_log")]) {
+      const names = diskFiles.list(folder).filter((name) => /^(rows-|\d+\.json$)/.test(name));
+      rmSync(join(folder, names.sort().at(-1) ?? ""));
+    }
+    damage(home);
+    const told = await restart(home, journal.slice(8));
+    const left = (await readTables(home)).get("module_calls")?.length ?? 0;
+    assert.ok(left < before);
+    assert.match(told, /^The log of module_calls was damaged/);
+    assert.match(
+      told,
+      new RegExp(`entries 7 to 8 .* 0 were sealed .*, ${before - left} are lost\\.$`),
+    );
+  });
+}
+
+test("a table whose directory is gone is told, with the number of rows that the journal can't bring", async () => {
+  const home = mkdtempSync(join(directory, "directory-"));
+  for (const upTo of [2, 4, 6, 8]) await follow(contextOf(home, diskFiles), upTo, 2, 99);
+  const before = (await readTables(home)).get("module_calls")?.length ?? 0;
+  rmSync(tableDirectory(home, "module_calls"), { recursive: true });
+  const told = await restart(home, journal.slice(4));
+  const left = (await readTables(home)).get("module_calls")?.length ?? 0;
+  assert.ok(left > 0 && left < before);
+  assert.match(
+    told,
+    new RegExp(
+      `Rows of module_calls .* ${left} were sealed again .*, ${before - left} are lost\\.$`,
+    ),
+  );
+});
+
+test("versions of a log that were given are not given again", async () => {
+  const home = mkdtempSync(join(directory, "versions-"));
+  for (const upTo of [2, 4, 6, 8]) await follow(contextOf(home, diskFiles), upTo, 2, 99);
+  const table = tableDirectory(home, "requests");
+  const before = await readSnapshot(table, contextOf(home, diskFiles));
+  const names = diskFiles.list(join(table, "_delta_log")).filter((name) => name.endsWith(".json"));
+  for (const name of names.slice(-2)) rmSync(join(table, "_delta_log", name));
+  await restart(home, journal.slice(8));
+  const after = await readSnapshot(table, contextOf(home, diskFiles));
+  assert.ok(after.version > before.version);
+  assert.deepEqual([...after.files.keys()].sort(), [...before.files.keys()].sort());
 });
 
 test("commits that are lost while it writes are missed, and found again", async () => {
@@ -533,6 +601,10 @@ function crashing(at: number): Files {
     create(path, bytes) {
       step();
       return diskFiles.create(path, bytes);
+    },
+    replace(path, bytes) {
+      step();
+      diskFiles.replace(path, bytes);
     },
     publish(from, to) {
       step();

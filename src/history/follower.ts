@@ -28,6 +28,7 @@ import {
   sealedUpTo,
   sealRows,
 } from "./seal.ts";
+import { noteSealed } from "./sealed-marks.ts";
 import { KnownSeries } from "./series.ts";
 import type { TableName } from "./tables.ts";
 
@@ -63,6 +64,8 @@ export class Follower {
   #sealedBefore: Progress = new Map();
   /** The same now. */
   #sealed = new Map<TableName, number>();
+  /** Tables that may have commits of which nothing is noted beside them. */
+  readonly #unnoted = new Set<TableName>();
   /** What was found damaged, and was not told yet. */
   #repairs: readonly Repair[] = [];
   /** `null` before it began. */
@@ -92,6 +95,7 @@ export class Follower {
     this.#repairs = await repairTables({ journalFrom, nowMs }, this.#context);
     await removeUnfinished(this.#context);
     const snapshots = await readSnapshots(this.#context);
+    noteSealed(snapshots, this.#context);
     this.#sealedBefore = new Map(
       Array.from(snapshots, ([table, snapshot]) => [table, sealedUpTo(snapshot)]),
     );
@@ -99,8 +103,7 @@ export class Follower {
     const until = [...snapshots.values()].map((snapshot) => repeatsIn(snapshot).untilMs);
     this.#repeatsUntilMs = Math.max(this.#repeatsUntilMs, ...until);
     this.#expectRepeatsAfter(Math.max(...this.#sealedBefore.values()), journalFrom);
-    const limits = { journalFrom, waitingMax: SEAL_ROWS };
-    this.#gaps = new GapFiller(snapshots, limits, this.#context);
+    this.#gaps = new GapFiller(snapshots, { waitingMax: SEAL_ROWS }, this.#context);
   }
 
   /** What was damaged when it began, and what was lost by it. */
@@ -122,6 +125,9 @@ export class Follower {
     for (const { seq, timeMs, body } of entries) {
       if (seq <= this.#takenUpTo) continue;
       this.#expectRepeatsAfter(this.#takenUpTo, seq);
+      if (seq > this.#takenUpTo + 1) {
+        this.#gaps?.missEntries({ from: this.#takenUpTo + 1, upTo: seq - 1 });
+      }
       this.#takenUpTo = seq;
       for (const row of this.#rowsOf({ seq, timeMs, body }))
         this.#waitingFor(row.table, seq)?.add(row, seq);
@@ -163,9 +169,17 @@ export class Follower {
   async seal(): Promise<number> {
     if (this.#repairs.length === 0) await this.#gaps?.noteTold(this.#options.nowMs());
     await this.#sealFrom(0);
+    await this.#noteSealed();
     await this.#maintain();
     const neededFrom = this.#state.openTraces.firstSeq ?? this.#takenUpTo + 1;
     return Math.min(this.#takenUpTo, neededFrom - 1);
+  }
+
+  /** Before the journal loses what was sealed. */
+  async #noteSealed(): Promise<void> {
+    if (this.#unnoted.size === 0) return;
+    noteSealed(await readSnapshots(this.#context, this.#unnoted), this.#context);
+    this.#unnoted.clear();
   }
 
   /**
@@ -194,6 +208,7 @@ export class Follower {
       const sealed = pending.tables();
       const repeatsUntilMs = this.#isRepeated ? this.#repeatsUntilMs : 0;
       const batch = { upTo, timeMs, tables: sealed, sealedBefore: this.#sealed, repeatsUntilMs };
+      for (const { table } of sealed) this.#unnoted.add(table);
       for (const [table, place] of await sealRows(batch, this.#context)) {
         this.#sealed.set(table, place);
       }
@@ -223,6 +238,7 @@ export class Follower {
       };
       await maintain(asked, this.#context);
       const snapshots = await readSnapshots(this.#context);
+      noteSealed(snapshots, this.#context);
       this.#checked = await checkSome(snapshots, this.#checked, this.#context);
     } finally {
       release?.();

@@ -6,14 +6,18 @@ import type { Snapshot } from "./delta-log.ts";
 import { type Gap, gapsIn, restOf } from "./gaps.ts";
 import { PendingRows } from "./pending-rows.ts";
 import type { Repair } from "./repair.ts";
-import { fillGap, noteTold, type SealContext } from "./seal.ts";
+import { fillGap, noteTold, type Range, type SealContext } from "./seal.ts";
 import type { TableName } from "./tables.ts";
 
-type OpenGap = { readonly table: TableName; readonly gap: Gap; readonly pending: PendingRows };
+type OpenGap = {
+  readonly table: TableName;
+  readonly gap: Gap;
+  readonly pending: PendingRows;
+  /** The journal has not all of its entries any more. */
+  isTorn: boolean;
+};
 
 export type GapFillerOptions = {
-  /** The first place that the journal still has. */
-  readonly journalFrom: number;
   /** Rows of one gap that wait beyond which a part of it is sealed. */
   readonly waitingMax: number;
 };
@@ -34,7 +38,7 @@ export class GapFiller {
     this.#options = options;
     this.#context = context;
     this.#open = [...snapshots].flatMap(([table, snapshot]) =>
-      gapsIn(snapshot, "gap").map((gap) => ({ table, gap, pending: new PendingRows() })),
+      gapsIn(snapshot, "gap").map((gap) => openGap(table, gap)),
     );
     for (const [table, snapshot] of snapshots) {
       for (const gap of gapsIn(snapshot, "lost")) this.#tell(table, gap, 0);
@@ -43,6 +47,13 @@ export class GapFiller {
 
   get isOpen(): boolean {
     return this.#open.length > 0;
+  }
+
+  /** Places that the journal left out, in the order of what it brings. */
+  missEntries({ from, upTo }: Range): void {
+    for (const open of this.#open) {
+      if (open.gap.from <= upTo && from <= open.gap.upTo) open.isTorn = true;
+    }
   }
 
   /** Where a row at this place of the journal waits; `null` where it lies in no gap. */
@@ -65,11 +76,11 @@ export class GapFiller {
       if (!isOver && pending.rows < this.#options.waitingMax) continue;
       const upTo = Math.min(gap.upTo, takenUpTo);
       const rows = pending.of(table);
-      const lost = isOver ? lostOf(gap, pending.rows, this.#options.journalFrom) : null;
+      const lost = isOver ? lostOf(open, pending.rows) : null;
       await fillGap({ gap, rows, upTo, timeMs, isRepeated, lost }, this.#context);
       this.#open = this.#open.filter((one) => one !== open);
       const rest = restOf(gap, upTo, pending.rows);
-      if (rest) this.#open.push({ table, gap: rest, pending: new PendingRows() });
+      if (rest) this.#open.push({ ...openGap(table, rest), isTorn: open.isTorn });
       this.#tell(table, lost ?? { from: gap.from, upTo, rows: 0 }, pending.rows);
     }
   }
@@ -100,9 +111,13 @@ export class GapFiller {
   }
 }
 
+function openGap(table: TableName, gap: Gap): OpenGap {
+  return { table, gap, pending: new PendingRows(), isTorn: false };
+}
+
 /** `null` when nothing is. */
-function lostOf({ from, upTo, rows }: Gap, came: number, journalFrom: number): Gap | null {
+function lostOf({ gap: { from, upTo, rows }, isTorn }: OpenGap, came: number): Gap | null {
   if (rows !== null) return rows > came ? { from, upTo, rows: rows - came } : null;
   // Where the journal has all of it, everything came.
-  return from >= journalFrom ? null : { from, upTo, rows: null };
+  return isTorn ? { from, upTo, rows: null } : null;
 }

@@ -38,8 +38,8 @@ test("small files become one, and the same rows are read before and after", asyn
   const context = newContext();
   await sealMinutes(context, { from: 1, upTo: 40 });
   const home = tableDirectory(context.directory, "metrics");
-  const files = (await readSnapshot(home, context)).files;
-  const rows = await rowsIn(home, files);
+  const before = await readSnapshot(home, context);
+  const rows = await rowsIn(home, before.files);
   await maintain({ retention: defaultRetention, nowMs, mergeUpTo: 35 }, context);
 
   const after = await readSnapshot(home, context);
@@ -54,7 +54,7 @@ test("small files become one, and the same rows are read before and after", asyn
     80,
   );
   assert.ok(merged);
-  assert.deepEqual(after.progress, new Map([["dspy-databricks-history", 40]]));
+  assert.deepEqual(after.progress, before.progress);
 
   assert.equal(parquetIn(home), 41, "a query may still read the small ones");
   const later = nowMs + REMOVED_KEPT_MS + 1;

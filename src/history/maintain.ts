@@ -80,11 +80,7 @@ export async function maintain(options: Maintained, context: SealContext): Promi
   for (const name of tableNames) {
     const home = tableDirectory(context.directory, name);
     const commitTo = (snapshot: Snapshot, commit: Commit) =>
-      writeCommit(
-        home,
-        { table: tables[name], tableId: "", version: snapshot.version, commit },
-        context,
-      );
+      writeCommit(home, { version: snapshot.version, commit }, context);
     const drop = outdated.get(name) ?? [];
     const before = snapshots.get(name);
     if (before && drop.length > 0) {

@@ -23,11 +23,13 @@ import { readRowCount, readStats, readTableId } from "./parquet-file.ts";
 import {
   type Range,
   rangeOf,
+  rowsSealed,
   type SealContext,
+  sealedNotes,
   sealedUpTo,
   tableDirectory,
-  WRITER,
 } from "./seal.ts";
+import { readSealedMarks, type SealedMark } from "./sealed-marks.ts";
 import { type TableName, tableNames, tables } from "./tables.ts";
 
 export type Repair = {
@@ -47,13 +49,15 @@ export async function repairTables(
   context: SealContext,
 ): Promise<readonly Repair[]> {
   const repairs: Repair[] = [];
+  const marks = readSealedMarks(context.directory, context.files);
   for (const table of tableNames) {
     const home = tableDirectory(context.directory, table);
-    const { snapshot, rebuilt } = await snapshotOf(table, home, { options, context });
+    const setting = { options, context, mark: marks[table] ?? null };
+    const { snapshot, rebuilt } = await snapshotOf(table, home, setting);
     if (rebuilt) repairs.push(rebuilt);
-    const dropped = dropDamaged(table, snapshot, { home, options, context });
+    const dropped = dropDamaged(table, snapshot, { home, ...setting });
     if (dropped) repairs.push(dropped);
-    await adoptFinished(table, home, { options, context });
+    await adoptFinished(table, home, setting);
   }
   return repairs;
 }
@@ -61,22 +65,26 @@ export async function repairTables(
 type Setting = {
   readonly options: RepairOptions;
   readonly context: SealContext;
+  /** How far the table went at least; `null` where that is not known. */
+  readonly mark: SealedMark | null;
 };
 
 async function snapshotOf(
   table: TableName,
   home: string,
-  { options, context }: Setting,
+  setting: Setting,
 ): Promise<{ readonly snapshot: Snapshot; readonly rebuilt: Repair | null }> {
+  const { context, mark } = setting;
   try {
     const snapshot = await readSnapshot(home, context);
     const isLost =
-      snapshot.version < 0 ? hasLostItsLog(home, context) : isBehind(snapshot, home, context);
+      snapshot.version < (mark?.version ?? -1) ||
+      (snapshot.version < 0 ? hasLostItsLog(home, context) : isBehind(snapshot, home, context));
     if (!isLost) return { snapshot, rebuilt: null };
   } catch (error) {
     if (!(error instanceof DamagedLogError)) throw error;
   }
-  return rebuildLog(table, home, { options, context });
+  return rebuildLog(table, home, setting);
 }
 
 /** A crash before the first commit leaves files, too: but only such as begin at the beginning. */
@@ -101,7 +109,7 @@ function isBehind(snapshot: Snapshot, home: string, context: SealContext): boole
 async function rebuildLog(
   table: TableName,
   home: string,
-  { options, context }: Setting,
+  { options, context, mark }: Setting,
 ): Promise<{ readonly snapshot: Snapshot; readonly rebuilt: Repair }> {
   const { files, connection, newId } = context;
   const remains = await readRemains(home, context);
@@ -125,21 +133,35 @@ async function rebuildLog(
   }
   damaged.push(...gapsIn(remains, "gap"));
   const kept = widest([...readable.keys()]).flatMap((path) => readable.get(path) ?? []);
-  const held = kept.flatMap(({ path }) => rangeOf(path) ?? []);
+  const held = kept.flatMap(({ path, stats }): readonly Held[] => {
+    const range = rangeOf(path);
+    return range ? [{ ...range, rows: stats.rows }] : [];
+  });
   const { journalFrom } = options;
-  const ended = remains.endsWhole ? sealedUpTo(remains) : journalFrom - 1;
-  const gaps = gapsBetween(held, damaged, { journalFrom, ended });
+  const ended = Math.max(
+    remains.endsWhole ? sealedUpTo(remains) : journalFrom - 1,
+    mark?.upTo ?? 0,
+  );
+  const logged = sealedUpTo(remains);
+  const uncounted = gapsBetween(held, damaged, { journalFrom, logged, ended });
+  const end = mark && endOf(mark, { remains, held });
+  const gaps = end ? counted(uncounted, held, end) : uncounted;
   const newest = kept.at(-1);
   // Under another id its rows would be those of another history to whomever they were exported to.
   const tableId = (newest && (await readTableId(join(home, newest.path), connection))) ?? newId();
   const upTo = Math.max(0, ...[...held, ...gaps].map((range) => range.upTo));
+  const told = { upTo: logged, rows: rowsSealed(remains) };
+  const known = mark && mark.upTo > logged ? mark : told;
+  const beyond = [...held, ...gaps].filter(({ from }) => from > known.upTo);
+  const rows = known.rows + beyond.reduce((sum, { rows }) => sum + (rows ?? 0), 0);
   const snapshot: Snapshot = {
-    version: Math.max(0, remains.version),
+    // No version is given twice: who has read one of them would take the other for it.
+    version: Math.max(0, remains.version, mark?.version ?? 0),
     files: new Map(kept.map((file) => [file.path, file])),
     removedMs: new Map(),
     progress: new Map([
       ...[...remains.progress].filter(([note]) => !isGapNote(note)),
-      [WRITER, upTo],
+      ...sealedNotes({ upTo, rows }),
       ...gaps.map((gap) => opened("gap", gap)),
     ]),
     creation:
@@ -148,8 +170,12 @@ async function rebuildLog(
         : creation(tables[table], tableId, options.nowMs),
   };
   await writeCheckpoint(home, snapshot, { files, connection });
+  // Spark reads no log that has a checkpoint and not one commit.
+  const { version } = snapshot;
+  const commit = { timeMs: options.nowMs, operation: "WRITE", add: [], remove: [] } as const;
+  writeCommit(home, { version, commit }, context);
   const what = `The log of ${table} was damaged: it was made anew from ${kept.length} files of rows.`;
-  return { snapshot, rebuilt: { table, what } };
+  return { snapshot: { ...snapshot, version: version + 1 }, rebuilt: { table, what } };
 }
 
 /**
@@ -158,22 +184,77 @@ async function rebuildLog(
  *
  * @param held in ascending order.
  * @param damaged which may be told twice: as files that are gone, and as gaps.
+ * @param places `logged`: up to which the log goes, 0 where nothing is left of it; `ended`: up to
+ * which it went at least.
  */
 export function gapsBetween(
   held: readonly Range[],
   damaged: readonly Gap[],
-  { journalFrom, ended }: { readonly journalFrom: number; readonly ended: number },
+  {
+    journalFrom,
+    logged,
+    ended,
+  }: { readonly journalFrom: number; readonly logged: number; readonly ended: number },
 ): readonly Gap[] {
   const last = Math.max(0, ...[...held, ...damaged].map(({ upTo }) => upTo));
-  return between(held, { from: 1, upTo: Math.max(last, ended) }).flatMap((hole) => {
-    const known = widestRanges(
-      damaged.filter(({ from, upTo }) => hole.from <= from && upTo <= hole.upTo),
-    );
-    const unknown = between(known, hole)
-      .filter(({ from, upTo }) => upTo >= journalFrom || from > last)
-      .map((range): Gap => ({ ...range, rows: null }));
-    return [...known, ...unknown].sort((a, b) => a.from - b.from);
-  });
+  const dropped = logged > 0 ? Math.min(logged, last) : last;
+  const holes = between(held, { from: 1, upTo: Math.max(last, ended) });
+  const isIn = (place: number, { from, upTo }: Range) => from <= place && place < upTo;
+  const isCut = !damaged.some((range) => isIn(logged, range));
+  return holes
+    .flatMap((hole) => (isCut ? cutAfter(logged, hole) : hole))
+    .flatMap((hole) => {
+      const known = widestRanges(
+        damaged.filter(({ from, upTo }) => hole.from <= from && upTo <= hole.upTo),
+      );
+      const unknown = between(known, hole)
+        .filter(({ from, upTo }) => upTo >= journalFrom || from > dropped)
+        .map((range): Gap => ({ ...range, rows: null }));
+      return [...known, ...unknown].sort((a, b) => a.from - b.from);
+    });
+}
+
+/** In two where the place lies within. */
+function cutAfter(place: number, range: Range): readonly Range[] {
+  const { from, upTo } = range;
+  if (place < from || place >= upTo) return [range];
+  return [
+    { from, upTo: place },
+    { from: place + 1, upTo },
+  ];
+}
+
+type Held = Range & { readonly rows: number };
+
+/** The end of a log that is gone: from where to where, and how many rows were sealed in it. */
+type End = Range & { readonly rows: number };
+
+/** `null` where nothing says how many there were. Pure. */
+function endOf(
+  mark: SealedMark,
+  {
+    remains,
+    held,
+  }: { readonly remains: Pick<Snapshot, "progress">; readonly held: readonly Held[] },
+): End | null {
+  const { upTo } = mark;
+  const from = sealedUpTo(remains) + 1;
+  if (from > 1) return { from, upTo, rows: mark.rows - rowsSealed(remains) };
+  return held.length === 0 ? { from, upTo, rows: mark.left } : null;
+}
+
+/** Where one gap of unknown size lies in the end that is gone, the others tell how large it is. Pure. */
+export function counted(
+  gaps: readonly Gap[],
+  held: readonly Held[],
+  { from, upTo, rows }: End,
+): readonly Gap[] {
+  const isIn = (range: Range) => range.from >= from && range.upTo <= upTo;
+  const [unknown, ...others] = gaps.filter((gap) => gap.rows === null && isIn(gap));
+  if (!unknown || others.length > 0) return gaps;
+  const known = [...held, ...gaps].filter(isIn);
+  const rest = known.reduce((left, range) => left - (range.rows ?? 0), rows);
+  return gaps.map((gap) => (gap === unknown ? { ...gap, rows: Math.max(0, rest) } : gap));
 }
 
 /** The places from one to another that none of the ranges has. */
@@ -212,7 +293,7 @@ function widestRanges<Its extends Range>(ranges: readonly Its[]): readonly Its[]
 async function describeFile(
   table: TableName,
   path: string,
-  { options, context }: Setting,
+  { options, context }: Pick<Setting, "options" | "context">,
 ): Promise<AddedFile | null> {
   if (!(await isReadable(path, context))) return null;
   const rows = `read_parquet(${quoteText(path)})`;
@@ -242,15 +323,22 @@ async function adoptFinished(
     writeCommit(
       home,
       {
-        table: tables[table],
-        tableId: (await readTableId(join(home, path), context.connection)) ?? context.newId(),
+        made: {
+          table: tables[table],
+          tableId: (await readTableId(join(home, path), context.connection)) ?? context.newId(),
+        },
         version: snapshot.version,
         commit: {
           timeMs: options.nowMs,
           operation: "WRITE",
           add: [{ ...added, path }],
           remove: [],
-          progress: new Map([[WRITER, rangeOf(path)?.upTo ?? progress]]),
+          progress: new Map(
+            sealedNotes({
+              upTo: rangeOf(path)?.upTo ?? progress,
+              rows: rowsSealed(snapshot) + added.stats.rows,
+            }),
+          ),
         },
       },
       context,
@@ -275,8 +363,6 @@ function dropDamaged(
   writeCommit(
     home,
     {
-      table: tables[table],
-      tableId: "",
       version: snapshot.version,
       commit: {
         timeMs: options.nowMs,

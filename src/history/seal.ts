@@ -25,6 +25,8 @@ import { writeParquet } from "./write-parquet.ts";
 
 /** Who writes: so that others may write to the same table without being taken for it. */
 export const WRITER = "dspy-databricks-history";
+/** The note of how many rows it has ever sealed, those of refilled gaps aside. */
+const ROWS = `${WRITER}/rows`;
 const SEQ_DIGITS = 16;
 
 export type SealContext = StageContext & {
@@ -42,12 +44,13 @@ export function tableDirectory(directory: string, table: TableName): string {
   return join(directory, table);
 }
 
-/** What the logs of all tables say. */
+/** What the logs of tables say; of all of them by default. */
 export async function readSnapshots(
   context: SealContext,
+  of: Iterable<TableName> = tableNames,
 ): Promise<ReadonlyMap<TableName, Snapshot>> {
   const snapshots = new Map<TableName, Snapshot>();
-  for (const table of tableNames) {
+  for (const table of of) {
     snapshots.set(table, await readSnapshot(tableDirectory(context.directory, table), context));
   }
   return snapshots;
@@ -55,6 +58,19 @@ export async function readSnapshots(
 
 export function sealedUpTo({ progress }: Pick<Snapshot, "progress">): number {
   return progress.get(WRITER) ?? 0;
+}
+
+/** Rows that were ever sealed up to there, whatever became of them. */
+export function rowsSealed({ progress }: Pick<Snapshot, "progress">): number {
+  return progress.get(ROWS) ?? 0;
+}
+
+/** Notes that a table goes up to a place, and that so many rows were sealed by then. */
+export function sealedNotes({ upTo, rows }: { readonly upTo: number; readonly rows: number }) {
+  return [
+    [WRITER, upTo],
+    [ROWS, rows],
+  ] as const;
 }
 
 /** Removes what a crash left behind: files that no commit names. Only while nobody else seals. */
@@ -122,7 +138,10 @@ async function sealTable(
     const noted = isRepeated ? notedRepeats({ untilMs: repeatsUntilMs, upTo }) : [];
     return {
       ...{ timeMs, operation: "WRITE", add, remove: [] },
-      progress: new Map([...noted, [WRITER, upTo]]),
+      progress: new Map([
+        ...noted,
+        ...sealedNotes({ upTo, rows: rowsSealed(snapshot) + rowsIn(add) }),
+      ]),
     };
   });
   return sealed;
@@ -192,7 +211,8 @@ async function commitTo(
     const tableId = tableIdIn(snapshot) ?? context.newId();
     const commit = await decide(snapshot, tableId);
     if (!commit) return;
-    if (writeCommit(home, { table: tables[table], tableId, version, commit }, context)) return;
+    const made = { table: tables[table], tableId };
+    if (writeCommit(home, { version, made, commit }, context)) return;
   }
 }
 
@@ -226,6 +246,10 @@ async function writeFile(
   }
   files.publish(unfinished, join(home, path));
   return [{ path, ...bytesOf(join(home, path), files), modifiedMs: timeMs, stats }];
+}
+
+export function rowsIn(files: readonly Pick<AddedFile, "stats">[]): number {
+  return files.reduce((sum, { stats }) => sum + stats.rows, 0);
 }
 
 /** Places in the journal whose rows a file holds. */

@@ -123,7 +123,7 @@ export function directoryTarget(
     rows: Pick<Commit, "add" | "progress">,
   ): NewCommit {
     const commit: Commit = { timeMs: clock.now(), operation: "WRITE", remove: [], ...rows };
-    return { table: tables[name], tableId: newId(), version, commit };
+    return { version, made: { table: tables[name], tableId: newId() }, commit };
   }
 
   /** All of the files that are not there, in one commit. */
