@@ -160,6 +160,8 @@ async function copyJournal(
 
 /** Of its directories. What was set aside is of no use in another place. */
 const notTables: ReadonlySet<string> = new Set(["temporary", "damaged"]);
+/** Of a moment after that at which a log was read, these would tell it to be damaged. */
+const SEALED_MARKS = /^sealed(\.again)?\.json$/;
 
 /** Returns the number of files. */
 async function copyHistory(
@@ -173,7 +175,7 @@ async function copyHistory(
     if (entry.isDirectory() && !notTables.has(entry.name)) {
       onProgress(`the table ${entry.name}`);
       files += await copyTable(path, `history/${entry.name}`, archive);
-    } else if (entry.isFile() && entry.name.endsWith(".json")) {
+    } else if (entry.isFile() && /\.json$/.test(entry.name) && !SEALED_MARKS.test(entry.name)) {
       if (await archive.addFile(`history/${entry.name}`, path)) files++;
     } else if (entry.isFile() && entry.name.endsWith(".sqlite") && !/lock/.test(entry.name)) {
       onProgress("the summaries");

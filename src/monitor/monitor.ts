@@ -120,7 +120,13 @@ export class Monitor {
    * @throws MonitorError `DATA_DIR_LOCKED`, `DATA_DIR_UNWRITABLE`.
    */
   static async start(options: MonitorOptions): Promise<Monitor> {
-    const { journal, quarantinedAs } = await openJournal(options.dataDirectory, options.journal);
+    const { dataDirectory, journal: asked } = options;
+    const { journal, quarantinedAs, isOlder } = await openJournal(dataDirectory, asked);
+    if (isOlder) {
+      options.onNotice(
+        "The journal is older than the history, as one is that was put back, or it was gone. What it held beyond, and the history had not written yet, is lost.",
+      );
+    }
     if (quarantinedAs !== null) {
       options.onNotice(
         `The journal was damaged. It was set aside as ${quarantinedAs}; a new one begins.`,

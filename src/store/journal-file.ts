@@ -55,6 +55,8 @@ export type FromWorker =
   | {
       readonly kind: "opened";
       readonly quarantinedAs: string | null;
+      /** It ends before what somebody has read of it: it is an older one, or it was gone. */
+      readonly isOlder: boolean;
       readonly usedBytes: number;
     }
   | ({ readonly kind: "open_failed" } & OpenFailure)
@@ -98,6 +100,8 @@ export type JournalSettings = {
   readonly name: string;
   readonly retentionMs: number;
   readonly sizeMaxBytes: number;
+  /** The last place that somebody is known to have read; 0, and none, by default. */
+  readonly readUpTo?: number;
   /** The system's time by default. */
   readonly nowMs?: () => number;
 };
@@ -112,9 +116,11 @@ export function openJournalFile(settings: JournalSettings): {
 } {
   try {
     const { database, quarantinedAs } = open(settings);
+    const isOlder = quarantinedAs === null && lastPlace(database) < (settings.readUpTo ?? 0);
+    if (isOlder) beginAfter(database, (settings.readUpTo ?? 0) + PLACES_PER_JOURNAL);
     return {
       file: new OpenJournalFile(database, settings),
-      opened: { kind: "opened", quarantinedAs, usedBytes: usedBytesOf(database) },
+      opened: { kind: "opened", quarantinedAs, isOlder, usedBytes: usedBytesOf(database) },
     };
   } catch (error) {
     return { file: null, opened: { kind: "open_failed", ...openFailureOf(error, settings) } };
@@ -142,8 +148,9 @@ function open(settings: JournalSettings): {
  * it would take lower ones for known.
  */
 function setAside(settings: JournalSettings): string {
-  const { directory, name, nowMs = Date.now } = settings;
-  const number = Math.max(nowMs(), lastSetAside(settings) + PLACES_PER_JOURNAL);
+  const { directory, name, readUpTo = 0, nowMs = Date.now } = settings;
+  const known = Math.max(lastSetAside(settings), readUpTo);
+  const number = Math.max(nowMs(), known + PLACES_PER_JOURNAL);
   const aside = `${name}.db.corrupt.${number}`;
   for (const suffix of ["", "-wal", "-shm"]) {
     const from = join(directory, `${name}.db${suffix}`);
@@ -164,8 +171,22 @@ export function restoreJournal(directory: string): {
       copyAll(database, entries);
       database.exec("COMMIT");
     },
-    close: () => database.close(),
+    close() {
+      // The other one went on: what it gave to others has the places that would come next.
+      beginAfter(database, lastPlace(database) + PLACES_PER_JOURNAL);
+      database.close();
+    },
   };
+}
+
+/** That was given, also of an entry that is gone. */
+function lastPlace(database: DatabaseSync): number {
+  const row = database.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'entries'").get();
+  return Number(row?.seq ?? 0);
+}
+
+function beginAfter(database: DatabaseSync, place: number): void {
+  database.prepare("UPDATE sqlite_sequence SET seq = ? WHERE name = 'entries'").run(place);
 }
 
 type Place = Pick<JournalSettings, "directory" | "name">;

@@ -1,5 +1,13 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -252,6 +260,32 @@ test("no place is given twice, although the process died after the journal was s
   assert.equal(await next.append(entry("b")), 1_800_000_000_001);
   await next.close();
 });
+
+for (const [what, change] of Object.entries({
+  "an older one was put back": (older: string) =>
+    copyFileSync(older, join(directory, "journal.db")),
+  "it is gone": () => rmSync(join(directory, "journal.db")),
+})) {
+  test(`no place that was read is given again, although ${what}`, async () => {
+    const { journal } = await openJournal(directory);
+    await journal.append(entry("a"));
+    await journal.close();
+    const older = join(directory, "older.db");
+    copyFileSync(join(directory, "journal.db"), older);
+    const { journal: next } = await openJournal(directory);
+    const read = await next.append(entry("b"));
+    await next.close();
+
+    change(older);
+    const opened = await openJournal(directory, { readUpTo: read });
+    assert.equal(opened.isOlder, true);
+    assert.ok((await opened.journal.append(entry("c"))) > read);
+    await opened.journal.close();
+    const again = await openJournal(directory, { readUpTo: read });
+    assert.equal(again.isOlder, false, "told once");
+    await again.journal.close();
+  });
+}
 
 test("an entry that can never be written is refused for good", async () => {
   const { journal } = await openJournal(directory);

@@ -37,6 +37,8 @@ export type JournalOpened = {
   readonly journal: Journal;
   /** The journal of before could not be read and was set aside under this name. */
   readonly quarantinedAs: string | null;
+  /** It ends before `readUpTo`: it is an older one that was put back, or it was gone. */
+  readonly isOlder: boolean;
 };
 
 export type Replayed = {
@@ -66,10 +68,12 @@ export function openJournal(
     name = "journal",
     sizeMaxBytes = SIZE_MAX_BYTES,
     fullBytes = FULL_BYTES,
+    readUpTo = 0,
     startWriter = startThread,
   }: JournalOptions = {},
 ): Promise<JournalOpened> {
-  const worker = startWriter({ directory, name, retentionMs: RETENTION_MS, sizeMaxBytes });
+  const settings = { directory, name, retentionMs: RETENTION_MS, sizeMaxBytes, readUpTo };
+  const worker = startWriter(settings);
   return new Promise((resolve, reject) => {
     const stopped = () => reject(new Error("the journal's writer stopped before it was ready"));
     worker.once("error", reject);
@@ -78,8 +82,9 @@ export function openJournal(
       worker.off("error", reject);
       worker.off("exit", stopped);
       if (message.kind === "opened") {
-        const { quarantinedAs, usedBytes } = message;
-        resolve({ journal: new Journal(worker, { usedBytes, fullBytes }), quarantinedAs });
+        const { quarantinedAs, isOlder, usedBytes } = message;
+        const journal = new Journal(worker, { usedBytes, fullBytes });
+        resolve({ journal, quarantinedAs, isOlder });
       } else if (message.kind === "open_failed") {
         reject(openError(directory, message));
       }
@@ -93,6 +98,11 @@ export type JournalOptions = {
   readonly sizeMaxBytes?: number;
   /** `FULL_BYTES` by default. */
   readonly fullBytes?: number;
+  /**
+   * The last place that somebody is known to have read; 0 by default. What comes gets places beyond
+   * it, whatever the file says: who follows the journal would take lower ones for known.
+   */
+  readonly readUpTo?: number;
   /** Starts who writes the file; a thread of its own by default. */
   readonly startWriter?: StartJournalWriter;
 };

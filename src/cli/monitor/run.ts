@@ -13,7 +13,9 @@ import { listServingEndpoints } from "../../databricks/serving-endpoints.ts";
 import { getWarehouse } from "../../databricks/warehouses.ts";
 import type { Forward } from "../../export/otlp/forward.ts";
 import { isDuckDbInstalled } from "../../history/duckdb.ts";
+import { diskFiles } from "../../history/files.ts";
 import { History } from "../../history/history.ts";
+import { lastSealedPlace } from "../../history/sealed-marks.ts";
 import { Monitor } from "../../monitor/monitor.ts";
 import { dataDirectoryOf } from "../../monitor-client/data-directory.ts";
 import { followAlertSettings } from "../../monitor-client/follow-alert-settings.ts";
@@ -126,6 +128,7 @@ export async function run(options: MonitorCommandOptions): Promise<Run> {
     const monitor = keep(
       await Monitor.start({
         dataDirectory,
+        journal: { readUpTo: lastSealedPlace(historyDirectory(dataDirectory), diskFiles) },
         forward: forward ?? undefined,
         startHistory: withHistory
           ? (journal) =>
