@@ -195,7 +195,8 @@ export class Monitor {
 
   /**
    * Takes spans. Resolves once they are in the journal. A span that came before, in
-   * whatever way, counts once.
+   * whatever way, counts once. One of a closed trace is only counted there: else it would be in
+   * the journal longer than what says that the trace is closed, and would begin it anew.
    *
    * @throws MonitorError `STORE_FULL`, as `takeTraces`.
    */
@@ -204,7 +205,10 @@ export class Monitor {
     dropped: ReadonlyMap<string, number>,
   ): Promise<void> {
     if (spans.length === 0 && dropped.size === 0) return;
-    await this.#keeper.record({ kind: "spans", spans, dropped: Object.fromEntries(dropped) });
+    const { news, dropped: late } = this.state.openTraces.sortOut(spans);
+    const all = new Map(dropped);
+    for (const [reason, count] of late) all.set(reason, (all.get(reason) ?? 0) + count);
+    await this.#keeper.record({ kind: "spans", spans: news, dropped: Object.fromEntries(all) });
   }
 
   /**

@@ -355,12 +355,19 @@ class OpenJournalFile implements JournalFile {
     return quarantinedAs;
   }
 
-  /** @param upTo entries after it are still needed, however old and large they are. */
+  /**
+   * The oldest go first, whatever their times: of what belongs together, where the clock was set
+   * back between, the first half would stay, and would be told anew after a restart.
+   *
+   * @param upTo entries after it are still needed, however old and large they are.
+   */
   #prune(nowMs: number, upTo: number): void {
     try {
-      this.#database
-        .prepare("DELETE FROM entries WHERE time_ms < ? AND seq <= ?")
-        .run(nowMs - this.#settings.retentionMs, upTo);
+      const young = this.#database
+        .prepare("SELECT seq FROM entries WHERE time_ms >= ? ORDER BY seq LIMIT 1")
+        .get(nowMs - this.#settings.retentionMs);
+      const before = young === undefined ? Number.MAX_SAFE_INTEGER : Number(young.seq);
+      this.#database.prepare("DELETE FROM entries WHERE seq < ? AND seq <= ?").run(before, upTo);
       this.#pruneBySize(upTo);
       this.#database.exec("PRAGMA incremental_vacuum");
     } catch {

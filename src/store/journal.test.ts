@@ -261,6 +261,25 @@ test("no place is given twice, although the process died after the journal was s
   await next.close();
 });
 
+test("what came first leaves first, although the clock was set back in between", async () => {
+  const { journal } = await openJournal(directory);
+  const nowMs = 100 * RETENTION_MS;
+  for (const [body, timeMs] of [
+    ["old", 1],
+    ["spans", nowMs],
+    ["their closing, by a clock that is a month behind", nowMs - 30 * RETENTION_MS],
+  ] as const) {
+    await journal.append(entry(body, timeMs));
+  }
+  journal.prune(nowMs);
+  const { entries } = await journal.entriesAfter(0);
+  assert.deepEqual(
+    entries.map(({ body }) => body),
+    ["spans", "their closing, by a clock that is a month behind"],
+  );
+  await journal.close();
+});
+
 for (const [what, change] of Object.entries({
   "an older one was put back": (older: string) =>
     copyFileSync(older, join(directory, "journal.db")),

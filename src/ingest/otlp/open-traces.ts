@@ -101,6 +101,27 @@ export class OpenTraces {
     return this.#forgotten.has(span);
   }
 
+  /** Those that are of no closed trace; and of the others how many there are, by reason. */
+  sortOut(spans: readonly AgentSpan[]): {
+    readonly news: readonly AgentSpan[];
+    readonly dropped: ReadonlyMap<SpanDropReason, number>;
+  } {
+    const dropped = new Map<SpanDropReason, number>();
+    let last: AgentSpan | null = null;
+    let trace: Trace | undefined;
+    const news = spans.filter((span) => {
+      if (span.traceId !== last?.traceId || span.endpoint !== last.endpoint) {
+        trace = this.#traces.get(`${span.traceId} ${span.endpoint}`);
+        last = span;
+      }
+      if (!trace?.closed) return true;
+      const reason = reasonToDrop(trace.closed, span);
+      dropped.set(reason, (dropped.get(reason) ?? 0) + 1);
+      return false;
+    });
+    return { news, dropped };
+  }
+
   /**
    * Takes spans in. The first of a span id wins. Returns what was left out, by reason.
    *
