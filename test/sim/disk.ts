@@ -38,6 +38,8 @@ export type SimDisk = {
   take(what: string, process: Process): void;
   /** A file has these bytes from now on, for good; `null`: it is gone. */
   damage(path: string, bytes: Uint8Array | null): void;
+  /** What a file held before it was replaced, the oldest first. */
+  olderOf(path: string): readonly Uint8Array[];
   /** Somebody removes a directory with all that is in it, for good. False when it is not there. */
   removeDirectory(path: string): boolean;
   /** Every process that runs on it has to be dead. */
@@ -67,6 +69,9 @@ const systemTexts: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
 };
 
+/** Of one file, that are remembered: somebody may put one of them back. */
+const OLDER_MAX = 200;
+
 class SystemError extends Error {
   readonly code: string;
 
@@ -87,6 +92,8 @@ export function createSimDisk(root: string, world: World): SimDisk {
   const { random } = world;
   const nodes = new Map<string, Node>();
   const directories = new Map<string, Directory>([[root, { durable: new Map(), pending: [] }]]);
+  /** By path. */
+  const replaced = new Map<string, Uint8Array[]>();
   /** They end with their process, as those of the system do. */
   const locks = new Set<string>();
   let failAt = Number.POSITIVE_INFINITY;
@@ -104,11 +111,13 @@ export function createSimDisk(root: string, world: World): SimDisk {
       if (disk.fullCode !== null) throw failure(disk.fullCode, what, process);
     },
     of: (process) => diskOf(process),
+    olderOf: (path) => replaced.get(path) ?? [],
     damage(path, bytes) {
+      if (bytes) writeFileSync(path, bytes);
       const node = nodeOf(path);
       if (bytes) {
-        writeFileSync(path, bytes);
         node.synced = bytes;
+        directoryOf(path).durable.set(nameOf(path), node);
         return;
       }
       unlinkSync(path);
@@ -246,7 +255,10 @@ export function createSimDisk(root: string, world: World): SimDisk {
         step("rename", to);
         const node = nodeOf(from);
         const before = nodes.get(to);
-        if (before && before !== node) before.removed = readFileSync(to);
+        if (before && before !== node) {
+          before.removed = readFileSync(to);
+          replaced.set(to, [...(replaced.get(to) ?? []), before.removed].slice(-OLDER_MAX));
+        }
         renameSync(from, to);
         nodes.delete(from);
         nodes.set(to, node);

@@ -1,7 +1,9 @@
 /** Everything that goes wrong: what it is, how it is brought about, and how it passes. */
 
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { tableNames } from "../../src/history/tables.ts";
+import type { Random } from "../kill/random.ts";
 import type { SimDisk } from "./disk.ts";
 import type { Machine } from "./machine.ts";
 import { type SimNetwork, steps, troubles } from "./network.ts";
@@ -143,15 +145,16 @@ export const faults: Readonly<
   },
   "a log of the history is damaged": {
     weight: 2,
-    inject: (setting) => damage(setting, /_delta_log\/\d+\./, ["cut", "overwritten", "gone"]),
+    inject: (setting) => damage(setting, /_delta_log\/\d+\./, [...ways, "twice"]),
   },
+  "the end of a table is damaged": { weight: 2, inject: damageEnd },
   "a file of the history is damaged": {
     weight: 2,
-    inject: (setting) => damage(setting, /rows-[\d-]+\.parquet$/, ["cut", "overwritten", "gone"]),
+    inject: (setting) => damage(setting, /rows-[\d-]+\.parquet$/, [...ways, "twice"]),
   },
-  "what says how far was exported is damaged": {
-    weight: 1,
-    inject: (setting) => damage(setting, /exported\.json$/, ["cut", "overwritten", "gone"]),
+  "what says how far it came is damaged": {
+    weight: 2,
+    inject: (setting) => damage(setting, /(exported|sealed)(\.again)?\.json$/, [...ways, "older"]),
   },
   "an entry of the journal is damaged": {
     weight: 2,
@@ -192,28 +195,79 @@ function diskOf({ ways, disk, lake }: Machine, { random }: World): SimDisk {
   return ways.includes("directory") && random.next() < 0.3 ? lake : disk;
 }
 
-/** Cut off, or with other bytes in it; or it is gone. */
-function damage(
-  { machine, world }: Setting,
-  which: RegExp,
-  ways: readonly ("cut" | "overwritten" | "gone")[],
-): void {
+type Way = "cut" | "overwritten" | "gone" | "twice" | "older";
+
+const ways: readonly Way[] = ["cut", "overwritten", "gone"];
+
+/**
+ * Cut off, or with other bytes in it; or it is gone; or it has a second name, as a copy that
+ * somebody made; or it is what it was before, as one that somebody put back.
+ */
+function damage({ machine, world }: Setting, which: RegExp, ways: readonly Way[]): void {
   const { historyDirectory, disk } = machine;
+  const { random } = world;
   const paths = readdirSync(historyDirectory, { recursive: true, encoding: "utf8" })
     .filter((path) => which.test(path) && !path.startsWith("damaged"))
     .sort();
   if (paths.length === 0) return;
-  const path = join(historyDirectory, world.random.pick(paths));
+  const path = join(historyDirectory, random.pick(paths));
   const bytes = readFileSync(path);
-  const from = world.random.between(0, bytes.length);
-  const how = world.random.pick(ways);
+  const how = random.pick(ways);
   world.note("disk", `${how}: ${path}`);
   machine.struckBy.push(...damageStrikes);
-  if (how === "gone") disk.damage(path, null);
-  else if (how === "cut") disk.damage(path, bytes.subarray(0, from));
-  else {
-    const upTo = Math.min(from + world.random.between(1, 512), bytes.length);
-    disk.damage(path, bytes.fill(world.random.pick([0, 0x5a]), from, upTo));
+  switch (how) {
+    case "gone":
+      disk.damage(path, null);
+      return;
+    case "cut":
+      disk.damage(path, bytes.subarray(0, random.between(0, bytes.length)));
+      return;
+    case "overwritten": {
+      const from = random.between(0, bytes.length);
+      const upTo = Math.min(from + random.between(1, 512), bytes.length);
+      disk.damage(path, bytes.fill(random.pick([0, 0x5a]), from, upTo));
+      return;
+    }
+    case "twice": {
+      const beside = besidePath(path, paths, random);
+      world.note("disk", `as ${beside}`);
+      disk.damage(beside, bytes);
+      return;
+    }
+    case "older": {
+      const older = disk.olderOf(path);
+      if (older.length > 0) disk.damage(path, random.pick(older));
+    }
+  }
+}
+
+/** The next of the numbers that a commit has, a name of no meaning, or that of another one. */
+function besidePath(path: string, all: readonly string[], { pick }: Random): string {
+  const next = path.replace(/(?<=_delta_log\/)\d+/, (version) =>
+    String(Number(version) + 1).padStart(version.length, "0"),
+  );
+  const beside = path.replace(/\.(?=[^/]*$)/, " (copy).");
+  const other = all.filter((one) => dirname(one) === dirname(path));
+  return pick([next, beside, ...other.map((one) => join(dirname(path), basename(one)))]);
+}
+
+/** The last commits of a log, and all files that they named. */
+function damageEnd({ machine, world }: Setting): void {
+  const { historyDirectory, disk } = machine;
+  const { random } = world;
+  const home = join(historyDirectory, random.pick(tableNames));
+  const log = join(home, "_delta_log");
+  const commits = (existsSync(log) ? readdirSync(log) : [])
+    .filter((name) => /^\d+\.json$/.test(name))
+    .sort();
+  for (const name of commits.slice(-random.between(1, 3))) {
+    const text = readFileSync(join(log, name), "utf8");
+    for (const [, file = ""] of text.matchAll(/^{"add":{"path":"([^"]+)"/gm)) {
+      if (existsSync(join(home, file))) disk.damage(join(home, file), null);
+    }
+    world.note("disk", `gone, with its files: ${join(log, name)}`);
+    machine.struckBy.push(...damageStrikes);
+    disk.damage(join(log, name), null);
   }
 }
 

@@ -1,5 +1,14 @@
 /** Damage of the journal, done to its file while no monitor has it open. */
-import { closeSync, existsSync, openSync, statSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import type { EntryBody } from "../../src/store/journal.ts";
@@ -44,6 +53,31 @@ export function damageFile(
   const handle = openSync(path, "r+");
   writeSync(handle, new Uint8Array(PAGE_BYTES).fill(0x5a), 0, PAGE_BYTES, at);
   closeSync(handle);
+}
+
+/** A journal as it was. */
+export type OlderJournal = { readonly bytes: Uint8Array; readonly lastPlace: number };
+
+/** `null` where there is none that can be read. */
+export function copyJournal(dataDirectory: string): OlderJournal | null {
+  const path = pathIn(dataDirectory);
+  if (!existsSync(path)) return null;
+  const database = new DatabaseSync(path);
+  try {
+    const row = database.prepare("SELECT seq FROM sqlite_sequence").get();
+    return { bytes: readFileSync(path), lastPlace: Number(row?.seq ?? 0) };
+  } catch {
+    return null;
+  } finally {
+    database.close();
+  }
+}
+
+/** @param older `null` where there is none from now on. */
+export function replaceJournal(dataDirectory: string, older: OlderJournal | null): void {
+  const path = pathIn(dataDirectory);
+  for (const suffix of ["", "-wal", "-shm"]) rmSync(`${path}${suffix}`, { force: true });
+  if (older) writeFileSync(path, older.bytes);
 }
 
 function pathIn(dataDirectory: string): string {

@@ -41,5 +41,6 @@ export function toldLosses(notices: readonly string[]): ReadonlyMap<TableName, n
 
 /** Whether it was told that the journal was damaged. */
 export function isJournalTold(notices: readonly string[]): boolean {
-  return notices.some((notice) => /^The journal was damaged|damaged journal entries/.test(notice));
+  const told = /^The journal (was damaged|is older than the history)|damaged journal entries/;
+  return notices.some((notice) => told.test(notice));
 }

@@ -17,9 +17,10 @@ import {
 } from "../../src/export/schedule/scheduled-export.ts";
 import { defaultTablePlace } from "../../src/history/databricks-tables.ts";
 import type { DuckDBConnection, DuckDb } from "../../src/history/duckdb.ts";
-import { type Files, filesOn } from "../../src/history/files.ts";
+import { diskFiles, type Files, filesOn } from "../../src/history/files.ts";
 import { History, type StartWriter } from "../../src/history/history.ts";
 import { createHistoryWriter } from "../../src/history/history-writer.ts";
+import { lastSealedPlace } from "../../src/history/sealed-marks.ts";
 import { Monitor } from "../../src/monitor/monitor.ts";
 import { MonitorError } from "../../src/monitor-error.ts";
 import { builtInPriceBook } from "../../src/signals/prices.ts";
@@ -28,7 +29,13 @@ import { entryOf } from "../../src/state/journal-entry.ts";
 import type { StartJournalWriter } from "../../src/store/journal.ts";
 import { type FromWorker, openJournalFile, type ToWorker } from "../../src/store/journal-file.ts";
 import { createSimDisk, type SimDisk } from "./disk.ts";
-import { damageEntry, damageFile } from "./journal-damage.ts";
+import {
+  copyJournal,
+  damageEntry,
+  damageFile,
+  type OlderJournal,
+  replaceJournal,
+} from "./journal-damage.ts";
 import { eventsOf, WORKSPACE_ID } from "./load.ts";
 import { type Losses, newLosses } from "./losses.ts";
 import { makeMemoryDirectory, removeMemoryDirectory } from "./memory-directory.ts";
@@ -40,10 +47,15 @@ import { Process, type World } from "./world.ts";
 
 export const ORIGIN = "https://sim.cloud.databricks.com";
 const MINUTE_MS = 60_000;
+/** As long as the journal keeps what is sealed: in some seeds so short that it is gone in the hour. */
+const journalRetentionsMs = [10 * MINUTE_MS, 24 * 60 * MINUTE_MS] as const;
 /** By which the wall clock begins. */
 const EPOCH_MS = Date.UTC(2026, 0, 1);
 /** So small that merging and checkpoints happen within an hour. */
 const UPKEEP = { mergeFiles: 4, checkpointCommits: 8, intervalMs: 5 * 60_000 };
+
+/** An older one is one that was put back; gone is all of it. */
+export type JournalDamage = "an entry" | "its beginning" | "a page" | "gone" | "older";
 
 export type Machine = {
   readonly disk: SimDisk;
@@ -75,7 +87,7 @@ export type Machine = {
   readonly notices: string[];
   readonly losses: Losses;
   /** Damages the journal while no monitor has it open. */
-  damageJournal(what: "an entry" | "its beginning" | "a page"): void;
+  damageJournal(what: JournalDamage): void;
   /** What happened to it, besides what struck a single process. */
   readonly struckBy: Strike[];
   /** What is no failure that people can meet, and so a bug. */
@@ -134,6 +146,8 @@ export function createMachine(parts: Parts): Machine {
   const processes = new Set<Process>();
   /** The monitors and their histories, dead ones too: what one met the next may tell. */
   const programs: Process[] = [];
+  const journalRetentionMs = random.pick(journalRetentionsMs);
+  const olderJournals: OlderJournal[] = [];
   let runs = 0;
   let ids = 0;
   let current: Running | null = null;
@@ -214,7 +228,10 @@ export function createMachine(parts: Parts): Machine {
       try {
         run.monitor = await Monitor.start({
           dataDirectory,
-          journal: { startWriter: journalWriterFor(process) },
+          journal: {
+            readUpTo: lastSealedPlace(historyDirectory, filesFor(process)),
+            startWriter: journalWriterFor(process),
+          },
           startHistory: (journal) =>
             new History({
               directory: historyDirectory,
@@ -225,7 +242,12 @@ export function createMachine(parts: Parts): Machine {
               startWriter: historyWriterFor(process),
               onNotice: notice,
             }),
-          clock: process.clock,
+          clock: {
+            ...process.clock,
+            // The journal is shortened within the hour, too.
+            every: (intervalMs, run) =>
+              process.clock.every(Math.min(intervalMs, UPKEEP.intervalMs), run),
+          },
           random: random.next,
           rules: [],
           channel: null,
@@ -243,7 +265,7 @@ export function createMachine(parts: Parts): Machine {
     }
   }
 
-  function damageJournal(what: "an entry" | "its beginning" | "a page"): void {
+  function damageJournal(what: JournalDamage): void {
     current?.process.kill("killed by what damages its journal");
     machine.struckBy.push(...damageStrikes);
     const { excused, unsealed } = machine.losses;
@@ -260,8 +282,16 @@ export function createMachine(parts: Parts): Machine {
       }
       return;
     }
+    if (what === "gone" || what === "older") {
+      const sealed = lastSealedPlace(historyDirectory, diskFiles);
+      const older = olderJournals.filter(({ lastPlace }) => lastPlace < sealed);
+      // Of a machine that has sealed nothing, nothing says that there was any.
+      if (what === "gone" ? sealed === 0 : older.length === 0) return;
+      replaceJournal(dataDirectory, what === "gone" ? null : random.pick(older));
+    } else {
+      damageFile(dataDirectory, what, random);
+    }
     world.note("disk", `damaged: the journal, ${what}`);
-    damageFile(dataDirectory, what, random);
     unsealed.push({ fromMs: sealedAtMs - MINUTE_MS, upToMs: world.nowMs() });
   }
 
@@ -271,7 +301,7 @@ export function createMachine(parts: Parts): Machine {
     const [, message = "", hint = ""] = /^(cannot .*)\n {2}Hint: (.*)$/.exec(text) ?? [];
     const known = [...programs.flatMap(({ struckBy }) => struckBy), ...machine.struckBy];
     if (message !== "") checkTold({ message, hint }, known);
-    else if (/damaged| are lost/.test(text)) {
+    else if (/damaged| are lost|is lost\.$/.test(text)) {
       const isDamaged = machine.struckBy.some((strike) => damageStrikes.includes(strike));
       if (!isDamaged) machine.bugs.push(`nothing that happened is told by: ${text}`);
     } else if (!expectedNotices.some((pattern) => pattern.test(text))) {
@@ -307,12 +337,19 @@ export function createMachine(parts: Parts): Machine {
   /** The journal's thread: SQLite commits or it does not, and what it committed stays. */
   function journalWriterFor(process: Process): StartJournalWriter {
     return (settings) => {
-      const { file, opened } = openJournalFile({ ...settings, nowMs: process.clock.now });
+      const { file, opened } = openJournalFile({
+        ...settings,
+        retentionMs: journalRetentionMs,
+        nowMs: process.clock.now,
+      });
       const port = new EventEmitter();
       let isOpen = file !== null;
       const close = () => {
-        if (isOpen) file?.handle({ kind: "close" });
+        if (!isOpen) return;
         isOpen = false;
+        file?.handle({ kind: "close" });
+        const closed = copyJournal(dataDirectory);
+        if (closed) olderJournals.push(closed);
       };
       process.onDeath(close);
       const tell = (message: unknown) =>

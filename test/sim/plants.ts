@@ -35,7 +35,7 @@ const isLost = /acknowledged, and not in the history|the history can't be read/;
 const isLostOnTheWay = /not in Databricks/;
 const isDoubled = /more than once in/;
 
-const MARKS_FILE = "exported.json";
+const MARKS_FILES = /^exported(\.again)?\.json$/;
 const LOG = "_delta_log";
 const committed = { kind: "committed", lastSeq: 0, usedBytes: 0 } as const;
 let uploads = 0;
@@ -169,10 +169,17 @@ export const plants: Readonly<Record<string, Plant>> = {
     breaks: isLostOnTheWay,
     foundWith: 2,
     writer: { retention: { maxAgeMs: 60_000, maxBytes: Number.POSITIVE_INFINITY } },
-    files: (files) => ({
-      ...files,
-      list: (directory) => files.list(directory).filter((name) => name !== MARKS_FILE),
-    }),
+    files: without(MARKS_FILES),
+  },
+  "a table whose last commits and files are gone is taken for whole": {
+    breaks: isLost,
+    foundWith: 27,
+    files: without(/^sealed(\.again)?\.json$/),
+  },
+  "how far was exported is believed, though it is what somebody put back": {
+    breaks: isDoubled,
+    foundWith: 1,
+    files: without(/^exported\.again\.json$/),
   },
   "how far was exported is written before the rows are loaded": {
     breaks: isLostOnTheWay,
@@ -273,6 +280,14 @@ function asIfNew(bytes: Uint8Array, names: ReadonlyMap<string, string>): Uint8Ar
   const info = { ...actions[0].commitInfo, actions: actions.length - 1 };
   const lines = [{ commitInfo: info }, ...actions.slice(1)].map((action) => JSON.stringify(action));
   return new TextEncoder().encode(`${lines.join("\n")}\n`);
+}
+
+/** Files of these names are never found. */
+function without(names: RegExp) {
+  return (files: Files): Files => ({
+    ...files,
+    list: (directory) => files.list(directory).filter((name) => !names.test(name)),
+  });
 }
 
 /** Of a commit of a log those lines that are taken, in place of all; all else as it is. */

@@ -97,12 +97,12 @@ export async function simulate(options: SimulationOptions): Promise<Simulation> 
     const chances = faultNames.flatMap((name) =>
       Array.from({ length: faults[name]?.weight ?? 0 }, () => name),
     );
+    const ofDamage = chances.filter(isDamage);
+    const others = chances.filter((name) => !isDamage(name));
     const endMs = hours * HOUR_MS;
-    const isDamaged = random.next() < 0.5;
-    let damages = isDamaged ? random.between(1, DAMAGES_MAX) : 0;
+    const damages = random.next() < 0.5 ? random.between(1, DAMAGES_MAX) : 0;
     for (let count = Math.ceil(options.faults * hours); count > 0; count--) {
-      const drawn = random.pick(chances);
-      const name = isDamage(drawn) && damages-- <= 0 ? "power cut at a step" : drawn;
+      const name = random.pick(count <= damages ? ofDamage : others);
       world.after(random.between(MINUTE_MS, endMs), () => {
         injected[name] = (injected[name] ?? 0) + 1;
         world.note("fault", name);
