@@ -236,7 +236,7 @@ for (const [what, damage] of damages) {
     writeFileSync(path, damage(readFileSync(file)));
     const { exit, stderr } = await run("restore", path, "--data-dir", join(directory, "nothing"));
     assert.equal(exit, 1, stderr);
-    assert.match(stderr, /BACKUP_INVALID: cannot restore .*\n {2}Hint: nothing was restored/);
+    assert.match(stderr, /BACKUP_INVALID: cannot restore .*\n {2}Hint: Nothing was restored/);
     assert.deepEqual(
       readdirSync(directory).filter((name) => name.startsWith("nothing")),
       [],

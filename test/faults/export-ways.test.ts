@@ -36,6 +36,7 @@ import {
 import { readSnapshot } from "../../src/history/delta-log.ts";
 import { connect, type DuckDBConnection, loadDuckDb, quoteText } from "../../src/history/duckdb.ts";
 import { diskFiles, type Files } from "../../src/history/files.ts";
+import { keptNames } from "../../src/history/kept-twice.ts";
 import { defaultRetention, maintain } from "../../src/history/maintain.ts";
 import { PendingRows, type TableRows } from "../../src/history/pending-rows.ts";
 import { repairTables } from "../../src/history/repair.ts";
@@ -111,6 +112,11 @@ async function newHistory(way: Way, minutes: number) {
   };
 }
 
+/** Both of the files that hold them. */
+function loseMarks(directory: string, text: string): void {
+  for (const name of keptNames("exported")) writeFileSync(join(directory, name), text);
+}
+
 /** Of a machine that loses its power before it knows that rows up to a place are there. */
 function cutAtMark(upTo: number): Files {
   return {
@@ -162,7 +168,7 @@ for (const way of ways) {
     const { home, run, seal, merge, counted } = await newHistory(way, 4);
     await run();
     await seal(5, 6);
-    writeFileSync(join(home.directory, "exported.json"), '{ "version": 2, "tar');
+    loseMarks(home.directory, '{ "version": 2, "tar');
     await merge(6);
     await run();
     assert.deepEqual(await counted(), [12, 12]);
@@ -170,15 +176,29 @@ for (const way of ways) {
     assert.equal((await run()).rows, 4);
   });
 
+  for (const name of keptNames("exported")) {
+    test(`${way}: an older ${name} that is put back after files were merged makes no row twice`, async () => {
+      const { home, run, seal, merge, counted } = await newHistory(way, 4);
+      await run();
+      const older = readFileSync(join(home.directory, name));
+      await seal(5, 8);
+      await run();
+      await merge(8);
+      writeFileSync(join(home.directory, name), older);
+      await run();
+      assert.deepEqual(await counted(), [16, 16]);
+    });
+  }
+
   test(`${way}: marks that can't be read for a moment are not taken for none`, async () => {
     const { home, run, seal, merge, counted } = await newHistory(way, 4);
     await run();
     await merge(4);
-    let failures = 1;
+    let failures = 2;
     const failing: Files = {
       ...diskFiles,
       read(path) {
-        if (path.endsWith("exported.json") && failures-- > 0) throw new Error("EIO: i/o error");
+        if (/exported.*json$/.test(path) && failures-- > 0) throw new Error("EIO: i/o error");
         return diskFiles.read(path);
       },
     };
@@ -194,7 +214,7 @@ for (const way of ways) {
     const { home, run, seal, merge, counted } = await newHistory(way, 4);
     await run();
     await merge(4);
-    writeFileSync(join(home.directory, "exported.json"), "");
+    loseMarks(home.directory, "");
     rmSync(join(home.directory, "metrics", "_delta_log"), { recursive: true });
     await run();
     await repairTables({ journalFrom: 5, nowMs }, home);
@@ -349,7 +369,7 @@ for (const [what, isMerged] of [
     await seal(5, 5);
     assert.equal((await run()).rows, 2);
 
-    writeFileSync(join(home.directory, "exported.json"), "");
+    loseMarks(home.directory, "");
     assert.equal((await run()).rows, 0, "its marks are lost");
     await ask(`DROP TABLE ${table}`);
     assert.equal((await run({ recreate: true })).rows, 10, "its table is lost");
@@ -395,7 +415,7 @@ test("marks that were lost together with the volume make no row twice", async ()
   const { home, place, run, seal, merge, counted } = await newHistory("volume", 4);
   await run();
   await seal(5, 6);
-  writeFileSync(join(home.directory, "exported.json"), "{");
+  loseMarks(home.directory, "{");
   await ask(`DROP VOLUME ml.${place.schema}.agent_monitoring_files`);
   await merge(6);
   await run();
@@ -439,7 +459,7 @@ test("files that went up, and whose rows came by statements, are not loaded when
   );
   await merge(6);
   await run();
-  writeFileSync(join(home.directory, "exported.json"), "{");
+  loseMarks(home.directory, "{");
   await run();
   assert.deepEqual(await counted(), [12, 12]);
 });
