@@ -7,6 +7,7 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { makeHistoryDirectory } from "../src/cli/monitor/data-directory.ts";
 import { systemClock } from "../src/clock.ts";
 import { History } from "../src/history/history.ts";
 import { openHistory } from "../src/history/query.ts";
@@ -89,10 +90,51 @@ test("a query reads the history, and nothing else", async () => {
     "INSTALL httpfs",
     "SET enable_external_access = true",
     "ATTACH '/tmp/other.db'",
+    // DuckDB may write where it may read.
+    `COPY (SELECT 1 AS x) TO '${join(home, "requests", "evil.parquet")}'`,
+    `EXPLAIN ANALYZE COPY (SELECT 1 AS x) TO '${join(home, "requests", "evil.parquet")}'`,
+    `EXPORT DATABASE '${join(home, "exported")}'`,
+    "DROP TABLE metrics",
+    "CREATE TABLE mine (x INT)",
+    "SELECT 1; SELECT 2",
+    " -- nothing",
+    "SELEC 1",
   ]) {
     await assert.rejects(ask(home, sql), { code: "QUERY_INVALID" }, sql);
   }
+  assert.ok(!readdirSync(join(home, "requests")).includes("evil.parquet"));
+  assert.ok(!readdirSync(home).includes("exported"));
+  for (const sql of [
+    "FROM requests SELECT 1;",
+    "WITH x AS (FROM requests) SELECT 1 FROM x",
+    "(SELECT 1) UNION (SELECT 1)",
+    "PIVOT (SELECT 1 AS a) ON a IN (1) USING count(*)",
+    "SELECT 'DROP TABLE requests; --'",
+    "VALUES (1)",
+  ]) {
+    assert.equal((await ask(home, sql)).length, 1, sql);
+  }
+  for (const sql of [
+    "DESCRIBE requests",
+    "SHOW TABLES",
+    "SUMMARIZE requests",
+    "EXPLAIN FROM errors",
+  ])
+    assert.notEqual((await ask(home, sql)).length, 0, sql);
   await assert.rejects(openHistory(join(directory, "nowhere")), { code: "HISTORY_MISSING" });
+});
+
+test("before the first rows are sealed every table is there, and empty", async () => {
+  const home = join(directory, "first-minute");
+  makeHistoryDirectory(home);
+  const history = await openHistory(home);
+  const count = () => history.query("SELECT count(*) FROM requests", { rowsMax: 1 });
+  assert.deepEqual([(await count()).rows, history.isEmpty()], [[[0]], true]);
+  const monitor = await startMonitor({ startHistory: historyIn(home) });
+  await sendCapture(monitor.url, "callback-rag-0001.otlp.pb");
+  await monitor.close();
+  assert.deepEqual([(await count()).rows, history.isEmpty()], [[[1]], false]);
+  history.close();
 });
 
 test("a file of rows that is gone is told as damage, and as no bug", async () => {

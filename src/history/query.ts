@@ -29,6 +29,8 @@ export type QueryResult = {
 export type HistoryReader = {
   /** @throws MonitorError `QUERY_INVALID` when DuckDB refuses the statement, `STORE_DAMAGED` when files are gone. */
   query(sql: string, options: { readonly rowsMax: number }): Promise<QueryResult>;
+  /** Nothing was sealed yet: every table is empty. As of the last query. */
+  isEmpty(): boolean;
   close(): void;
 };
 
@@ -40,11 +42,13 @@ const PREFIX = "agent_monitoring_";
 const ATTEMPTS_MAX = 3;
 const THREADS = 2;
 
+const refused = "cannot run the query";
+
 /** @throws MonitorError `HISTORY_MISSING` without a history, `PACKAGE_MISSING` without DuckDB. */
 export async function openHistory(directory: string): Promise<HistoryReader> {
   if (!existsSync(directory)) {
     throw new MonitorError("HISTORY_MISSING", `cannot read a history: there is no ${directory}`, {
-      hint: "Start dspy-databricks monitor: it writes one every minute. Or name another with --data-dir.",
+      hint: "Start dspy-databricks monitor, which keeps one unless it is told --no-history. Or name another with --data-dir.",
     });
   }
   const duckDb = await loadDuckDb();
@@ -52,11 +56,14 @@ export async function openHistory(directory: string): Promise<HistoryReader> {
   const connection = await connect(duckDb, { threads: THREADS, temporaryDirectory });
   await shutIn(connection, resolve(directory));
   const defined = new Map<TableName, string>();
+  let isEmpty = false;
   return {
+    isEmpty: () => isEmpty,
     async query(sql, { rowsMax }) {
+      await refuseOthers(connection, sql);
       for (let attempt = 1; ; attempt++) {
         try {
-          await defineViews(connection, resolve(directory), defined);
+          isEmpty = await defineViews(connection, resolve(directory), defined);
           return await run(connection, sql, rowsMax);
         } catch (error) {
           if (error instanceof MonitorError) throw error;
@@ -68,7 +75,7 @@ export async function openHistory(directory: string): Promise<HistoryReader> {
               hint: "Let dspy-databricks monitor run: within ten minutes it seals the rows of that file again where its journal still has them, and says how many are lost.",
             });
           }
-          throw new MonitorError("QUERY_INVALID", `cannot run the query: ${message}`, {
+          throw new MonitorError("QUERY_INVALID", `${refused}: ${message}`, {
             hint: `Tables: ${tableNames.join(", ")}. The SQL is that of DuckDB.`,
           });
         }
@@ -76,6 +83,32 @@ export async function openHistory(directory: string): Promise<HistoryReader> {
     },
     close: () => connection.closeSync(),
   };
+}
+
+/** What DuckDB says of a statement that does not read. */
+const NO_SELECT = "not implemented";
+
+/**
+ * DuckDB itself would write files beside those that it may read, and answers the last of several
+ * statements only. A mistake in the SQL is told when it runs.
+ */
+async function refuseOthers(connection: DuckDBConnection, sql: string): Promise<void> {
+  const explained = sql.replace(/^\s*EXPLAIN\s+(?:ANALYZE\s+)?/i, "");
+  const reader = await connection.runAndReadAll(
+    `SELECT json->>'error_type', json_array_length(json->'statements') FROM (SELECT json_serialize_sql(${quoteText(explained)}::VARCHAR) AS json)`,
+  );
+  const [[problem, count] = []] = reader.getRowsJson();
+  if (problem === NO_SELECT) {
+    throw new MonitorError("QUERY_INVALID", `${refused}: it is not one that reads`, {
+      hint: "The history is only read: give one statement such as SELECT, FROM, DESCRIBE or EXPLAIN; PIVOT needs IN.",
+    });
+  }
+  if (problem === null && Number(count) !== 1) {
+    const what = Number(count) === 0 ? "there is no statement in it" : "it is several statements";
+    throw new MonitorError("QUERY_INVALID", `${refused}: ${what}`, {
+      hint: "Give one statement which reads, such as FROM requests LIMIT 10.",
+    });
+  }
 }
 
 async function run(
@@ -117,15 +150,21 @@ async function shutIn(connection: DuckDBConnection, directory: string): Promise<
   await connection.run(`CREATE OR REPLACE MACRO "current_timestamp"() AS now()`);
 }
 
-/** @param defined what they select. A view is made anew only where that changed: DuckDB opens its files for it. */
+/**
+ * Returns whether nothing was sealed yet.
+ *
+ * @param defined what they select. A view is made anew only where that changed: DuckDB opens its files for it.
+ */
 async function defineViews(
   connection: DuckDBConnection,
   directory: string,
   defined: Map<TableName, string>,
-): Promise<void> {
+): Promise<boolean> {
+  let isEmpty = true;
   for (const name of tableNames) {
     const home = tableDirectory(directory, name);
     const snapshot = await readSnapshot(home, { files: diskFiles, connection });
+    if (snapshot.version >= 0) isEmpty = false;
     const selected = selectionOf(
       tables[name],
       [...snapshot.files.keys()].map((path) => join(home, path)),
@@ -136,6 +175,7 @@ async function defineViews(
     }
     defined.set(name, selected);
   }
+  return isEmpty;
 }
 
 function selectionOf({ columns }: Table, paths: readonly string[]): string {

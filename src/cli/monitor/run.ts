@@ -35,7 +35,7 @@ import type { SourceStatus } from "../../sources/progress.ts";
 import { Summaries } from "../../summaries/summaries.ts";
 import { SUMMARIES_FILE } from "../../summaries/summary-store.ts";
 import { untilStopped } from "../until-stopped.ts";
-import { historyDirectory } from "./data-directory.ts";
+import { historyDirectory, makeHistoryDirectory } from "./data-directory.ts";
 import { startExports } from "./exports.ts";
 import { forwardOf, refuseOwnAddress } from "./forward.ts";
 import { keepsHistory } from "./keeps-history.ts";
@@ -131,16 +131,19 @@ export async function run(options: MonitorCommandOptions): Promise<Run> {
         journal: { readUpTo: lastSealedPlace(historyDirectory(dataDirectory), diskFiles) },
         forward: forward ?? undefined,
         startHistory: withHistory
-          ? (journal) =>
-              new History({
-                directory: historyDirectory(dataDirectory),
+          ? (journal) => {
+              const directory = historyDirectory(dataDirectory);
+              makeHistoryDirectory(directory);
+              return new History({
+                directory,
                 entriesAfter: (seq) => journal.entriesAfter(seq),
                 clock,
                 workspaceId:
                   watched.kind === "workspace" ? new URL(watched.client.host).host : watched.kind,
                 priceBook,
                 onNotice: say,
-              })
+              });
+            }
           : undefined,
         clock,
         random: Math.random,

@@ -2,8 +2,10 @@
 import { Command } from "commander";
 import { openHistory } from "../../history/query.ts";
 import { tableNames } from "../../history/tables.ts";
+import { readMonitorAddress } from "../../monitor-client/monitor-address.ts";
 import { MonitorError } from "../../monitor-error.ts";
 import { historyDirectory } from "../monitor/data-directory.ts";
+import { emptyHistoryText } from "./empty-history.ts";
 import { queryText } from "./query-text.ts";
 import { theOnlyDataDirectory } from "./the-only-data-directory.ts";
 
@@ -43,7 +45,8 @@ export function queryCommand(): Command {
     .addHelpText("after", examples)
     .action(async (sql: string, raw: RawOptions) => {
       const { rowsMax, output } = checkOptions(raw);
-      const history = await openHistory(historyDirectory(raw.dataDir ?? theOnlyDataDirectory()));
+      const dataDirectory = raw.dataDir ?? theOnlyDataDirectory();
+      const history = await openHistory(historyDirectory(dataDirectory));
       try {
         const result = await history.query(sql, { rowsMax });
         if (output === "text") process.stdout.write(queryText(result));
@@ -56,6 +59,11 @@ export function queryCommand(): Command {
         }
         if (result.isCut) {
           process.stderr.write(`There are more rows than ${rowsMax}: see --limit.\n`);
+        }
+        if (history.isEmpty()) {
+          const monitor = await readMonitorAddress(dataDirectory);
+          const about = { nowMs: Date.now(), dataDirectory };
+          process.stderr.write(`${emptyHistoryText(monitor?.startedMs ?? null, about)}\n`);
         }
       } finally {
         history.close();
