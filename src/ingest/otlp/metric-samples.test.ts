@@ -361,6 +361,58 @@ test("one service takes no place from the others; silent series make room", () =
   assert.ok(series.size < SERIES_MAX);
 });
 
+test("series are told apart in whatever order they come, also after some were forgotten", () => {
+  const told = fc.record({
+    endpoint: fc.constantFrom("qa", "q"),
+    name: fc.constantFrom("m", "am"),
+    labels: fc.constantFrom({}, { a: "1" }, { a: "2" }, { b: "1" }, { a: "1", b: "1" }),
+  });
+  fc.assert(
+    fc.property(fc.array(told, { minLength: 20, maxLength: 60 }), (names) => {
+      const silentFrom = Math.ceil(names.length / 2);
+      const series = new PushedSeries();
+      const newest = new Map<string, number>();
+      for (const [at, name] of names.entries()) {
+        if (at === silentFrom) {
+          // Of `q` nothing is told but what was told before.
+          for (const [text, value] of [...newest]) {
+            const known = JSON.parse(text);
+            const later = known.endpoint === "q" ? 0 : 0.5;
+            series.add([point(["gauge", 0, value + 1 + later, value], known)], AFTER_SILENCE_MS);
+            if (known.endpoint === "q") newest.delete(text);
+          }
+          makeRoom(series);
+        }
+        const takenMs = at < silentFrom ? 0 : AFTER_SILENCE_MS;
+        series.add([point(["gauge", 0, at + 1, at], name)], takenMs);
+        newest.set(JSON.stringify(name), at);
+      }
+      const kept = series.samples().filter((sample) => sample.endpoint !== "loud");
+      assert.deepEqual(
+        new Map(
+          kept.map(({ endpoint, name, labels, value }) => [
+            JSON.stringify({ endpoint, name, labels }),
+            value,
+          ]),
+        ),
+        newest,
+      );
+    }),
+    { numRuns: 30 },
+  );
+});
+
+const AFTER_SILENCE_MS = SERIES_STALE_MS + 1;
+
+/** Another endpoint has so many that those are forgotten of which nothing was heard. */
+function makeRoom(series: PushedSeries): void {
+  const loud = Array.from({ length: SERIES_PER_ENDPOINT_MAX }, (_, index) =>
+    point(["gauge", 0, 1, index], { endpoint: "loud", labels: { index: `${index}` } }),
+  );
+  series.add(loud, 0);
+  series.add([point(["gauge", 0, 1, 0], { endpoint: "loud" })], AFTER_SILENCE_MS);
+}
+
 test("sending everything again, in any order, changes nothing", () => {
   const step = fc.record({
     mode: fc.constantFrom("delta" as const),
