@@ -25,12 +25,12 @@ export type PlainRows = {
 
 /** Values of series; rows of `metrics`. */
 export type SampleRows = {
-  readonly places: readonly number[];
+  readonly places: Float64Array;
   readonly series: readonly Series[];
   /** Of each value its series, as a number of `series`. */
-  readonly seriesAt: readonly number[];
-  readonly timesMs: readonly number[];
-  readonly values: readonly number[];
+  readonly seriesAt: Float64Array;
+  readonly timesMs: Float64Array;
+  readonly values: Float64Array;
 };
 
 /** The columns that rows bring values for: the date follows from the timestamp. */
@@ -93,15 +93,15 @@ export function rowsAfter({ table, plain, samples }: TableRows, place: number): 
     },
     samples: {
       series: samples.series,
-      places: samples.places.slice(samplesFrom),
-      seriesAt: samples.seriesAt.slice(samplesFrom),
-      timesMs: samples.timesMs.slice(samplesFrom),
-      values: samples.values.slice(samplesFrom),
+      places: samples.places.subarray(samplesFrom),
+      seriesAt: samples.seriesAt.subarray(samplesFrom),
+      timesMs: samples.timesMs.subarray(samplesFrom),
+      values: samples.values.subarray(samplesFrom),
     },
   };
 }
 
-function startAfter(places: readonly number[], place: number): number {
+function startAfter(places: readonly number[] | Float64Array, place: number): number {
   const start = places.findIndex((its) => its > place);
   return start < 0 ? places.length : start;
 }
@@ -112,16 +112,17 @@ const TEXTS_MAX = 50_000;
 class PendingTable implements TableRows {
   readonly table: TableName;
   readonly plain: { readonly places: number[]; readonly columns: (TextColumn | NumberColumn)[] };
-  readonly samples = {
-    places: [] as number[],
-    series: [] as Series[],
-    seriesAt: [] as number[],
-    timesMs: [] as number[],
-    values: [] as number[],
+  readonly #series: Series[] = [];
+  readonly #samples = {
+    places: new Numbers(),
+    seriesAt: new Numbers(),
+    timesMs: new Numbers(),
+    values: new Numbers(),
   };
   /** What is null in each column. */
   readonly #missing: readonly (number | null)[];
   readonly #seriesAt = new Map<Series, number>();
+  #lastNumber = -1;
   /** Of labels that come again as the same object. */
   readonly #texts = new Map<object, string>();
 
@@ -144,16 +145,39 @@ class PendingTable implements TableRows {
   }
 
   addSample({ series, timeMs, value }: SampleRow, place: number): void {
-    const { samples } = this;
-    let at = this.#seriesAt.get(series);
-    if (at === undefined) {
-      at = samples.series.push(series) - 1;
-      this.#seriesAt.set(series, at);
+    const { places, seriesAt, timesMs, values } = this.#samples;
+    places.push(place);
+    seriesAt.push(this.#numberOf(series));
+    timesMs.push(timeMs);
+    values.push(value);
+  }
+
+  get samples(): SampleRows {
+    const { places, seriesAt, timesMs, values } = this.#samples;
+    return {
+      places: places.all(),
+      series: this.#series,
+      seriesAt: seriesAt.all(),
+      timesMs: timesMs.all(),
+      values: values.all(),
+    };
+  }
+
+  #numberOf(series: Series): number {
+    // Most come in the order in which they came first.
+    const next = this.#lastNumber + 1;
+    const number = this.#series[next] === series ? next : this.#lookUp(series);
+    this.#lastNumber = number;
+    return number;
+  }
+
+  #lookUp(series: Series): number {
+    let number = this.#seriesAt.get(series);
+    if (number === undefined) {
+      number = this.#series.push(series) - 1;
+      this.#seriesAt.set(series, number);
     }
-    samples.places.push(place);
-    samples.seriesAt.push(at);
-    samples.timesMs.push(timeMs);
-    samples.values.push(value);
+    return number;
   }
 
   #textOf(labels: Labels): string {
@@ -163,5 +187,24 @@ class PendingTable implements TableRows {
       if (this.#texts.size < TEXTS_MAX) this.#texts.set(labels, text);
     }
     return text;
+  }
+}
+
+/** Numbers that come one after another: an array of them takes long to grow. */
+class Numbers {
+  #numbers = new Float64Array(1024);
+  #length = 0;
+
+  push(number: number): void {
+    if (this.#length === this.#numbers.length) {
+      const larger = new Float64Array(2 * this.#length);
+      larger.set(this.#numbers);
+      this.#numbers = larger;
+    }
+    this.#numbers[this.#length++] = number;
+  }
+
+  all(): Float64Array {
+    return this.#numbers.subarray(0, this.#length);
   }
 }

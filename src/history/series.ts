@@ -21,40 +21,62 @@ const SERIES_MAX = 50_000;
 /** Series that are remembered by the very object of their labels, of each: a histogram has six. */
 const ALIKE_MAX = 32;
 
+type Known = {
+  readonly series: Series;
+  /** Of which a value came next, the last time. */
+  next: Known | null;
+};
+
 export class KnownSeries {
   /** Most values of a series share the object. */
-  readonly #byLabels = new WeakMap<Series["labels"], Series[]>();
-  readonly #byText = new Map<string, Series>();
+  readonly #byLabels = new WeakMap<Series["labels"], Known[]>();
+  readonly #byText = new Map<string, Known>();
+  #last: Known | null = null;
 
   /** The same object for each value of a series. */
   of(sample: Sample, told: Told): Series {
-    const { endpoint, name, kind, labels } = sample;
-    const alike = this.#byLabels.get(labels) ?? [];
-    for (const series of alike) {
-      const isIts =
-        series.name === name &&
-        series.endpoint === endpoint &&
-        series.kind === kind &&
-        series.source === told.source &&
-        series.workspaceId === told.workspaceId &&
-        series.modelVersion === told.modelVersion;
-      if (isIts) return series;
-    }
-    const series = this.#ofText(sample, told);
-    if (alike.length === 0) this.#byLabels.set(labels, alike);
-    if (alike.length < ALIKE_MAX) alike.push(series);
-    return series;
+    // Most come in the same order each time.
+    const next = this.#last?.next;
+    const isNext = next && next.series.labels === sample.labels && isOf(next, sample, told);
+    const known = isNext ? next : this.#lookUp(sample, told);
+    if (this.#last) this.#last.next = known;
+    this.#last = known;
+    return known.series;
   }
 
-  #ofText({ endpoint, name, kind, labels }: Sample, told: Told): Series {
+  #lookUp(sample: Sample, told: Told): Known {
+    const { labels } = sample;
+    const alike = this.#byLabels.get(labels) ?? [];
+    const its = alike.find((known) => isOf(known, sample, told));
+    if (its) return its;
+    const known = this.#ofText(sample, told);
+    if (alike.length === 0) this.#byLabels.set(labels, alike);
+    if (alike.length < ALIKE_MAX) alike.push(known);
+    return known;
+  }
+
+  #ofText({ endpoint, name, kind, labels }: Sample, told: Told): Known {
     const parts = [told.source, told.workspaceId, endpoint, name, labels] as const;
     const version = told.modelVersion === null ? "" : `=${told.modelVersion}`;
     const text = [kind, version, ...parts].map(textOf).join("\u0000");
-    const known = this.#byText.get(text);
-    if (known) return known;
+    const before = this.#byText.get(text);
+    if (before) return before;
     if (this.#byText.size >= SERIES_MAX) this.#byText.clear();
     const series = { ...told, id: eventIdOf(...parts), endpoint, name, kind, labels };
-    this.#byText.set(text, series);
-    return series;
+    const known = { series, next: null };
+    this.#byText.set(text, known);
+    return known;
   }
+}
+
+/** @param sample with the same labels. */
+function isOf({ series }: Known, { endpoint, name, kind }: Sample, told: Told): boolean {
+  return (
+    series.name === name &&
+    series.endpoint === endpoint &&
+    series.kind === kind &&
+    series.source === told.source &&
+    series.workspaceId === told.workspaceId &&
+    series.modelVersion === told.modelVersion
+  );
 }

@@ -42,7 +42,7 @@ export async function stage(
 const MINUTE_MS = 60_000;
 
 /** Times as two whole numbers, the minute and the microseconds within. */
-export function stagedTimes(timesMs: readonly number[]): StagedColumn[] {
+export function stagedTimes(timesMs: ArrayLike<number>): StagedColumn[] {
   const minutes = new Int32Array(timesMs.length);
   const within = new Int32Array(timesMs.length);
   for (let row = 0; row < timesMs.length; row++) {
