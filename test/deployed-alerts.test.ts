@@ -146,6 +146,11 @@ test("what is known of an agent goes to each format", async () => {
   const mlflow = await deployer.exportMonitoringData(AGENT, { exportFormat: "mlflow" });
   assert.ok(mlflow.rows > 0);
   assert.match(mlflow.target, /^\/Shared\/dspy-databricks\/alerted\/figures, run \w+$/);
+  const unused = { exportFormat: "json", catalog: "ml" } as const;
+  await assert.rejects(deployer.exportMonitoringData(AGENT, unused), {
+    code: "CONFIG_INVALID",
+    message: "catalog has no effect on json",
+  });
   await assert.rejects(deployer.exportMonitoringData("nobody", { exportFormat: "json" }), {
     code: "ENDPOINT_UNKNOWN",
   });

@@ -62,7 +62,7 @@ export type ExportedData = {
 
 /**
  * @param dataDirectory of the monitor, whose history it is.
- * @throws MonitorError `HISTORY_MISSING`, `TABLE_CONFLICT`, `ENDPOINT_UNKNOWN`, or what Databricks refuses.
+ * @throws MonitorError `CONFIG_INVALID` for an option without effect, `HISTORY_MISSING`, `TABLE_CONFLICT`, `ENDPOINT_UNKNOWN`, or what Databricks refuses.
  */
 export async function exportMonitoringData(
   context: DeployContext,
@@ -76,6 +76,15 @@ export async function exportMonitoringData(
     throw new MonitorError("CONFIG_INVALID", `cannot export ${exportFormat} to a file`, {
       hint: "Give out with the formats json and prometheus, which make files.",
     });
+  }
+  if (exportFormat !== "delta") {
+    const ofTables = ["catalog", "schema", "prefix", "warehouseId"] as const;
+    const unused = ofTables.find((name) => options[name] !== undefined);
+    if (unused !== undefined) {
+      throw new MonitorError("CONFIG_INVALID", `${unused} has no effect on ${exportFormat}`, {
+        hint: "Leave it out, or export the format delta, which takes it.",
+      });
+    }
   }
   const history = join(dataDirectory, "history");
   const directory = join(dataDirectory, "exports");

@@ -11,6 +11,7 @@ import { onceASecond } from "../once-a-second.ts";
 import { parseOutput } from "../parse-output.ts";
 import { parseTablePlace } from "../parse-table-place.ts";
 import { theOnlyDataDirectory } from "../query/the-only-data-directory.ts";
+import { refuseUnused } from "../unused-option.ts";
 import { workspaceClient } from "../workspace-client.ts";
 
 const { catalog, schema, prefix } = defaultTablePlace;
@@ -68,10 +69,10 @@ export function exportCommand(): Command {
     .option("--profile <name>", "the workspace of this profile of ~/.databrickscfg")
     .option("--output <format>", "format of the result: text or json", "text")
     .addHelpText("after", examples)
-    .action(async (raw: RawOptions) => {
+    .action(async (raw: RawOptions, command: Command) => {
       const output = parseOutput(raw.output);
       const format = formatOf(raw);
-      checkTogether(raw);
+      checkTogether(command, raw);
       if (format.kind !== "delta") {
         await exportAgent(format, raw, output);
         return;
@@ -111,23 +112,31 @@ function formatOf({ format, endpoint }: RawOptions): Format {
   return { kind: format, endpoint };
 }
 
-/** What would be ignored without a word is refused. */
-function checkTogether({ format, endpoint, out, directory }: RawOptions): void {
-  if (out !== undefined && format !== "json" && format !== "prometheus") {
-    throw new MonitorError("USAGE_INVALID", `--format ${format} makes no file for --out`, {
-      hint: "Give --out with --format json or prometheus; --directory PATH writes Delta tables.",
+/** Which formats take an option that not all of them take. */
+const takenBy: Readonly<Record<string, readonly Format["kind"][]>> = {
+  "--endpoint": ["json", "prometheus", "mlflow"],
+  "--out": ["json", "prometheus"],
+  "--to": ["delta"],
+  "--prefix": ["delta"],
+  "--warehouse": ["delta"],
+  "--way": ["delta"],
+  "--directory": ["delta"],
+  "--recreate": ["delta"],
+};
+
+function checkTogether(command: Command, { format, directory }: RawOptions): void {
+  for (const [flag, formats] of Object.entries(takenBy)) {
+    if (formats.some((one) => one === format)) continue;
+    refuseUnused(command, [flag], {
+      beside: `with --format ${format}`,
+      hint: `Leave it out, or give it with --format ${formats.join(", ").replace(/, (?=\w+$)/, " or ")}.`,
     });
   }
-  if (endpoint !== undefined && format === "delta") {
-    throw new MonitorError("USAGE_INVALID", "--format delta exports all agents, not one", {
-      hint: "Leave --endpoint out, or give --format json, prometheus or mlflow with it.",
-    });
-  }
-  if (directory !== undefined && format !== "delta") {
-    throw new MonitorError("USAGE_INVALID", `--format ${format} writes nothing to --directory`, {
-      hint: "Leave --format out for Delta tables there; --out PATH names the file of json and prometheus.",
-    });
-  }
+  if (directory === undefined) return;
+  refuseUnused(command, ["--to", "--warehouse", "--way", "--profile"], {
+    beside: "with --directory",
+    hint: "It is of tables in Databricks, and nothing is written there: leave one of the two out.",
+  });
 }
 
 async function exportAgent(

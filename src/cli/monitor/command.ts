@@ -1,7 +1,8 @@
 /** `dspy-databricks monitor`: starts the monitor, watches until it is stopped, and reports. */
 import { Command } from "commander";
 import { EXIT } from "../exit-code.ts";
-import { exportDefaults } from "./export-options.ts";
+import { refuseUnused } from "../unused-option.ts";
+import { exportDefaults, isDirectory } from "./export-options.ts";
 import { checkOptions, defaults, type RawOptions } from "./options.ts";
 import { report } from "./report.ts";
 import { reportText } from "./report-text.ts";
@@ -82,7 +83,8 @@ export function monitorCommand(): Command {
     .option("--for <duration>", "stop by itself after this long, such as 90s, and report")
     .option("--output <format>", "format of the final report: text or json", defaults.output)
     .addHelpText("after", examples)
-    .action(async (raw: RawOptions) => {
+    .action(async (raw: RawOptions, command: Command) => {
+      checkTogether(command, raw);
       const options = checkOptions(raw);
       const { monitor, page, telemetry, interrupted } = await run(options);
       if (options.forMs !== null || options.output === "json") {
@@ -93,4 +95,19 @@ export function monitorCommand(): Command {
       }
       process.exitCode = interrupted ? EXIT.interrupted : EXIT.done;
     });
+}
+
+function checkTogether(command: Command, { export: target }: RawOptions): void {
+  if (target === undefined) {
+    const flags = ["--export-every", "--export-timezone", "--export-warehouse", "--export-way"];
+    refuseUnused(command, flags, {
+      beside: "without --export",
+      hint: "Say where to: --export CATALOG.SCHEMA, or a directory.",
+    });
+  } else if (isDirectory(target)) {
+    refuseUnused(command, ["--export-warehouse", "--export-way"], {
+      beside: `with --export ${target}`,
+      hint: "It is of tables in Databricks: leave it out for a directory.",
+    });
+  }
 }

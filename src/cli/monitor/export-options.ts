@@ -47,8 +47,12 @@ export function parseExport(raw: RawExportOptions): WantedExport | null {
   return { target, every, timezone };
 }
 
+export function isDirectory(target: string): boolean {
+  return target.includes("/");
+}
+
 function parseTarget(text: string, raw: RawExportOptions): OrderedTarget {
-  if (text.includes("/")) {
+  if (isDirectory(text)) {
     return { kind: "directory", directory: resolve(text), prefix: defaultTablePlace.prefix };
   }
   const [, catalog, schema, prefix = defaultTablePlace.prefix] =

@@ -87,13 +87,13 @@ const cases: readonly [about: string, file: unknown, expected: string, hint?: Re
   ["no models", {}, "models is missing"],
   ["models that are no list", { models: {} }, "models is not a list"],
   ["a model that is no object", { models: [1] }, "models[0] is not an object"],
-  ["a mistyped key", { modles: [] }, "modles is not a known key", /did you mean models\?/],
+  ["a mistyped key", { modles: [] }, "modles is not a known key", /Did you mean models\?/],
   ["a key of a model", withModel({ alias: [] }), "models[0].alias is not a known key", /aliases\?/],
   [
     "a key of a price",
     withPrice({ input_usd_per_milion: 1 }),
     "models[0].prices[0].input_usd_per_milion is not a known key",
-    /did you mean input_usd_per_million\?/,
+    /Did you mean input_usd_per_million\?/,
   ],
   [
     "a key that is near to none",

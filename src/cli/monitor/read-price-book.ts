@@ -125,7 +125,7 @@ export function parsePriceBook(text: string, path: string): ModelPrices[] {
       const meant = nearest(key, known);
       throw wrong(
         `${at === "" ? key : `${at}.${key}`} is not a known key`,
-        `${meant === null ? "" : `did you mean ${meant}? `}Known are ${known.join(", ")}`,
+        `${meant === null ? "" : `Did you mean ${meant}? `}Known are ${known.join(", ")}.`,
       );
     }
     return value as Record<string, unknown>; // an object, as was just checked

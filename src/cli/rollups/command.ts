@@ -15,6 +15,7 @@ import {
 import { rollupNames, rollupTable } from "../../rollups/rollup-sql.ts";
 import { parseTablePlace } from "../parse-table-place.ts";
 import { putText } from "../put-text.ts";
+import { refuseUnused } from "../unused-option.ts";
 import { workspaceClient } from "../workspace-client.ts";
 
 const { catalog, schema, prefix } = defaultTablePlace;
@@ -58,7 +59,13 @@ export function rollupsCommand(): Command {
     .option("--publish", "put notebook and job into the workspace, over those that are there")
     .option("--profile <name>", "the workspace of this profile of ~/.databrickscfg")
     .addHelpText("after", examples)
-    .action(async (raw: RawOptions) => {
+    .action(async (raw: RawOptions, command: Command) => {
+      if (!raw.publish && raw.spans === undefined) {
+        refuseUnused(command, ["--profile"], {
+          beside: "without --publish or --spans",
+          hint: "No workspace is asked for this SQL: leave it out, or give --publish to put the job there.",
+        });
+      }
       const place = parseTablePlace(raw);
       const source = await sourceOf(raw);
       const options = { source, place, days: daysOf(raw.days) };

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { Command } from "commander";
-import { objectKinds } from "../../deploy/uninstall/found-object.ts";
+import { type ObjectKind, objectKinds } from "../../deploy/uninstall/found-object.ts";
 import { planUninstall, type UninstallObject } from "../../deploy/uninstall/uninstall.ts";
 import { loadAgentConfig } from "../../deployment.ts";
 import { dataDirectoryOf } from "../../monitor-client/data-directory.ts";
@@ -12,6 +12,7 @@ import { MonitorError } from "../../monitor-error.ts";
 import { foreignLine } from "../../signals/foreign-line.ts";
 import { EXIT } from "../exit-code.ts";
 import { parseOutput } from "../parse-output.ts";
+import { refuseUnused } from "../unused-option.ts";
 import { workspaceClient } from "../workspace-client.ts";
 
 const REASON_MAX_CHARS = 500;
@@ -64,9 +65,10 @@ export function uninstallCommand(): Command {
     .option("--profile <name>", "the workspace of this profile of ~/.databrickscfg")
     .option("--output <format>", "format of the result: text or json", "text")
     .addHelpText("after", examples)
-    .action(async (file: string, raw: RawOptions) => {
+    .action(async (file: string, raw: RawOptions, command: Command) => {
       const output = parseOutput(raw.output);
       const only = parseKinds(raw.only);
+      checkTogether(command, { only, dryRun: raw.dryRun ?? false });
       const config = await loadAgentConfig(file, { environment: raw.env });
       const client = workspaceClient(raw.profile);
       const endpointName = config.deployment.servingEndpoint;
@@ -97,6 +99,32 @@ export function uninstallCommand(): Command {
     });
 }
 
+/** What goes only when it is asked for. */
+const goneWith: Readonly<Record<string, readonly ObjectKind[]>> = {
+  "--models": ["model"],
+  "--tables": ["job", "notebook", "folder", "table", "volume"],
+};
+
+function checkTogether(
+  command: Command,
+  { only, dryRun }: { readonly only: readonly ObjectKind[] | undefined; readonly dryRun: boolean },
+): void {
+  if (dryRun) {
+    refuseUnused(command, ["--yes"], {
+      beside: "with --dry-run",
+      hint: "Nothing is removed, so nothing is asked: leave one of the two out.",
+    });
+  }
+  if (only === undefined) return;
+  for (const [flag, kinds] of Object.entries(goneWith)) {
+    if (kinds.some((kind) => only.includes(kind))) continue;
+    refuseUnused(command, [flag], {
+      beside: `with --only ${only.join(",")}`,
+      hint: `Leave it out, or name one of its kinds in --only, too: ${kinds.join(", ")}.`,
+    });
+  }
+}
+
 /** A monitor follows what deployments left here: its alerts, and the export. */
 function tellWhatGoesOn(host: string, endpointName: string): void {
   const directory = dataDirectoryOf(host);
@@ -110,7 +138,7 @@ function tellWhatGoesOn(host: string, endpointName: string): void {
   );
 }
 
-function parseKinds(text: string | undefined): (typeof objectKinds)[number][] | undefined {
+function parseKinds(text: string | undefined): ObjectKind[] | undefined {
   if (text === undefined) return undefined;
   const names = text.split(",").map((name) => name.trim());
   const unknown = names.find((name) => !objectKinds.some((kind) => kind === name));
