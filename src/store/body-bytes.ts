@@ -3,6 +3,7 @@
  * digits as bytes, and every text once. A text is a number: one that was met before, or the next
  * one, whose length in bytes and UTF-8 follow.
  */
+import { holds, newTextTable, remember, slotOf, TEXT_BYTES_MAX } from "../signals/text-table.ts";
 
 /** Up to so many characters ASCII is encoded here. */
 const SHORT_TEXT = 48;
@@ -11,6 +12,8 @@ const CHAR_BYTES_MAX = 3;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+/** Of bodies before: what is the same string is compared at once. */
+const texts = newTextTable();
 
 export class BodyWriter {
   #bytes: Uint8Array<ArrayBuffer>;
@@ -135,9 +138,18 @@ export class BodyReader {
     const sizeBytes = this.number();
     const end = this.#at + sizeBytes;
     if (end > this.#bytes.length) throw new RangeError("A text of the journal is cut off.");
-    const text = decoder.decode(this.#bytes.subarray(this.#at, end));
+    const text = this.#decode(sizeBytes);
     this.#at = end;
     this.#texts.push(text);
+    return text;
+  }
+
+  #decode(sizeBytes: number): string {
+    const from = this.#at;
+    const slot = slotOf(this.#view, from, sizeBytes);
+    if (holds(texts, slot, this.#view, from, sizeBytes)) return texts.texts[slot] ?? "";
+    const text = decoder.decode(this.#bytes.subarray(from, from + sizeBytes));
+    if (sizeBytes <= TEXT_BYTES_MAX) remember(texts, slot, this.#view, from, sizeBytes, text);
     return text;
   }
 }

@@ -4,7 +4,7 @@
  * read by nobody, and their length and last byte tell so before anything is compared
  * (5 ns a key, where a hash over twelve of the bytes takes 10).
  */
-import { bytesEqual } from "./text-table.ts";
+import { bytesEqual } from "../../signals/text-table.ts";
 
 export type AttributeKeys = {
   /** By key; from 0 up, in the order in which the keys were given. */

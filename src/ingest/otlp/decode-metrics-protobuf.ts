@@ -7,6 +7,7 @@
  * Source: opentelemetry-proto, collector/metrics/v1 and metrics/v1.
  */
 import { MonitorError } from "../../monitor-error.ts";
+import { holds, newTextTable, remember, slotOf, TEXT_BYTES_MAX } from "../../signals/text-table.ts";
 import {
   BUCKET_LIMIT,
   countDropped,
@@ -37,7 +38,6 @@ import {
   TWO_TO_32,
   VARINT,
 } from "./protobuf-cursor.ts";
-import { holds, newTextTable, remember, slotOf, TEXT_BYTES_MAX } from "./text-table.ts";
 
 /** @throws MonitorError `TELEMETRY_INVALID` when the bytes are no protobuf message. */
 export function decodeMetricsProtobuf(body: Uint8Array): DecodedMetrics {

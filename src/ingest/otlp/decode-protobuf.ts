@@ -6,6 +6,7 @@
  * Source: opentelemetry-proto, collector/trace/v1 and trace/v1.
  */
 import { MonitorError } from "../../monitor-error.ts";
+import { holds, newTextTable, remember, slotOf, TEXT_BYTES_MAX } from "../../signals/text-table.ts";
 import { type AttributeKeys, placeOf } from "./attribute-keys.ts";
 import {
   type AttributeValue,
@@ -38,7 +39,6 @@ import {
   TWO_TO_32,
   VARINT,
 } from "./protobuf-cursor.ts";
-import { holds, newTextTable, remember, slotOf, TEXT_BYTES_MAX } from "./text-table.ts";
 
 /**
  * @throws MonitorError `TELEMETRY_INVALID` when the bytes are no protobuf

@@ -6,6 +6,7 @@
  */
 import { scrub } from "../../signals/scrub.ts";
 import { knownMeaning, SECRET } from "../../signals/scrub-secrets.ts";
+import { holds, newTextTable, remember, slotOf, TEXT_BYTES_MAX } from "../../signals/text-table.ts";
 import { edited, lengthField, newByteEdit, numberField, replace } from "./byte-edit.ts";
 import { isContentKey, PLAIN_VALUE_BYTES_MAX } from "./content-keys.ts";
 import { jsonToProtobuf } from "./json-to-protobuf.ts";
@@ -31,7 +32,6 @@ import {
   VARINT,
 } from "./protobuf-cursor.ts";
 import { remembering } from "./remembering.ts";
-import { holds, newTextTable, remember, slotOf, TEXT_BYTES_MAX } from "./text-table.ts";
 
 export type Signal = "traces" | "metrics";
 
