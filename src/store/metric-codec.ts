@@ -123,13 +123,23 @@ function readPoint(reader: BodyReader, before: MetricPoint | undefined): MetricP
   const labels = same(SAME_LABELS)?.labels ?? readLabels(reader);
   const startMs = same(SAME_START)?.startMs ?? reader.double();
   const timeMs = same(SAME_TIME)?.timeMs ?? reader.double();
+  const mode = modes[flags & MODE] ?? "gauge";
+  return { endpoint, name, labels, mode, startMs, timeMs, values: readValues(reader) };
+}
+
+function readValues(reader: BodyReader): readonly MetricValue[] {
+  const count = reader.number();
+  // Most have one, and an array that grows takes room for many.
+  if (count === 1) return [readValue(reader)];
   const values: MetricValue[] = [];
-  for (let left = reader.number(); left > 0; left--) {
-    const suffix = reader.text();
-    const kind = kinds[reader.number()] ?? "gauge";
-    values.push({ suffix, kind, value: told(reader.double()) });
-  }
-  return { endpoint, name, labels, mode: modes[flags & MODE] ?? "gauge", startMs, timeMs, values };
+  while (values.length < count) values.push(readValue(reader));
+  return values;
+}
+
+function readValue(reader: BodyReader): MetricValue {
+  const suffix = reader.text();
+  const kind = kinds[reader.number()] ?? "gauge";
+  return { suffix, kind, value: told(reader.double()) };
 }
 
 const ofLabel = { enumerable: true, configurable: true, writable: true };

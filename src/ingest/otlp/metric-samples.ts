@@ -203,17 +203,14 @@ type Series = {
   readonly labels: MetricPoint["labels"];
   /** The same, names and values in turns. */
   readonly labelTexts: readonly string[];
-  newest: Newest;
+  /** The newest. */
+  point: MetricPoint;
+  /** When it arrived. */
+  takenMs: number;
+  /** `start time` of the deltas that were added last, the oldest first. */
+  added: readonly string[];
   /** Of which a point came next, when it was last told. */
   next: Series | null;
-};
-
-type Newest = {
-  readonly point: MetricPoint;
-  /** When it arrived. */
-  readonly takenMs: number;
-  /** `start time` of the deltas that were added last, the oldest first. */
-  readonly added: readonly string[];
 };
 
 /** Why a point changed nothing. */
@@ -238,7 +235,7 @@ export class PushedSeries {
 
   /** Whether a point says what is known already, only later. */
   isKnown(point: MetricPoint): boolean {
-    const known = this.#find(point)?.newest.point;
+    const known = this.#find(point)?.point;
     return (
       known !== undefined &&
       point.mode !== "delta" &&
@@ -256,12 +253,19 @@ export class PushedSeries {
   add(points: readonly MetricPoint[], takenMs: number): AddedPoints {
     const dropped = new Map<SeriesDropReason, number>();
     const samples: Sample[] = [];
+    const drop = (reason: SeriesDropReason) => dropped.set(reason, (dropped.get(reason) ?? 0) + 1);
     for (const point of points) {
       const known = this.#find(point);
-      const knownMs = known?.newest.point.timeMs;
-      const told = known ? moveOn(known, point, takenMs) : this.#begin(point, takenMs);
-      if (typeof told === "string") dropped.set(told, (dropped.get(told) ?? 0) + 1);
-      else if (told.newest.point.timeMs !== knownMs) addSamples(samples, told);
+      if (!known) {
+        const begun = this.#begin(point, takenMs);
+        if (begun) addSamples(samples, begun);
+        else drop("series_limit");
+        continue;
+      }
+      const knownMs = known.point.timeMs;
+      const reason = moveOn(known, point, takenMs);
+      if (reason !== null) drop(reason);
+      else if (known.point.timeMs !== knownMs) addSamples(samples, known);
     }
     return { dropped, samples };
   }
@@ -286,23 +290,19 @@ export class PushedSeries {
   samples(endpoint: string | null = null): Sample[] {
     const samples: Sample[] = [];
     for (const series of this.#series.values()) {
-      const isAsked = endpoint === null || series.newest.point.endpoint === endpoint;
+      const isAsked = endpoint === null || series.point.endpoint === endpoint;
       if (isAsked) addSamples(samples, series);
     }
     return samples;
   }
 
-  #begin(point: MetricPoint, takenMs: number): Series | SeriesDropReason {
-    if (!this.#makeRoom(point.endpoint, takenMs)) return "series_limit";
+  #begin(point: MetricPoint, takenMs: number): Series | null {
+    if (!this.#makeRoom(point.endpoint, takenMs)) return null;
     this.#perEndpoint.set(point.endpoint, (this.#perEndpoint.get(point.endpoint) ?? 0) + 1);
-    const newest = { point, takenMs, added: stretchesOf(point) };
     const { labels } = point;
-    const series: Series = {
-      labels,
-      labelTexts: Object.entries(labels).flat(),
-      newest,
-      next: null,
-    };
+    const labelTexts = Object.entries(labels).flat();
+    const added = stretchesOf(point);
+    const series: Series = { labels, labelTexts, point, takenMs, added, next: null };
     this.#series.set(keyOf(point), series);
     this.#tell(series);
     return series;
@@ -315,7 +315,7 @@ export class PushedSeries {
     let oldestMs = nowMs;
     this.#last = null;
     for (const [key, series] of this.#series) {
-      const { point, takenMs } = series.newest;
+      const { point, takenMs } = series;
       // It may be one that is forgotten.
       series.next = null;
       if (nowMs - takenMs <= SERIES_STALE_MS) {
@@ -350,8 +350,8 @@ function keyOf({ endpoint, name, labels }: MetricPoint): string {
   return key;
 }
 
-function isOf({ labelTexts, newest }: Series, { endpoint, name, labels }: MetricPoint): boolean {
-  if (newest.point.endpoint !== endpoint || newest.point.name !== name) return false;
+function isOf({ labelTexts, point }: Series, { endpoint, name, labels }: MetricPoint): boolean {
+  if (point.endpoint !== endpoint || point.name !== name) return false;
   let at = 0;
   for (const label in labels) {
     if (labelTexts[at++] !== label || labelTexts[at++] !== labels[label]) return false;
@@ -369,16 +369,10 @@ function haveSameValues({ values: known }: MetricPoint, { values }: MetricPoint)
   );
 }
 
-function moveOn(series: Series, point: MetricPoint, takenMs: number): Series | SeriesDropReason {
-  const known = series.newest;
-  const isStale = takenMs - known.takenMs > SERIES_STALE_MS;
-  const newest =
-    point.mode === "delta" && known.point.mode === "delta"
-      ? addDelta(known, { point, takenMs })
-      : replace(known, { point, takenMs, isStale });
-  if (typeof newest === "string") return newest;
-  series.newest = newest;
-  return series;
+/** Returns why the point changes nothing; `null` where it does. */
+function moveOn(series: Series, point: MetricPoint, takenMs: number): SeriesDropReason | null {
+  const isDelta = point.mode === "delta" && series.point.mode === "delta";
+  return isDelta ? addDelta(series, point, takenMs) : replace(series, point, takenMs);
 }
 
 const noStretches: readonly string[] = [];
@@ -393,25 +387,25 @@ function stretchOf({ startMs, timeMs }: MetricPoint): string {
 }
 
 /** A total or gauge takes the place of an earlier one. Totals that begin anew are newer whatever their time. */
-function replace(
-  { point: known }: Newest,
-  { point, takenMs, isStale }: { point: MetricPoint; takenMs: number; isStale: boolean },
-): Newest | SeriesDropReason {
+function replace(series: Series, point: MetricPoint, takenMs: number): SeriesDropReason | null {
+  const { point: known } = series;
   const isSame = point.timeMs === known.timeMs && point.startMs === known.startMs;
   if (isSame && point.mode === known.mode) return "duplicate_metric";
   const isRestart = point.mode !== "gauge" && point.startMs > known.startMs;
   const hasSameStart = point.mode === "gauge" || point.startMs === known.startMs;
   const isNewer = isRestart || (hasSameStart && point.timeMs > known.timeMs);
   // After a long silence the sender's clock may have been set back.
+  const isStale = takenMs - series.takenMs > SERIES_STALE_MS;
   if (!isNewer && !isStale && point.mode === known.mode) return "late_metric";
-  return { point, takenMs, added: stretchesOf(point) };
+  series.point = point;
+  series.takenMs = takenMs;
+  series.added = stretchesOf(point);
+  return null;
 }
 
 /** Deltas are added in whatever order they come, each stretch of time once. */
-function addDelta(
-  { point: known, added }: Newest,
-  { point, takenMs }: { point: MetricPoint; takenMs: number },
-): Newest | SeriesDropReason {
+function addDelta(series: Series, point: MetricPoint, takenMs: number): SeriesDropReason | null {
+  const { point: known, added } = series;
   const stretch = stretchOf(point);
   if (added.includes(stretch)) return "duplicate_metric";
   const oldestMs = Number(added[0]?.split(" ")[1]);
@@ -423,19 +417,18 @@ function addDelta(
       Number(part.values.find(({ suffix }) => suffix === told.suffix)?.value ?? 0);
     return { ...told, value: sum(known) + sum(point) };
   });
-  return {
-    point: { ...newest, startMs: Math.min(known.startMs, point.startMs), values },
-    takenMs,
-    added: [...added, stretch].sort(byEnd).slice(-DELTAS_REMEMBERED),
-  };
+  series.point = { ...newest, startMs: Math.min(known.startMs, point.startMs), values };
+  series.takenMs = takenMs;
+  series.added = [...added, stretch].sort(byEnd).slice(-DELTAS_REMEMBERED);
+  return null;
 }
 
 function byEnd(a: string, b: string): number {
   return Number(a.split(" ")[1]) - Number(b.split(" ")[1]);
 }
 
-function addSamples(samples: Sample[], { labels, newest }: Series): void {
-  const { endpoint, name, timeMs, values } = newest.point;
+function addSamples(samples: Sample[], { labels, point }: Series): void {
+  const { endpoint, name, timeMs, values } = point;
   for (const { suffix, kind, value } of values) {
     if (typeof value !== "number") continue;
     samples.push({ name: `${name}${suffix}`, kind, endpoint, labels, value, timeMs });
