@@ -121,10 +121,15 @@ export class RingReader {
       this.#count(windows, ring, { from, head });
       return 0;
     }
-    const copy = this.#copy(ring, { head, count: Math.min(came, ring.capacity) });
-    const rowWords = this.#arena.words;
-    windows.addRing({ ...copy, rowWords, at: 0 }, copy.from, copy.to);
-    return came - (copy.to - copy.from);
+    const count = Math.min(came, ring.capacity);
+    const doubles = new Float64Array(count * SAMPLE_DOUBLES);
+    const lost = this.#copy(ring, { head, count }, (at, pieceCount, to) => {
+      const piece = this.#arena.doubles.subarray(at, at + pieceCount * SAMPLE_DOUBLES);
+      doubles.set(piece, to * SAMPLE_DOUBLES);
+    });
+    const words = new Uint32Array(doubles.buffer);
+    windows.addRing({ doubles, words, rowWords: this.#arena.words, at: 0 }, lost, count);
+    return came - count + lost;
   }
 
   #count(windows: Windows, ring: Ring, { from, head }: { from: number; head: number }): void {
@@ -159,22 +164,27 @@ export class RingReader {
     if (head > ring.capacity) this.#hasWrapped = true;
     const there = this.#hasWrapped ? ring.capacity - IN_FLIGHT_SAMPLES : head;
     const count = Math.min(max, there);
-    const { doubles, words, from, to } = this.#copy(ring, { head, count });
-    const held = to - from;
+    const times = new Float64Array(count);
+    const values = new Float64Array(count);
+    const rows = new Uint32Array(count);
+    const statusRows = new Uint32Array(count);
+    const { doubles, words } = this.#arena;
+    const lost = this.#copy(ring, { head, count }, (pieceAt, pieceCount, to) => {
+      for (let i = to, at = pieceAt; i < to + pieceCount; i++, at += SAMPLE_DOUBLES) {
+        times[i] = doubles[at + SAMPLE_TIME] ?? 0;
+        values[i] = doubles[at + SAMPLE_VALUE] ?? 0;
+        rows[i] = words[at * 2 + SAMPLE_ROW] ?? 0;
+        statusRows[i] = words[at * 2 + SAMPLE_STATUS_ROW] ?? 0;
+      }
+    });
+    const held = count - lost;
     const samples = {
-      times: new Float64Array(held),
-      values: new Float64Array(held),
-      rows: new Uint32Array(held),
-      statusRows: new Uint32Array(held),
+      times: times.subarray(lost),
+      values: values.subarray(lost),
+      rows: rows.subarray(lost),
+      statusRows: statusRows.subarray(lost),
       firstSequence: (head - held) >>> 0,
     };
-    for (let i = 0; i < held; i++) {
-      const at = (from + i) * SAMPLE_DOUBLES;
-      samples.times[i] = doubles[at + SAMPLE_TIME] ?? 0;
-      samples.values[i] = doubles[at + SAMPLE_VALUE] ?? 0;
-      samples.rows[i] = words[at * 2 + SAMPLE_ROW] ?? 0;
-      samples.statusRows[i] = words[at * 2 + SAMPLE_STATUS_ROW] ?? 0;
-    }
     if (!this.#hasWrapped && held === head) {
       return { ...samples, lostUpToMs: Number.NEGATIVE_INFINITY };
     }
@@ -183,18 +193,22 @@ export class RingReader {
     return { ...samples, lostUpToMs: Math.min(lostUpToMs, samples.times[0] ?? lostUpToMs) };
   }
 
-  /** The `count` samples before `head`, without the oldest that were written over meanwhile. */
-  #copy(ring: Ring, { head, count }: { readonly head: number; readonly count: number }) {
-    const doubles = new Float64Array(count * SAMPLE_DOUBLES);
+  /**
+   * Hands over the `count` samples before `head`, in up to two pieces: where each begins, how
+   * many they are, and how many came before. Returns how many of the oldest were written over
+   * meanwhile.
+   */
+  #copy(
+    ring: Ring,
+    { head, count }: { readonly head: number; readonly count: number },
+    copy: (at: number, pieceCount: number, to: number) => void,
+  ): number {
     const start = (head - count) & (ring.capacity - 1);
     const untilWrap = Math.min(count, ring.capacity - start);
-    const samples = (from: number, to: number) =>
-      this.#arena.doubles.subarray(ring.at + from * SAMPLE_DOUBLES, ring.at + to * SAMPLE_DOUBLES);
-    doubles.set(samples(start, start + untilWrap));
-    doubles.set(samples(0, count - untilWrap), untilWrap * SAMPLE_DOUBLES);
+    copy(ring.at + start * SAMPLE_DOUBLES, untilWrap, 0);
+    copy(ring.at, count - untilWrap, untilWrap);
     const cameMeanwhile = (this.head() - head) >>> 0;
     const spare = ring.capacity - count;
-    const lost = Math.min(count, Math.max(0, cameMeanwhile + IN_FLIGHT_SAMPLES - spare));
-    return { doubles, words: new Uint32Array(doubles.buffer), from: lost, to: count };
+    return Math.min(count, Math.max(0, cameMeanwhile + IN_FLIGHT_SAMPLES - spare));
   }
 }
