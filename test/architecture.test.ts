@@ -81,7 +81,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "signals",
     "dashboards",
   ],
-  backup: ["signals", "store", "monitor-client"],
+  backup: ["signals", "store", "history", "monitor-client"],
   rules: ["signals"],
   notify: ["signals"],
   doctor: ["signals", "config", "databricks", "export", "history", "monitor-client"],

@@ -9,11 +9,21 @@
  * before its rows.
  */
 import { createHash, randomUUID } from "node:crypto";
+import type { Dirent } from "node:fs";
 import { type FileHandle, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
+import { crc32 } from "node:zlib";
 import { fileFailure } from "../file-failure.ts";
 import { MonitorError } from "../monitor-error.ts";
 import { encodePart } from "../store/journal-part.ts";
+import {
+  type Copied,
+  type Damage,
+  damagedFiles,
+  isLogLost,
+  openTableCheck,
+  type TableCheck,
+} from "./damage.ts";
 import { type JournalSource, openJournalSource } from "./journal-source.ts";
 import { BACKUP_FORMAT, MANIFEST_NAME, type Manifest } from "./manifest.ts";
 import { CHUNK_BYTES, createOwnFile } from "./own-file.ts";
@@ -39,6 +49,8 @@ export type BackupResult = {
   /** Agents whose webhook stays behind. */
   readonly webhooksLeftOut: number;
   readonly monitor: "running" | "stopped";
+  /** What of it is damaged; none when all is whole. */
+  readonly damaged: readonly Damage[];
 };
 
 /** So often a log is read anew that is being tidied up. */
@@ -68,12 +80,16 @@ export async function makeBackup(options: BackupOptions): Promise<BackupResult> 
     const archive = await newArchive(unfinished, { modifiedMs: options.nowMs, onDisk });
     try {
       onProgress("the journal");
-      const journal: CopiedJournal = { entries: 0, lastSeq: 0, parts: 0 };
+      const journal: CopiedJournal = { entries: 0, lastSeq: 0, parts: 0, damaged: 0 };
       await copyJournal(source, archive, journal);
       const history = join(dataDirectory, "history");
-      const historyFiles = await copyHistory(history, archive, onProgress);
+      const damaged: Damage[] = [];
+      const historyFiles = await copyHistory(history, { archive, damaged, onProgress });
       onProgress("what was journalled meanwhile");
       await copyJournal(source, archive, journal);
+      if (journal.damaged > 0) {
+        damaged.push({ place: "journal.db", problem: `${journal.damaged} entries can't be read` });
+      }
       const { kept, webhooksLeftOut } = await copySettings(options, archive);
       const manifest: Manifest = {
         format: BACKUP_FORMAT,
@@ -94,6 +110,7 @@ export async function makeBackup(options: BackupOptions): Promise<BackupResult> 
         settings: kept,
         webhooksLeftOut: webhooksLeftOut.length,
         monitor: source.isRunning ? "running" : "stopped",
+        damaged,
       };
     } finally {
       await archive.close();
@@ -129,7 +146,7 @@ async function sizeOf(path: string): Promise<number | null> {
 
 // ─── What goes into it ────────────────────────────────────────────────────────
 
-type CopiedJournal = { entries: number; lastSeq: number; parts: number };
+type CopiedJournal = { entries: number; lastSeq: number; parts: number; damaged: number };
 
 /** Goes on where it ended before. */
 async function copyJournal(
@@ -139,8 +156,9 @@ async function copyJournal(
 ): Promise<void> {
   const before = journal.lastSeq;
   for (let isLast = false; !isLast; ) {
-    const { entries, upTo, last } = await source.entriesAfter(journal.lastSeq);
+    const { entries, upTo, damaged = 0, last } = await source.entriesAfter(journal.lastSeq);
     isLast = last;
+    journal.damaged += damaged;
     const [first] = entries;
     if (first && before > 0 && journal.lastSeq === before && first.seq > before + 1) {
       throw new MonitorError(
@@ -166,48 +184,86 @@ const SEALED_MARKS = /^sealed(\.again)?\.json$/;
 /** Returns the number of files. */
 async function copyHistory(
   history: string,
-  archive: Archive,
-  onProgress: BackupOptions["onProgress"],
+  {
+    archive,
+    damaged,
+    onProgress,
+  }: {
+    readonly archive: Archive;
+    /** What is found damaged is added to it. */
+    readonly damaged: Damage[];
+    readonly onProgress: BackupOptions["onProgress"];
+  },
 ): Promise<number> {
-  let files = 0;
-  for (const entry of await entriesIn(history)) {
+  const entries = await entriesIn(history);
+  if (entries.length === 0) return 0;
+  const check = await openTableCheck(history);
+  try {
+    let files = 0;
+    for (const entry of entries) files += await copyEntry(entry);
+    return files;
+  } finally {
+    check?.close();
+  }
+
+  async function copyEntry(entry: Dirent): Promise<number> {
     const path = join(history, entry.name);
+    const name = `history/${entry.name}`;
     if (entry.isDirectory() && !notTables.has(entry.name)) {
       onProgress(`the table ${entry.name}`);
-      files += await copyTable(path, `history/${entry.name}`, archive);
-    } else if (entry.isFile() && /\.json$/.test(entry.name) && !SEALED_MARKS.test(entry.name)) {
-      if (await archive.addFile(`history/${entry.name}`, path)) files++;
-    } else if (entry.isFile() && entry.name.endsWith(".sqlite") && !/lock/.test(entry.name)) {
-      onProgress("the summaries");
-      await copyDatabase(path, `history/${entry.name}`, archive);
-      files++;
+      return copyTable(path, { name, archive, check, damaged });
     }
+    if (entry.isFile() && /\.json$/.test(entry.name) && !SEALED_MARKS.test(entry.name)) {
+      return (await archive.addFile(name, path)) ? 1 : 0;
+    }
+    if (entry.isFile() && entry.name.endsWith(".sqlite") && !/lock/.test(entry.name)) {
+      onProgress("the summaries");
+      if (await copyDatabase(path, { name, archive })) return 1;
+      damaged.push({ place: name, problem: "SQLite can't read it, so it stays behind" });
+    }
+    return 0;
   }
-  return files;
 }
 
 /** The log as it is at one moment, then the files that it may name. */
-async function copyTable(directory: string, name: string, archive: Archive): Promise<number> {
+async function copyTable(
+  directory: string,
+  {
+    name,
+    archive,
+    check,
+    damaged,
+  }: {
+    readonly name: string;
+    readonly archive: Archive;
+    readonly check: TableCheck | null;
+    readonly damaged: Damage[];
+  },
+): Promise<number> {
   const log = await readLog(join(directory, "_delta_log"));
-  if (log === null) return 0;
   for (const [file, bytes] of log) await archive.addBytes(`${name}/_delta_log/${file}`, bytes);
-  let files = log.size;
+  const wanted = (await check?.filesOf(directory)) ?? new Map<string, Copied>();
+  const copied = new Map<string, Copied>();
   for (const entry of await entriesIn(directory)) {
     if (!entry.isFile() || !entry.name.endsWith(".parquet")) continue;
     // One that is gone by now was of no row for an hour.
-    if (await archive.addFile(`${name}/${entry.name}`, join(directory, entry.name))) files++;
+    const bytes = await archive.addFile(`${name}/${entry.name}`, join(directory, entry.name));
+    if (bytes) copied.set(entry.name, bytes);
   }
-  return files;
+  const place = `${name}/_delta_log`;
+  if ("problem" in wanted) damaged.push({ place, problem: wanted.problem });
+  else damaged.push(...damagedFiles(name, wanted, copied));
+  if (log.size === 0 && isLogLost(copied)) damaged.push({ place, problem: "it is gone" });
+  return log.size + copied.size;
 }
 
 /** Commits leave the log when a checkpoint has what they say: then it is read anew. */
-async function readLog(directory: string): Promise<Map<string, Uint8Array> | null> {
+async function readLog(directory: string): Promise<Map<string, Uint8Array>> {
   for (let attempt = 1; ; attempt++) {
     const names = (await entriesIn(directory))
       .map(({ name }) => name)
       .filter((name) => /^\d{20}\.(?:json|checkpoint\.parquet)$/.test(name))
       .sort();
-    if (names.length === 0) return null;
     try {
       const log = new Map<string, Uint8Array>();
       for (const name of names) log.set(name, await readFile(join(directory, name)));
@@ -218,8 +274,11 @@ async function readLog(directory: string): Promise<Map<string, Uint8Array> | nul
   }
 }
 
-/** As it is at one moment, whoever writes it. */
-async function copyDatabase(path: string, name: string, archive: Archive): Promise<void> {
+/** As it is at one moment, whoever writes it. Returns `false` where it is damaged. */
+async function copyDatabase(
+  path: string,
+  { name, archive }: { readonly name: string; readonly archive: Archive },
+): Promise<boolean> {
   // Loaded where it is needed: older Nodes warn of it.
   const { DatabaseSync } = process.getBuiltinModule("node:sqlite");
   const copy = `${archive.path}.sqlite`;
@@ -228,10 +287,14 @@ async function copyDatabase(path: string, name: string, archive: Archive): Promi
     try {
       database.exec("PRAGMA busy_timeout = 10000");
       database.prepare("VACUUM INTO ?").run(copy);
+    } catch (error) {
+      if (isDamage(error)) return false;
+      throw error;
     } finally {
       database.close();
     }
     await archive.addFile(name, copy);
+    return true;
   } finally {
     await rm(copy, { force: true });
   }
@@ -276,6 +339,14 @@ async function entriesIn(directory: string) {
   }
 }
 
+/** What SQLite answers, in the last byte, of a file that is damaged or none of its own. */
+const sqliteDamage: readonly number[] = [11, 26];
+
+function isDamage(error: unknown): boolean {
+  const code = error instanceof Error && "errcode" in error ? Number(error.errcode) : 0;
+  return sqliteDamage.includes(code & 0xff);
+}
+
 function isMissing(error: unknown): boolean {
   return error instanceof Error && "code" in error && error.code === "ENOENT";
 }
@@ -286,8 +357,8 @@ type Archive = {
   readonly path: string;
   readonly files: Manifest["files"];
   addBytes(name: string, bytes: Uint8Array): Promise<void>;
-  /** `false` where it is not there. */
-  addFile(name: string, path: string): Promise<boolean>;
+  /** What was copied; `null` where it is not there. */
+  addFile(name: string, path: string): Promise<Copied | null>;
   /** Makes it durable. Returns its size. */
   finish(manifest: Manifest): Promise<number>;
   close(): Promise<void>;
@@ -327,25 +398,31 @@ async function newArchive(
       try {
         source = await open(from, "r");
       } catch (error) {
-        if (isMissing(error)) return false;
-        throw error;
+        if (isMissing(error)) return null;
+        throw unreadable(from, error);
       }
       try {
         const { size } = await source.stat();
         const hash = createHash("sha256");
+        let checksum = 0;
         await write(tarHeader(name, size, modifiedMs));
         for (let at = 0; at < size; ) {
           const chunk = Buffer.alloc(Math.min(CHUNK_BYTES, size - at));
-          const { bytesRead } = await source.read(chunk, 0, chunk.length, at);
+          const { bytesRead } = await source
+            .read(chunk, 0, chunk.length, at)
+            .catch((error: unknown) => {
+              throw unreadable(from, error);
+            });
           if (bytesRead === 0) throw new Error(`${name} became shorter while it was read`);
           const bytes = chunk.subarray(0, bytesRead);
           hash.update(bytes);
+          checksum = crc32(bytes, checksum);
           await write(bytes);
           at += bytesRead;
         }
         await write(tarPadding(size));
         files.push({ name, sizeBytes: size, sha256: hash.digest("hex") });
-        return true;
+        return { sizeBytes: size, checksum };
       } finally {
         await source.close();
       }
@@ -358,4 +435,12 @@ async function newArchive(
     },
     close: () => handle.close(),
   };
+}
+
+function unreadable(path: string, cause: unknown): MonitorError {
+  const code = cause instanceof Error && "code" in cause ? ` (${String(cause.code)})` : "";
+  return new MonitorError("DATA_DIR_UNREADABLE", `cannot read ${path} for the backup${code}`, {
+    hint: "Let this user read it, and look at the disk that holds it.",
+    cause,
+  });
 }

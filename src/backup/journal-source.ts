@@ -59,6 +59,7 @@ async function ask(url: string, seq: number): Promise<Following> {
     return {
       entries: decodePart(new Uint8Array(await response.arrayBuffer())),
       upTo: Number(response.headers.get("journal-up-to")),
+      damaged: Number(response.headers.get("journal-damaged") ?? 0),
       last: response.headers.get("journal-last") === "true",
     };
   } catch (cause) {

@@ -123,11 +123,12 @@ export function createApp(
     if (!/^\d{1,15}$/.test(after)) {
       return context.json({ error: { message: "after is no place in the journal" } }, 400);
     }
-    const { entries, upTo, last } = await monitor.journalledAfter(Number(after));
+    const { entries, upTo, damaged = 0, last } = await monitor.journalledAfter(Number(after));
     return context.body(encodePart(entries), 200, {
       "content-type": "application/octet-stream",
       "journal-up-to": String(upTo),
       "journal-last": String(last),
+      "journal-damaged": String(damaged),
       "monitor-started-ms": String(monitor.startedMs),
     });
   });

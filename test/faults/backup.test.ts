@@ -198,6 +198,40 @@ test("what is there is only put aside when asked, and nothing while a monitor us
   assert.ok(existsSync(join(result.putAsideAs, "journal.db")));
 });
 
+test("a backup of what is damaged is made, tells what is, and fails", async () => {
+  const damaged = join(directory, "damaged-directory");
+  await done("restore", file, "--data-dir", damaged);
+  const table = (name: string) => join(damaged, "history", name);
+  const rowsOf = (name: string) =>
+    readdirSync(table(name)).find((one) => one.endsWith(".parquet")) ?? "";
+  const [gone, other] = [rowsOf("requests"), rowsOf("errors")];
+  rmSync(join(table("requests"), gone));
+  const bytes = readFileSync(join(table("errors"), other));
+  writeFileSync(join(table("errors"), other), changed(bytes, bytes.length >> 1));
+  writeFileSync(join(table("metrics"), "_delta_log", `${"0".repeat(20)}.json`), "{");
+  writeFileSync(join(table("summaries.sqlite")), "no database");
+  const args = ["backup", "--data-dir", damaged, "--out"];
+  const { exit, stdout, stderr } = await run(...args, "of-damaged.tar");
+  assert.equal(exit, 1);
+  assert.match(stdout, /^of-damaged\.tar: /);
+  assert.match(stderr, /STORE_DAMAGED: the backup was made, of a data directory that is damaged:/);
+  assert.match(stderr, new RegExp(`history/requests/${gone}: it is gone`));
+  assert.match(stderr, new RegExp(`history/errors/${other}: it is not what was written`));
+  assert.match(stderr, /history\/metrics\/_delta_log: /);
+  assert.match(stderr, /history\/summaries\.sqlite: SQLite can't read it, so it stays behind/);
+  assert.match(stderr, /Hint: Let dspy-databricks monitor run on .* Then make another backup\./);
+  const json = await run(...args, "again.tar", "--output", "json");
+  assert.equal(json.exit, 1);
+  assert.equal(JSON.parse(json.stdout).damaged.length, 4);
+  await done("restore", "of-damaged.tar", "--data-dir", join(directory, "of-damaged"));
+  assert.deepEqual(
+    JSON.parse(
+      await done("backup", "--data-dir", restored, "--out", "whole.tar", "--output", "json"),
+    ).damaged,
+    [],
+  );
+});
+
 test("a disk without room: it is told which, and nothing is left", async () => {
   const before = readdirSync(directory).sort();
   const backup = await runWithin(512, "backup", "--out", "none.tar", "--data-dir", original);

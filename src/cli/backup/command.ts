@@ -1,6 +1,8 @@
 /** `dspy-databricks backup`: what a monitor knows, in one file, also while it runs. */
 import { Command } from "commander";
 import { type BackupResult, makeBackup } from "../../backup/backup.ts";
+import type { Damage } from "../../backup/damage.ts";
+import { EXIT } from "../exit-code.ts";
 import { parseOutput } from "../parse-output.ts";
 import { theOnlyDataDirectory } from "../query/the-only-data-directory.ts";
 import { version } from "../version.ts";
@@ -14,7 +16,7 @@ Examples:
 It holds the journal, the history and what was set: docs/backup.md. Addresses of webhooks stay
 behind, unless --with-secrets asks for them; what waits to be forwarded stays behind, too.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage.`;
+Exit codes: 0 done, 1 failed, or made of what is damaged, 2 wrong usage.`;
 
 type RawOptions = {
   readonly out: string;
@@ -37,8 +39,9 @@ export function backupCommand(): Command {
     .addHelpText("after", examples)
     .action(async (raw: RawOptions) => {
       const output = parseOutput(raw.output);
+      const dataDirectory = raw.dataDir ?? theOnlyDataDirectory();
       const result = await makeBackup({
-        dataDirectory: raw.dataDir ?? theOnlyDataDirectory(),
+        dataDirectory,
         out: raw.out,
         secrets: raw.withSecrets ?? false,
         version,
@@ -48,6 +51,10 @@ export function backupCommand(): Command {
       process.stdout.write(
         output === "json" ? `${JSON.stringify(result, null, 2)}\n` : backupText(result),
       );
+      if (result.damaged.length > 0) {
+        process.stderr.write(damageText(result.damaged, dataDirectory));
+        process.exitCode = EXIT.failed;
+      }
     });
 }
 
@@ -61,4 +68,19 @@ function backupText(result: BackupResult): string {
     lines.push(`  ${webhooksLeftOut} webhooks stay behind; --with-secrets takes them along`);
   }
   return `${lines.join("\n")}\n`;
+}
+
+/** More than these are counted. */
+const DAMAGED_SHOWN_MAX = 20;
+
+function damageText(damaged: readonly Damage[], dataDirectory: string): string {
+  const lines = damaged
+    .slice(0, DAMAGED_SHOWN_MAX)
+    .map(({ place, problem }) => `\n    ${place}: ${problem}`);
+  const more = damaged.length - lines.length;
+  if (more > 0) lines.push(`\n    and ${more} more, with --output json`);
+  return (
+    `STORE_DAMAGED: the backup was made, of a data directory that is damaged:${lines.join("")}\n` +
+    `  Hint: Let dspy-databricks monitor run on ${dataDirectory}: at its start, or within ten minutes, it mends what is damaged, seals rows again where its journal still has them, and says how many are lost. Then make another backup. A monitor on what is restored from this one does the same.\n`
+  );
 }
