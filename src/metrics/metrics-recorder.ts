@@ -70,7 +70,7 @@ export class MetricsRecorder {
     }
   }
 
-  /** The same for one label set, looked up once: 15 times faster. */
+  /** The same for one label set, looked up once: in a third of the time. */
   request(series: RequestSeries): BoundRequest {
     try {
       const { endpointName, modelVersion, labels } = series;
