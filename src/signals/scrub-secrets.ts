@@ -115,6 +115,9 @@ function findSecret(text: string, from: number): boolean {
           (code | 32) === 98 && (wordEnd - wordStart === 6 || wordEnd - wordStart === 5);
         const past = isScheme ? schemeValueEnd(text, wordStart, wordEnd) : 0;
         if (past > 0) return found(at + 1, past, SECRET);
+        if (size - wordEnd > SAID_MIN_CHARS && (text.charCodeAt(wordEnd + 1) | 32) === 105) {
+          if (findSaid(text, from, { wordStart, wordEnd })) return true;
+        }
         if (isOption && isOptionValue(text, wordEnd)) {
           const value = valueEnd(text, at + 1, "password");
           if (value > at + 1) return found(at + 1, value, SECRET);
@@ -225,6 +228,60 @@ function findValue(text: string, from: number, keyEnd: number, at: number): bool
     if (!isCompound(key) || !endsField(text, past)) return false;
   }
   return found(value, past, SECRET);
+}
+
+/** ` is ` and one sign. */
+const SAID_MIN_CHARS = 5;
+const SAID_PASSWORD = /^(?:password|passwd|passphrase|passcode|pwd)$/i;
+/** What a sentence goes on with behind a password, and not behind what describes one. */
+const AFTER_PASSWORD = /^(?:and|but|for|on|at|in|which|so|or|then|when|while)\b/i;
+/** `SHA-256`, `base64`, `v2`, `8-character`, `2nd`, dates and shares have digits, too. */
+const WITH_DIGITS =
+  /^(?:v|sha|md|utf|aes|rsa|des|base|gpt|https?|iso|argon|pbkdf|bcrypt|scrypt|hmac|tls|ssl|pkcs|ntlm|crc|python|py|version|level|type|line|row|column|field|step|rule)[-_]?\d|^\d+[-_]?[a-z]+$|^[\d.,:/-]+%?$/i;
+/** Places, references, calls and what stands in for a value: `$DB_PASSWORD`, `env:NAME`, `len=8`, `f(x)`. */
+const REFERENCE = /^[/$%]|^\w+[:=.[(]/;
+const PASSWORD_MIN_CHARS = 4;
+const NEXT_WORD_CHARS = 8;
+
+/**
+ * `the password is hunter2`. Of a sentence, so only what no word looks like goes, and only where
+ * the sentence ends, or goes on with another thought: `the password is sha256 hashed`.
+ */
+function findSaid(
+  text: string,
+  from: number,
+  { wordStart, wordEnd }: { readonly wordStart: number; readonly wordEnd: number },
+): boolean {
+  const isSaid =
+    (text.charCodeAt(wordEnd + 2) | 32) === 115 &&
+    (text.charCodeAt(wordEnd + 3) === 32 || text.startsWith(": ", wordEnd + 3));
+  if (!isSaid || !SAID_PASSWORD.test(text.slice(wordStart, wordEnd))) return false;
+  if (knownMeaning(text.slice(keyStart(text, from, wordEnd), wordEnd)) !== "password") return false;
+  let value = wordEnd + 4;
+  if (text.charCodeAt(value) === 32) value++;
+  if (isStandIn(text, value)) return false;
+  const quote = text.charCodeAt(value);
+  if (quote === 34 || quote === 39) {
+    const close = quotedEnd(text, value + 1, quote);
+    if (!looksSecret(text.slice(value + 1, close))) return false;
+    return found(value + 1, close, SECRET);
+  }
+  let past = valueEnd(text, value, "password");
+  while (past > value && /[.,:?]/.test(text.charAt(past - 1))) past--;
+  const said = text.slice(value, past);
+  if (!looksSecret(said)) return false;
+  const isMore = text.charCodeAt(past) === 32;
+  if (isMore && !AFTER_PASSWORD.test(text.slice(past + 1, past + 1 + NEXT_WORD_CHARS)))
+    return false;
+  return found(value, past, SECRET);
+}
+
+/** Letters with digits or with signs that no word has; or a number that is none of a length. */
+function looksSecret(said: string): boolean {
+  if (said.length < PASSWORD_MIN_CHARS || isHarmless(said)) return false;
+  if (/^\d+$/.test(said)) return true;
+  if (WITH_DIGITS.test(said) || REFERENCE.test(said)) return false;
+  return /\d|[!@#%^&*+=~|](?!$)/.test(said);
 }
 
 /** The only name of two letters that says something. */

@@ -85,6 +85,7 @@ export const secretsInPlace: Readonly<Record<string, { text: string; secret: str
       "PagerDuty key": ['{"routing_key": "[]"}', hex(32)],
       "connection string": ["AccountName=a;AccountKey=[];EndpointSuffix=b", `${mixed(86)}==`],
       "password in prose": ["login failed, password: [] was refused", "Hunter2!x"],
+      "password that a sentence says": ["PASSWORD is []", "hunter2"],
     } satisfies Record<string, readonly [string, string]>).map(([name, [text, secret]]) => [
       name,
       { text: text.replace("[]", () => secret), secret },
