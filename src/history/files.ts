@@ -34,6 +34,8 @@ export type Files = {
   replace(path: string, bytes: Uint8Array): void;
   /** Makes a file that was written under another name durable, and gives it this one. */
   publish(from: string, to: string): void;
+  /** The names in a directory are durable from now on, also those that a process gave that died amid it. */
+  settle(directory: string): void;
   /** Nothing happens when it is not there. */
   remove(path: string): void;
   /**
@@ -201,6 +203,7 @@ export function filesOn(disk: Disk): Files {
       disk.rename(from, to);
       sync(dirname(to));
     },
+    settle: (directory) => unlessCode("ENOENT", () => sync(directory)),
     remove: (path) => unlessCode("ENOENT", () => disk.remove(path)),
   };
 }

@@ -12,6 +12,7 @@ import { PLACES_PER_JOURNAL } from "../store/journal-file.ts";
 import { PendingSummaries } from "../summaries/pending-summaries.ts";
 import type { SummaryStore } from "../summaries/summary-store.ts";
 import { checkSome, refuseDamaged } from "./damaged-files.ts";
+import { logDirectory } from "./delta-log.ts";
 import { tryExportLock } from "./export-lock.ts";
 import { exportedUpTo } from "./export-marks.ts";
 import { GapFiller } from "./gap-filler.ts";
@@ -27,6 +28,7 @@ import {
   type SealContext,
   sealedUpTo,
   sealRows,
+  tableDirectory,
 } from "./seal.ts";
 import { noteSealed } from "./sealed-marks.ts";
 import { KnownSeries } from "./series.ts";
@@ -95,6 +97,9 @@ export class Follower {
     this.#repairs = await repairTables({ journalFrom, nowMs }, this.#context);
     await removeUnfinished(this.#context);
     const snapshots = await readSnapshots(this.#context);
+    for (const table of snapshots.keys()) {
+      this.#context.files.settle(logDirectory(tableDirectory(this.#context.directory, table)));
+    }
     noteSealed(snapshots, this.#context);
     this.#sealedBefore = new Map(
       Array.from(snapshots, ([table, snapshot]) => [table, sealedUpTo(snapshot)]),
