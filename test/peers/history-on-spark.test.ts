@@ -21,6 +21,7 @@ import { connect, loadDuckDb, quoteText } from "../../src/history/duckdb.ts";
 import { diskFiles } from "../../src/history/files.ts";
 import { defaultRetention, maintain } from "../../src/history/maintain.ts";
 import { PendingRows } from "../../src/history/pending-rows.ts";
+import { repairTables } from "../../src/history/repair.ts";
 import { rowsOf } from "../../src/history/rows.ts";
 import { type SealContext, sealRows, tableDirectory } from "../../src/history/seal.ts";
 import { type TableName, tableNames } from "../../src/history/tables.ts";
@@ -105,6 +106,23 @@ for (const step of ["a file for each minute", "merged, with a checkpoint"] as co
     });
   });
 }
+
+test("Spark, delta-rs and DuckDB read a table whose log was lost and made anew", async () => {
+  const mended = { ...context, directory: join(directory, "mended") };
+  const home = tableDirectory(mended.directory, "metrics");
+  await sealMinutes(mended, { from: 1, upTo: 3 });
+  rmSync(join(home, "_delta_log"), { recursive: true });
+  await repairTables({ journalFrom: 1, nowMs }, mended);
+  const counted = [["6"]];
+  assert.deepEqual(await spark.rows(`SELECT count(*) FROM delta.\`${home}\``), counted);
+  const seen = await byDuckDb(`SELECT count(*) FROM delta_scan('${home}')`);
+  assert.deepEqual(
+    seen.map((row) => row.map(String)),
+    counted,
+  );
+  const { rows, error } = await spark.ask({ delta_rs: home });
+  assert.deepEqual([error, rows.length], [undefined, 6]);
+});
 
 describe("a file of so many rows that DuckDB takes texts for numbers", () => {
   const many = join(directory, "many");
