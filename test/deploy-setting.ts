@@ -57,25 +57,34 @@ export type ClientOptions = {
   readonly as?: string;
   /** Called after each call was answered, with how many there were. When it throws, the deployer is dead. */
   readonly onCall?: (count: number, call: string) => void;
+  /** What the caller gets in place of an answer; what it throws is a failure of the network. */
+  readonly onAnswer?: (response: Response, body: unknown) => Response;
 };
 
 export function openDeploySetting({
   principals = [],
   clientSpeed = CLIENT_SPEED,
+  speed = SPEED,
 }: {
   readonly principals?: readonly string[];
+  /** Of the workspace. */
+  readonly speed?: number;
   /** Where nothing hangs on purpose, a slower one makes a busy machine no failure. */
   readonly clientSpeed?: number;
 } = {}): DeploySetting {
   // Model files are flushed to the disk one by one, which takes a shared disk most of the time.
   const folder = mkdtempSync(join(memoryRoot, "deploy-"));
   const dataDirectory = join(folder, "workspace");
-  const workspace = openTestWorkspace({ clock: fastClock(), principals, dataDirectory });
+  const workspace = openTestWorkspace({ clock: fastClock(speed), principals, dataDirectory });
   workspace.context.behaviour.endpointStartMs = 5_000;
   let folders = 0;
   const calls: string[] = [];
 
-  function client({ as, onCall }: ClientOptions = {}): DatabricksClient {
+  function client({
+    as,
+    onCall,
+    onAnswer = (response) => response,
+  }: ClientOptions = {}): DatabricksClient {
     let count = 0;
     let isDead = false;
     const never = new Promise<Response>(() => {});
@@ -101,7 +110,7 @@ export function openDeploySetting({
         isDead = true;
         return never;
       }
-      return response;
+      return onAnswer(response, init.body);
     };
     const credentials = resolveCredentials({
       env: { DATABRICKS_HOST: HOST, DATABRICKS_TOKEN: ADMIN_TOKEN },
@@ -153,7 +162,7 @@ ${monitoring.map((line) => `    ${line}\n`).join("")}`;
     deployer({ as, onCall, ...setting } = {}) {
       return createDeployer({
         client: client({ ...(as !== undefined && { as }), ...(onCall && { onCall }) }),
-        clock: fastClock(),
+        clock: fastClock(speed),
         dataDirectory: join(folder, "data"),
         ...setting,
       });
@@ -187,12 +196,12 @@ export async function createSecret(
 }
 
 /** Real time, in which every wait is a thousandth of what it says. */
-function fastClock(): TestClock {
+function fastClock(speed: number): TestClock {
   const start = Date.now();
   return {
-    now: () => start + (Date.now() - start) * SPEED,
-    after: (ms, run) => systemClock.after(ms / SPEED, run),
-    every: (ms, run) => systemClock.every(Math.max(1, ms / SPEED), run),
+    now: () => start + (Date.now() - start) * speed,
+    after: (ms, run) => systemClock.after(ms / speed, run),
+    every: (ms, run) => systemClock.every(Math.max(1, ms / speed), run),
     advance: () => Promise.reject(new Error("this clock runs by itself")),
   };
 }

@@ -115,6 +115,14 @@ for (const state of ["FAILED", "CANCELED", "CLOSED", "SOMETHING_NEW"]) {
   });
 }
 
+test("one that is given a time is ended by Databricks itself, whoever waits", async () => {
+  const { client, seen } = workspace(inState("CANCELED"));
+  const error = await failure(executeStatement(client, input, { limitS: 50 }));
+  assert.match(seen[0] ?? "", /"on_wait_timeout":"CANCEL","wait_timeout":"50s"/);
+  assert.match(error.message, /but statement s-1 is CANCELED/);
+  assert.match(error.hint, /^It was given 50 s\./);
+});
+
 test("one that does not end in time is cancelled", async () => {
   const { client, clock, seen } = workspace(inState("RUNNING"));
   const error = await failure(executeStatement(client, input, { deadlineMs: 20_000 }));

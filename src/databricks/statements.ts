@@ -90,6 +90,11 @@ export type StatementOptions = CallLimits & {
   readonly purpose?: string;
   /** Whether running it twice is harmless, as for SELECT; only then is a lost call repeated. */
   readonly isIdempotent?: boolean;
+  /**
+   * Databricks ends it itself after so many seconds, 5 to 50, whether anybody still waits for the
+   * answer or not: who has lost the answer knows when it has ended. By default it goes on.
+   */
+  readonly limitS?: number;
 };
 
 export type ExecuteOptions = Omit<StatementOptions, "timeoutMs" | "totalTimeoutMs"> & {
@@ -103,7 +108,7 @@ export type ExecuteOptions = Omit<StatementOptions, "timeoutMs" | "totalTimeoutM
  */
 const WAIT_S = 30;
 /** Longer than Databricks waits, by what the way there and back may take. */
-const SUBMIT_TIMEOUT_MS = (WAIT_S + 30) * 1000;
+const submitTimeoutMs = (waitS = WAIT_S) => (waitS + 30) * 1000;
 /** The first wait between two questions for the state, and how far it grows. */
 const POLL_MS = 1000;
 const POLL_MAX_MS = 10_000;
@@ -119,26 +124,26 @@ const CANCEL_TIMEOUT_MS = 20_000;
 export async function submitStatement(
   client: DatabricksClient,
   statement: StatementInput,
-  { purpose = "run a SQL statement", ...options }: StatementOptions = {},
+  { purpose = "run a SQL statement", limitS, ...options }: StatementOptions = {},
 ): Promise<Statement> {
   const answer = await client.postJson(
     apiPath`/api/2.0/sql/statements`,
     {
       disposition: "INLINE",
       format: "JSON_ARRAY",
-      on_wait_timeout: "CONTINUE",
-      wait_timeout: `${WAIT_S}s`,
+      on_wait_timeout: limitS === undefined ? "CONTINUE" : "CANCEL",
+      wait_timeout: `${limitS ?? WAIT_S}s`,
       ...statement,
     },
     {
-      timeoutMs: SUBMIT_TIMEOUT_MS,
-      totalTimeoutMs: 2 * SUBMIT_TIMEOUT_MS,
+      timeoutMs: submitTimeoutMs(limitS),
+      totalTimeoutMs: 2 * submitTimeoutMs(limitS),
       ...options,
       purpose,
       permission: usePermission(statement.warehouse_id),
     },
   );
-  return readStatement(answer, statement.warehouse_id);
+  return readStatement(answer, statement.warehouse_id, limitS);
 }
 
 /** @throws DatabricksError with the SQL's own code in `call.errorCode` when it has failed. */
@@ -186,7 +191,7 @@ export async function executeStatement(
 
   let statement = await submitStatement(client, input, {
     ...options,
-    timeoutMs: Math.min(SUBMIT_TIMEOUT_MS, deadlineMs),
+    timeoutMs: Math.min(submitTimeoutMs(options.limitS), deadlineMs),
     totalTimeoutMs: deadlineMs,
   });
   try {
@@ -273,13 +278,14 @@ async function getChunk(
   return readChunk(answer, recordOf(answer.json) ?? {}, index);
 }
 
-function readStatement(answer: JsonAnswer, warehouseId: string): Statement {
+function readStatement(answer: JsonAnswer, warehouseId: string, limitS?: number): Statement {
   const statement = recordOf(answer.json);
   const status = recordOf(statement?.status);
   const id = textOf(statement?.statement_id);
   const state = textOf(status?.state);
   if (!statement || id === null || state === null) throw answer.unusable("is not a statement");
-  if (!["PENDING", "RUNNING", "SUCCEEDED"].includes(state)) throw failedError(answer, id, status);
+  if (!["PENDING", "RUNNING", "SUCCEEDED"].includes(state))
+    throw failedError(answer, id, { status, limitS });
 
   const manifest = recordOf(statement.manifest);
   const result = recordOf(statement.result);
@@ -325,12 +331,17 @@ function readRowList(value: unknown): readonly Row[] {
     .map((row) => row.map((cell: unknown) => (typeof cell === "string" ? cell : null)));
 }
 
-function failedError(answer: JsonAnswer, id: string, status: JsonRecord | null): DatabricksError {
+function failedError(
+  answer: JsonAnswer,
+  id: string,
+  { status, limitS }: { readonly status: JsonRecord | null; readonly limitS: number | undefined },
+): DatabricksError {
   const error = recordOf(status?.error);
   const sqlState = textOf(status?.sql_state);
   const message = textOf(error?.message);
   // Databricks' SQL says in its text what its codes are too coarse for.
   const isForbidden = sqlState === "42501" || /^\[INSUFFICIENT_PERMISSIONS\b/.test(message ?? "");
+  const isLate = limitS !== undefined && textOf(status?.state) === "CANCELED";
   return answer.failed({
     what: `statement ${id} is ${textOf(status?.state)}:`,
     errorCode: textOf(error?.error_code),
@@ -338,7 +349,9 @@ function failedError(answer: JsonAnswer, id: string, status: JsonRecord | null):
     code: isForbidden ? "DATABRICKS_FORBIDDEN" : "DATABRICKS_FAILED",
     hint: isForbidden
       ? "Give the identity the privilege that the message names."
-      : "The message is the SQL engine's own; the query history of the workspace shows the statement.",
+      : isLate
+        ? `It was given ${limitS} s. Try again; a larger SQL warehouse, or one that is less busy, takes less.`
+        : "The message is the SQL engine's own; the query history of the workspace shows the statement.",
     details: sqlState === null ? [] : [{ sql_state: sqlState }],
   });
 }

@@ -22,6 +22,8 @@ export type ExportMark = {
   readonly repeatsUpTo?: number;
   /** Files beyond it that were on their way, by name and checksum: their rows may be there, whatever became of them here. */
   readonly begun?: readonly string[];
+  /** Rows were being added by their ids: whoever was cut off in it may have left one at it. */
+  readonly isMerging?: boolean;
 };
 
 export type ExportMarks = Readonly<Partial<Record<TableName, ExportMark>>>;

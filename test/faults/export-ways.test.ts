@@ -16,7 +16,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { systemClock } from "../../src/clock.ts";
+import { type Clock, systemClock } from "../../src/clock.ts";
 import { isNotThere } from "../../src/databricks/databricks-error.ts";
 import { deleteFile, listDirectory } from "../../src/databricks/files.ts";
 import { executeStatement, readStatementRows } from "../../src/databricks/statements.ts";
@@ -28,6 +28,7 @@ import {
   type ExportTarget,
   exportHistory,
 } from "../../src/export/delta/export-history.ts";
+import { MERGE_MAX_MS } from "../../src/export/delta/row-target.ts";
 import {
   createTableSql,
   defaultTablePlace,
@@ -52,7 +53,7 @@ let warehouseId: string;
 let histories = 0;
 
 before(async () => {
-  setting = openDeploySetting({ principals: ["exporter"], clientSpeed: 10 });
+  setting = openDeploySetting({ principals: ["exporter"], clientSpeed: 10, speed: 10 });
   const duckDb = await loadDuckDb();
   connection = await connect(duckDb, { threads: 1, temporaryDirectory: join(directory, "tmp") });
   context = { duckDb, connection, files: diskFiles, newId: () => crypto.randomUUID() };
@@ -63,6 +64,12 @@ after(async () => {
   await setting.close();
   rmSync(directory, { recursive: true });
 });
+
+/** In which it takes no time to wait until a statement is over that somebody may have left. */
+const quickClock: Clock = {
+  ...systemClock,
+  after: (ms, run) => systemClock.after(ms === MERGE_MAX_MS ? 0 : ms, run),
+};
 
 type Way = "volume" | "merge" | "directory";
 const ways: readonly Way[] = ["volume", "merge", "directory"];
@@ -91,7 +98,7 @@ async function newHistory(way: Way, minutes: number) {
     merge: (mergeUpTo: number) =>
       maintain({ retention: defaultRetention, nowMs, mergeUpTo, mergeFiles: 2 }, home),
     run: (options: ExportOptions & ClientOptions & { by?: Way } = {}) =>
-      exportHistory(home.directory, target(options), options),
+      exportHistory(home.directory, target(options), { clock: quickClock, ...options }),
     /** Rows, and how many different ones. */
     async counted(): Promise<readonly [number, number]> {
       if (way !== "directory") {
@@ -463,6 +470,38 @@ test("files that went up, and whose rows came by statements, are not loaded when
   await run();
   assert.deepEqual(await counted(), [12, 12]);
 });
+
+for (const [what, isWaitedFor, end] of [
+  ["whose answer is lost is over before its rows are sent again", true, () => fail()],
+  ["that is refused is sent again at once", false, () => Response.json({}, { status: 403 })],
+] as const) {
+  test(`a MERGE ${what}`, async () => {
+    const { run, counted } = await newHistory("merge", 3);
+    const waits: number[] = [];
+    const clock: Clock = {
+      ...quickClock,
+      after(ms, then) {
+        waits.push(ms);
+        return quickClock.after(ms, then);
+      },
+    };
+    const onAnswer = (response: Response, body: unknown) =>
+      String(body).includes("MERGE INTO") ? end() : response;
+    await assert.rejects(run({ clock, onAnswer }));
+    assert.ok(!waits.includes(MERGE_MAX_MS));
+    await run({ clock });
+    assert.equal(waits.includes(MERGE_MAX_MS), isWaitedFor);
+    assert.deepEqual(await counted(), [6, 6]);
+    await run({ clock });
+    assert.equal(waits.filter((ms) => ms === MERGE_MAX_MS).length, isWaitedFor ? 1 : 0, "once");
+  });
+}
+
+function fail(): never {
+  throw new TypeError("fetch failed", {
+    cause: Object.assign(new Error(), { code: "ECONNRESET" }),
+  });
+}
 
 test("a table that is made anew has the rows that came by statements, too", async () => {
   const { run, seal, counted, table } = await newHistory("volume", 3);

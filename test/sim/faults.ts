@@ -40,8 +40,14 @@ export const faults: Readonly<
   "kill an export": {
     weight: 4,
     inject: ({ world, machine }) => {
+      const { between, next } = world.random;
       void machine.startExport();
-      for (const process of machine.exporters) process.dieBefore(world.random.between(0, 80));
+      for (const process of machine.exporters) {
+        if (next() < 0.5) process.dieBefore(between(0, 80));
+        else world.after(between(0, 20_000), () => process.kill("SIGKILL while it waits"));
+        // As somebody does who sees it fail.
+        process.onDeath(() => world.after(between(0, 20_000), () => void machine.startExport()));
+      }
     },
   },
   "power cut": {
@@ -87,9 +93,10 @@ export const faults: Readonly<
   },
   "the answer to a load is lost": {
     weight: 4,
-    inject: ({ world, network }) => {
+    inject: ({ world, machine, network }) => {
       const kind = world.random.pick(["reset before", "reset after"] as const);
-      network.next = { step: world.random.pick(["loading", "merging"] as const), kind };
+      const step = machine.ways.includes("merge") ? "merging" : "loading";
+      network.next = { step, kind };
     },
   },
   "a request goes wrong": {

@@ -1,6 +1,6 @@
 /** The network between the exporter and the workspace, and everything that it does to a request. */
 import type { Fetch } from "../../src/databricks/transport.ts";
-import { refusalStrike, troubleStrikes } from "./strikes.ts";
+import { lateStrike, refusalStrike, troubleStrikes } from "./strikes.ts";
 import type { ModelAnswer, ModelRequest, WorkspaceModel } from "./workspace-model.ts";
 import type { Process, World } from "./world.ts";
 
@@ -108,6 +108,7 @@ export function createNetwork(world: World, model: WorkspaceModel): SimNetwork {
             const answer = await model.answer(request);
             const said = refusalIn(answer);
             if (said !== null) process.strike(refusalStrike(said));
+            if (isCancelled(answer)) process.strike(lateStrike);
             deliver(() => settle(answer));
           });
         const broken = () => reject(networkError());
@@ -125,7 +126,12 @@ export function createNetwork(world: World, model: WorkspaceModel): SimNetwork {
           case "reset before":
             return deliver(broken);
           case "reset after":
-            return arrive(random.between(1, 40), broken);
+            // What was asked for may take long, and goes on.
+            world.after(random.between(1, 40), () => {
+              deliver(broken);
+              return model.answer(request);
+            });
+            return;
           case "half":
             if (stepOf(request) !== "uploading") return deliver(broken);
             request = { ...request, body: request.body.slice(0, request.body.length >> 1) };
@@ -133,7 +139,7 @@ export function createNetwork(world: World, model: WorkspaceModel): SimNetwork {
           case "hang":
             return;
           case "late":
-            return arrive(random.between(30_000, 400_000), () => {});
+            return arrive(random.between(30_000, lateMaxMs(request)), () => {});
           case "cut":
             return arrive(random.between(1, 40), (answer) => resolve(cutResponse(answer)));
           case null:
@@ -152,6 +158,19 @@ function refusalIn({ status, json }: ModelAnswer): string | null {
     readonly status?: { readonly error?: { readonly message?: string } };
   };
   return status >= 400 ? (message ?? "") : (of?.error?.message ?? null);
+}
+
+function isCancelled({ json }: ModelAnswer): boolean {
+  const { status } = (json ?? {}) as { readonly status?: { readonly state?: string } };
+  return status?.state === "CANCELED";
+}
+
+/**
+ * What adds rows by their ids is not sent again before it is over: that takes no proxy into account
+ * that keeps a request for longer than a minute after its sender has gone.
+ */
+function lateMaxMs(request: ModelRequest): number {
+  return stepOf(request) === "merging" ? 60_000 : 400_000;
 }
 
 function stepOf({ method, path, body }: ModelRequest): Step {

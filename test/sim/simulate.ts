@@ -20,7 +20,7 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 /** Share of the minutes in which nobody sends: an hour is long, and sealing is work. */
 const QUIET_SHARE = 0.7;
-const SLOW_STATEMENTS_SHARE = 0.2;
+const SLOW_STATEMENTS_SHARE = 0.4;
 /** Time that is given for everything to come to rest. */
 const SETTLE_MS = 20 * MINUTE_MS;
 /** In each of the seeds in which something is damaged. */
@@ -115,6 +115,7 @@ export async function simulate(options: SimulationOptions): Promise<Simulation> 
     machine.disarm();
     for (const disk of [machine.disk, machine.lake]) disk.failIn(Number.POSITIVE_INFINITY);
     network.next = null;
+    model.slowShare = 0;
     world.note("world", "all is well from here on");
     for (const mend of lasting) mend();
     // What damage of the journal made it forget, it does again when it starts.

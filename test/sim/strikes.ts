@@ -39,6 +39,12 @@ export const diskStrikes: Readonly<Record<string, Strike>> = {
   EACCES: { message: /permission denied/, hint: /is mounted/ },
 };
 
+/** Of a statement that took longer than it was given. */
+export const lateStrike: Strike = {
+  message: /statement \S+ is CANCELED/,
+  hint: /It was given \d+ s\. .*larger SQL warehouse/,
+};
+
 /** Of a machine, at any time: what its clock and its other programs do. */
 export const alwaysStrikes: readonly Strike[] = [
   // The note of who holds the lock may be what the disk failed at.

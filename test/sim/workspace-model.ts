@@ -18,6 +18,8 @@ export type WorkspaceModel = Catalog & {
   /** What somebody does who may do everything. */
   run(sql: string): Promise<void>;
   expireTokens(): void;
+  /** Share of the statements that take long. */
+  slowShare: number;
   /** Whether the secret by which tokens are got is refused. */
   isSecretExpired: boolean;
   answer(request: ModelRequest): Promise<ModelAnswer>;
@@ -53,9 +55,12 @@ const ok = (json: unknown = {}): ModelAnswer => ({ status: 200, json });
 
 export type ModelOptions = {
   readonly origin: string;
-  /** Share of the statements that go on after the first answer. */
+  /** See `WorkspaceModel`. */
   readonly slowShare: number;
 };
+
+/** More than some statements are given. */
+const SLOW_MAX_MS = 60_000;
 
 export function createWorkspaceModel(
   world: Pick<World, "random" | "after" | "real">,
@@ -75,17 +80,18 @@ export function createWorkspaceModel(
     revoked: new Set(),
   };
   const { schemas, volumes, tables, files, revoked } = catalog;
-  const runSql = createSql(catalog, { world, newId: () => `table-${ids++}` });
+  const beginSql = createSql(catalog, { world, newId: () => `table-${ids++}` });
 
   const model: WorkspaceModel = {
     ...catalog,
     async run(sql) {
       const lacking = [...revoked];
       revoked.clear();
-      const done = runSql(sql);
+      const done = beginSql(sql)();
       for (const privilege of lacking) revoked.add(privilege);
       await done;
     },
+    slowShare,
     isSecretExpired: false,
     expireTokens() {
       token = `token-${++tokens}`;
@@ -244,18 +250,30 @@ export function createWorkspaceModel(
   // ─── SQL ──────────────────────────────────────────────────────────────────
 
   async function submit({ body }: ModelRequest): Promise<ModelAnswer> {
-    const { statement: sql, parameters = [] } = jsonOf(body);
+    const { statement: sql, parameters = [], ...asked } = jsonOf(body);
     require("CAN USE", "SQL warehouse");
-    const statement = createStatement(`statement-${ids++}`, () =>
-      runSql(String(sql), parameters as Parameters),
-    );
+    const end = beginSql(String(sql), parameters as Parameters);
+    const statement = createStatement(`statement-${ids++}`, end);
     statements.set(statement.id, statement);
-    if (world.random.next() < slowShare) {
-      world.after(world.random.between(1_000, 90_000), () => statement.run());
-    } else {
-      await statement.run();
+    const isSlow = !/^SELECT /.test(String(sql)) && world.random.next() < model.slowShare;
+    const takesMs = isSlow ? world.random.between(1_000, SLOW_MAX_MS) : 0;
+    if (asked.on_wait_timeout === "CANCEL") {
+      const limitMs = Number.parseInt(String(asked.wait_timeout), 10) * 1000;
+      await passed(Math.min(takesMs, limitMs));
+      if (takesMs > limitMs) statement.cancel();
+    } else if (isSlow) {
+      world.after(takesMs, () => statement.run());
+      return ok(statement.describe());
     }
+    await statement.run();
     return ok(statement.describe());
+  }
+
+  function passed(durationMs: number): Promise<void> {
+    if (durationMs === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      world.after(durationMs, resolve);
+    });
   }
 
   return model;

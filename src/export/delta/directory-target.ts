@@ -12,6 +12,7 @@ import {
   CHECKPOINT_COMMITS,
   type Commit,
   columnsIn,
+  DamagedLogError,
   type NewCommit,
   readSnapshot,
   type Snapshot,
@@ -53,11 +54,13 @@ export function directoryTarget(
   return {
     hasGrants: false,
     name: `${directory}/${prefix}`,
+    knowsHowFar: true,
+    merges: "nothing",
     fullNameOf: homeOf,
 
     async prepare(names, { marks, recreate }) {
       const there = new Map<TableName, Snapshot>();
-      for (const name of names) there.set(name, await readSnapshot(homeOf(name), context));
+      for (const name of names) there.set(name, await readTarget(homeOf(name)));
       const gone = [...there].flatMap(([name, { version }]) =>
         version < 0 && (marks[name]?.upTo ?? 0) > 0 ? homeOf(name) : [],
       );
@@ -116,6 +119,18 @@ export function directoryTarget(
         return { path, ...bytes, modifiedMs: clock.now(), stats };
       }),
   };
+
+  async function readTarget(home: string): Promise<Snapshot> {
+    try {
+      return await readSnapshot(home, context);
+    } catch (error) {
+      if (!(error instanceof DamagedLogError)) throw error;
+      throw new MonitorError("STORE_DAMAGED", error.message, {
+        hint: `Put back what is missing, or rename ${home} and run dspy-databricks export with --recreate, which makes the table anew and writes again what the history still holds. Nothing is lost meanwhile.`,
+        cause: error,
+      });
+    }
+  }
 
   function newCommit(
     name: TableName,

@@ -137,13 +137,17 @@ async function exportTo(
   exporting: Exporting,
 ): Promise<DeltaExport> {
   const marks = openMarks(target.name, exporting);
-  const { recreate } = exporting;
+  const { recreate, clock } = exporting;
+  const wait = (durationMs: number) =>
+    new Promise<void>((resolve) => {
+      clock.after(durationMs, resolve);
+    });
   const ids = await target.prepare(tableNames, { marks: marks.all(), recreate });
   const loader = await target.loader();
   const warnings: string[] = [];
   const rows: Record<string, number> = {};
   for (const table of tableNames) {
-    const setting = { ...exporting, target, others, loader, marks };
+    const setting = { ...exporting, target, others, loader, marks, wait };
     const exported = await exportTable(table, ids.get(table) ?? null, setting);
     rows[target.fullNameOf(table)] = exported.rows;
     warnings.push(...exported.warnings);

@@ -4,6 +4,7 @@
  * is set before files are given to the target, and again when their rows are there.
  */
 import { join, resolve } from "node:path";
+import { DatabricksError } from "../../databricks/databricks-error.ts";
 import { refuseDamaged } from "../../history/damaged-files.ts";
 import { readSnapshot, tableIdIn } from "../../history/delta-log.ts";
 import type { DuckDBConnection } from "../../history/duckdb.ts";
@@ -13,7 +14,7 @@ import { gapsIn } from "../../history/gaps.ts";
 import { repeatsIn } from "../../history/repeats.ts";
 import { rangeOf, tableDirectory } from "../../history/seal.ts";
 import type { TableName } from "../../history/tables.ts";
-import type { RowTarget, SealedFile, SourceTable } from "./row-target.ts";
+import { MERGE_MAX_MS, type RowTarget, type SealedFile, type SourceTable } from "./row-target.ts";
 
 /** Files of one commit: a file for each minute makes this an hour and a half. */
 const FILES_PER_LOAD = 100;
@@ -36,6 +37,7 @@ export type TableExportSetting = {
   readonly loader: string | null;
   readonly marks: OpenMarks;
   readonly onProgress: (message: string) => void;
+  readonly wait: (durationMs: number) => Promise<void>;
 };
 
 export type TableExport = {
@@ -90,26 +92,34 @@ export async function exportTable(
     warnings.push(`${what}${grants}`);
   }
 
+  if (before?.isMerging) {
+    const what = `Waiting: what adds rows to ${target.fullNameOf(table)} was cut off, and may be at it still.`;
+    setting.onProgress(what);
+    await setting.wait(MERGE_MAX_MS);
+  }
+
   // What comes after a gap waits until that is filled: a mark goes past nothing.
   const gapAt = gapsIn(snapshot, "gap")[0]?.from ?? Number.POSITIVE_INFINITY;
-  const begun = isGoingOn(exported)
-    ? await finishBegun(exported, setting)
-    : await resume(exported, gapAt, setting);
+  const begun =
+    isGoingOn(exported) && !target.knowsHowFar
+      ? await finishBegun(exported, setting)
+      : await resume(exported, gapAt, setting);
   const repeatsUpTo = Math.max(
     ...[repeatsIn(snapshot).upTo, exported.isOtherSource ? endOf(sealed) : 0, begun.repeatsUpTo],
   );
-  const reach = (upTo: number, onTheirWay: readonly string[] = []) =>
+  const reach: Reach = (upTo, { onTheirWay = [], isMerging = false } = {}) =>
     marks.set(table, {
       ...{ upTo, tableId, sourceId: source.sourceId, loader },
       ...(repeatsUpTo > upTo && { repeatsUpTo }),
       ...(onTheirWay.length > 0 && { begun: onTheirWay }),
+      ...(isMerging && { isMerging }),
     });
   const isKnown =
     isGoingOn(exported) &&
     before?.tableId === tableId &&
     before.sourceId === source.sourceId &&
     before.loader === loader;
-  if (!isKnown) reach(begun.upTo, begun.onTheirWay);
+  if (!isKnown || before.isMerging) reach(begun.upTo, begun);
 
   const { upTo } = begun;
   const news = newFiles(sealed, upTo).filter(({ from }) => from < gapAt);
@@ -127,6 +137,12 @@ export async function exportTable(
   return { rows, warnings };
 }
 
+/** Sets the mark. */
+type Reach = (
+  upTo: number,
+  begun?: { readonly onTheirWay?: readonly string[]; readonly isMerging?: boolean },
+) => void;
+
 /** Whether a mark tells what is in the target's table. */
 function isGoingOn({ before, isMadeAnew, isOtherSource }: Exported): boolean {
   return before !== undefined && !isMadeAnew && !isOtherSource;
@@ -143,13 +159,18 @@ type Begun = {
 
 /** What no mark tells, the target finds out. */
 async function resume(
-  { source, sealed, isMadeAnew, check }: Exported,
+  { source, sealed, before, isMadeAnew, check }: Exported,
   gapAt: number,
   { target, files, connection }: TableExportSetting,
 ): Promise<Begun> {
   const resumed = await target.resume(source, sealed, { files, connection, check, isMadeAnew });
   const upTo = Math.min(resumed.upTo, gapAt - 1);
-  const repeatsUpTo = Math.max(resumed.repeatsUpTo, upTo < resumed.upTo ? resumed.upTo : 0);
+  const repeatsUpTo = Math.max(
+    resumed.repeatsUpTo,
+    upTo < resumed.upTo ? resumed.upTo : 0,
+    // As long as the table is the same.
+    isMadeAnew ? 0 : (before?.repeatsUpTo ?? 0),
+  );
   return { rows: resumed.rows, upTo, repeatsUpTo };
 }
 
@@ -198,7 +219,7 @@ async function loadNews(
     readonly exported: Exported;
     readonly upTo: number;
     readonly repeatsUpTo: number;
-    readonly reach: (upTo: number, onTheirWay?: readonly string[]) => void;
+    readonly reach: Reach;
     readonly loaded: number;
   },
   { target, files, connection, onProgress }: TableExportSetting,
@@ -210,7 +231,12 @@ async function loadNews(
   const overlapping = news.filter(({ from }) => from <= Math.max(upTo, repeatsUpTo));
   for (const file of overlapping) {
     await check([file]);
-    rows += await target.loadRest(source, file, local);
+    const isMerging = target.merges !== "nothing";
+    if (isMerging) reach(reached, { isMerging });
+    rows += await unlessOver(
+      () => target.loadRest(source, file, local),
+      () => reach(reached),
+    );
     reached = file.upTo;
     reach(reached);
   }
@@ -218,14 +244,31 @@ async function loadNews(
   for (let done = 0; done < whole.length; done += FILES_PER_LOAD) {
     const batch = whole.slice(done, done + FILES_PER_LOAD);
     await check(batch);
-    reach(reached, batch.map(begunAs));
-    rows += await target.load(source, batch, local);
+    const onTheirWay = batch.map(begunAs);
+    reach(reached, { onTheirWay, isMerging: target.merges === "all" });
+    const load = () => target.load(source, batch, local);
+    rows += await unlessOver(load, () => reach(reached, { onTheirWay }));
     reached = endOf(batch);
     reach(reached);
     const name = target.fullNameOf(source.table);
     onProgress(`${name}: ${rows} rows, ${done + batch.length} of ${whole.length} files`);
   }
   return rows;
+}
+
+/** @param onOver when it has failed, and nothing of it goes on. */
+async function unlessOver(load: () => Promise<number>, onOver: () => void): Promise<number> {
+  try {
+    return await load();
+  } catch (error) {
+    const isKnown = !(error instanceof DatabricksError) || isAnswered(error);
+    if (isKnown) onOver();
+    throw error;
+  }
+}
+
+function isAnswered({ call: { status, networkCode } }: DatabricksError): boolean {
+  return networkCode === null && status !== null && status < 500;
 }
 
 /**

@@ -12,6 +12,8 @@ import type { Local, RowTarget, SealedFile } from "./row-target.ts";
 
 /** Of one statement. */
 const ROWS_MAX = 2_000;
+/** For a statement, in seconds: so is known when one has ended whose answer was lost. See `MERGE_MAX_MS`. */
+const MERGE_LIMIT_S = 50;
 /** Rows of a file by which it is known whether a table has any of it. */
 const PROBED_ROWS = 100;
 /** Of one statement, in characters of JSON; the text of a statement may have 16 MiB. */
@@ -19,6 +21,7 @@ const TEXT_MAX_CHARS = 2_000_000;
 
 export function mergeTarget(target: DeltaTarget): RowTarget {
   const { client, place, warehouseId } = target;
+  let isAwake = false;
   const load = async (table: TableName, files: readonly SealedFile[], local: Local) => {
     let inserted = 0;
     for await (const batch of rowBatches(table, files, local)) {
@@ -29,6 +32,8 @@ export function mergeTarget(target: DeltaTarget): RowTarget {
   return {
     hasGrants: true,
     name: databricksName(target),
+    knowsHowFar: false,
+    merges: "all",
     fullNameOf: (table) => fullTableName(place, table),
     async prepare(names, options) {
       const makePlace = () => ensureSchema(target);
@@ -44,6 +49,7 @@ export function mergeTarget(target: DeltaTarget): RowTarget {
   };
 
   async function merge(table: TableName, { json, dates }: RowBatch): Promise<number> {
+    await wake();
     const statement = await executeStatement(
       client,
       {
@@ -52,11 +58,26 @@ export function mergeTarget(target: DeltaTarget): RowTarget {
         parameters: [{ name: "rows", value: json }],
       },
       // One whose answer was lost may be running still, and two at once might both add a row.
-      { purpose: `add rows to ${fullTableName(place, table)}`, isIdempotent: false },
+      {
+        purpose: `add rows to ${fullTableName(place, table)}`,
+        isIdempotent: false,
+        limitS: MERGE_LIMIT_S,
+      },
     );
     const at = statement.columns.findIndex(({ name }) => name === "num_inserted_rows");
     for await (const row of readStatementRows(client, statement)) return Number(row[at] ?? 0);
     return 0;
+  }
+
+  /** A warehouse that is stopped may take minutes to start, which no `MERGE` is given. */
+  async function wake(): Promise<void> {
+    if (isAwake) return;
+    await executeStatement(
+      client,
+      { statement: "SELECT 1", warehouse_id: warehouseId },
+      { purpose: `start the SQL warehouse ${warehouseId}`, isIdempotent: true },
+    );
+    isAwake = true;
   }
 }
 

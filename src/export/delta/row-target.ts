@@ -40,11 +40,22 @@ export type Resumed = {
   readonly rows: number;
 };
 
+/**
+ * How long a `MERGE` may go on that nobody waits for any more: it is given 50 s, and what is on its
+ * way there, or is being given up, comes on top. Of two at once Databricks does not promise that only
+ * one adds a row.
+ */
+export const MERGE_MAX_MS = 120_000;
+
 export type RowTarget = {
   /** Whether readers are granted a table, which ends with it. */
   readonly hasGrants: boolean;
   /** By which its marks are known. */
   readonly name: string;
+  /** Its tables say themselves how far they go, and better than a mark. */
+  readonly knowsHowFar: boolean;
+  /** What adds rows by their ids: all that is loaded, or `loadRest` alone; nothing where that is one commit. */
+  readonly merges: "all" | "rest" | "nothing";
   fullNameOf(table: TableName): string;
   /**
    * Makes what is missing, and says which table each of them is; `null` where that is not told.

@@ -28,10 +28,13 @@ export function volumeTarget(target: DeltaTarget): RowTarget {
     `${volumeOf(place).path}/history/${table}/${sourceId}`;
 
   let volumeId: string | null = null;
+  const byId = mergeTarget(target);
 
   return {
     hasGrants: true,
     name: databricksName(target),
+    knowsHowFar: false,
+    merges: "rest",
     fullNameOf: (table) => fullTableName(place, table),
 
     async prepare(tables, options) {
@@ -107,7 +110,7 @@ export function volumeTarget(target: DeltaTarget): RowTarget {
     },
 
     // A path is loaded wholly or not at all; rows can be told apart only by their ids.
-    loadRest: (source, file, local) => mergeTarget(target).loadRest(source, file, local),
+    loadRest: (source, file, local) => byId.loadRest(source, file, local),
   };
 
   async function copyAll(source: SourceTable, there: readonly { readonly name: string }[]) {
