@@ -557,6 +557,43 @@ test("a schema that was dropped is not made anew before somebody says so", async
   assert.deepEqual(await counted(), [4, 4]);
 });
 
+test("commits that are gone from the log of a directory are written again, and nothing twice", async () => {
+  const { run, seal, merge, counted } = await newHistory("directory", 2);
+  await run();
+  await seal(3, 4);
+  await run();
+  await seal(5, 6);
+  await run();
+  await merge(6);
+  const table = join(directory, `h${histories}-out`, "agents_metrics");
+  const log = join(table, "_delta_log");
+  const last = readdirSync(log)
+    .filter((name) => name.endsWith(".json"))
+    .sort()
+    .slice(-2);
+  for (const name of last) rmSync(join(log, name));
+  const names = readdirSync(table).filter((name) => name.endsWith(".parquet"));
+  for (const name of names.filter((one) => one.includes("-rows-0000000000000005"))) {
+    rmSync(join(table, name));
+  }
+  await run();
+  assert.deepEqual(await counted(), [12, 12]);
+});
+
+test("a log of a directory that is damaged is told, with what to do", async () => {
+  const { run, counted } = await newHistory("directory", 2);
+  await run();
+  const out = join(directory, `h${histories}-out`);
+  const table = join(out, "agents_metrics");
+  const commit = join(table, "_delta_log", `${"0".repeat(19)}1.json`);
+  writeFileSync(commit, readFileSync(commit, "utf8").replace('"size":', '"size":1'));
+  const told = { code: "STORE_DAMAGED", hint: /^Put back .*rename .*agents_metrics .*--recreate/ };
+  await assert.rejects(run(), told);
+  renameSync(table, `${table}-before`);
+  await run({ recreate: true });
+  assert.deepEqual(await counted(), [4, 4]);
+});
+
 test("a directory that is not mounted is told, and nothing is made beneath", async () => {
   const { run, counted } = await newHistory("directory", 2);
   await run();
