@@ -41,10 +41,7 @@ function workspaceClient() {
 test("published twice it is one job, whose notebook has the statements of --days", async () => {
   const client = workspaceClient();
   const { stdout } = await rollups("--publish");
-  assert.match(
-    stdout,
-    /^job \d+, every hour: `ml`\.`monitoring`\.`agent_monitoring_rollup_requests`/,
-  );
+  assert.match(stdout, /^job \d+, every hour: ml\.monitoring\.agent_monitoring_rollup_requests/);
   const again = await rollups("--publish", "--days", "9");
   assert.equal(again.stdout, stdout);
   const jobs = await listJobs(client);

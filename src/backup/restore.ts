@@ -267,7 +267,9 @@ async function openBackup(file: string): Promise<FileHandle> {
   try {
     return await open(file, "r");
   } catch (cause) {
-    throw new MonitorError("USAGE_INVALID", `cannot read ${file}${codeIn(cause)}`, {
+    const isThere = !(cause instanceof Error && "code" in cause && cause.code === "ENOENT");
+    const what = isThere ? `cannot read ${file}${codeIn(cause)}` : `there is no file ${file}`;
+    throw new MonitorError("USAGE_INVALID", what, {
       hint: "Name the file that dspy-databricks backup wrote.",
       cause,
     });

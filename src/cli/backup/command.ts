@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import { type BackupResult, makeBackup } from "../../backup/backup.ts";
 import type { Damage } from "../../backup/damage.ts";
+import { counted } from "../counted.ts";
 import { EXIT } from "../exit-code.ts";
 import { parseOutput } from "../parse-output.ts";
 import { theOnlyDataDirectory } from "../query/the-only-data-directory.ts";
@@ -62,10 +63,13 @@ function backupText(result: BackupResult): string {
   const { file, sizeBytes, journalEntries, historyFiles, settings, webhooksLeftOut } = result;
   const lines = [
     `${file}: ${(sizeBytes / 1024 / 1024).toFixed(1)} MiB`,
-    `  ${journalEntries} entries of the journal, ${historyFiles} files of the history, ${settings} of settings`,
+    `  ${counted(journalEntries, "entry", "entries")} of the journal, ${counted(historyFiles, "file")} of the history, ${settings} of settings`,
   ];
   if (webhooksLeftOut > 0) {
-    lines.push(`  ${webhooksLeftOut} webhooks stay behind; --with-secrets takes them along`);
+    const them = counted(webhooksLeftOut, "webhook stays", "webhooks stay");
+    lines.push(
+      `  ${them} behind; --with-secrets takes ${webhooksLeftOut === 1 ? "it" : "them"} along`,
+    );
   }
   return `${lines.join("\n")}\n`;
 }

@@ -5,6 +5,7 @@ import { chooseWarehouse } from "../../export/delta/delta-target.ts";
 import { type ExportTarget, exportHistory } from "../../export/delta/export-history.ts";
 import { defaultTablePlace, type TablePlace } from "../../history/databricks-tables.ts";
 import { MonitorError } from "../../monitor-error.ts";
+import { counted } from "../counted.ts";
 import { withDeployer } from "../deploy/deployer.ts";
 import { historyDirectory } from "../monitor/data-directory.ts";
 import { onceASecond } from "../once-a-second.ts";
@@ -88,7 +89,7 @@ export function exportCommand(): Command {
       process.stdout.write(
         output === "json"
           ? `${JSON.stringify({ exportFormat: "delta", rows, target: name, tables, warnings }, null, 2)}\n`
-          : `${rows} new rows in ${name}\n`,
+          : `${counted(rows, "new row")} in ${name}\n`,
       );
     });
 }
@@ -150,7 +151,7 @@ async function exportAgent(
     process.stdout.write(
       output === "json"
         ? `${JSON.stringify(exported, null, 2)}\n`
-        : `${exported.rows} rows in ${exported.target}\n`,
+        : `${counted(exported.rows, "row")} in ${exported.target}\n`,
     );
   });
 }

@@ -1,5 +1,7 @@
 /** The rows of a query as a table for a terminal. Pure. */
+
 import type { QueryResult } from "../../history/query.ts";
+import { counted } from "../counted.ts";
 
 /** Longest value that is printed whole. */
 const VALUE_MAX_CHARS = 60;
@@ -19,8 +21,7 @@ export function queryText({ columns, rows }: QueryResult): string {
       .join("  ")
       .trimEnd();
   const rule = widths.map((width) => "─".repeat(width)).join("  ");
-  const count = rows.length === 1 ? "1 row" : `${rows.length} rows`;
-  return `${[line(header), rule, ...lines.map(line), count].join("\n")}\n`;
+  return `${[line(header), rule, ...lines.map(line), counted(rows.length, "row")].join("\n")}\n`;
 }
 
 function valueText(value: unknown): string {

@@ -1,6 +1,7 @@
 /** `dspy-databricks restore`: a data directory out of a backup. */
 import { Command } from "commander";
 import { type RestoreResult, restoreBackup } from "../../backup/restore.ts";
+import { counted } from "../counted.ts";
 import { parseOutput } from "../parse-output.ts";
 import { HOME } from "../query/the-only-data-directory.ts";
 
@@ -51,7 +52,7 @@ export function restoreCommand(): Command {
 function restoreText(result: RestoreResult): string {
   const { dataDirectory, createdMs, journalEntries, putAsideAs, webhooksMissing } = result;
   const lines = [
-    `${dataDirectory} is as it was at ${new Date(createdMs).toISOString()}: ${journalEntries} entries of the journal`,
+    `${dataDirectory} is as it was at ${new Date(createdMs).toISOString()}: ${counted(journalEntries, "entry", "entries")} of the journal`,
   ];
   if (putAsideAs !== null) lines.push(`  What was there is now ${putAsideAs}`);
   if (webhooksMissing.length > 0) {

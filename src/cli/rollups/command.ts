@@ -81,7 +81,8 @@ async function publish(options: RollupOptions, profile: string | undefined): Pro
   const { name } = rollupJob(options.place);
   process.stderr.write(`Writing ${path} and the job "${name}" on ${client.host}\n`);
   const id = await publishRollups(client, options);
-  const tables = rollupNames.map((name) => rollupTable(options.place, name));
+  // As people write them: a place holds no signs that need quotes.
+  const tables = rollupNames.map((name) => rollupTable(options.place, name).replaceAll("`", ""));
   process.stdout.write(`job ${id}, every hour: ${tables.join(", ")}\n`);
 }
 

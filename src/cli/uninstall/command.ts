@@ -143,7 +143,7 @@ function parseKinds(text: string | undefined): ObjectKind[] | undefined {
   const names = text.split(",").map((name) => name.trim());
   const unknown = names.find((name) => !objectKinds.some((kind) => kind === name));
   if (unknown === undefined) return objectKinds.filter((kind) => names.includes(kind));
-  throw new MonitorError("USAGE_INVALID", "--only names a kind that is not known", {
+  throw new MonitorError("USAGE_INVALID", `--only can't be "${unknown}"`, {
     hint: `Give some of ${objectKinds.join(", ")}, with commas between.`,
   });
 }
