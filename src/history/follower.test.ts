@@ -13,6 +13,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { after, before, test } from "node:test";
 import fc from "fast-check";
 import { memoryRoot } from "../../test/memory-root.ts";
@@ -22,6 +23,7 @@ import { builtInPriceBook } from "../signals/prices.ts";
 import { bodyOf, type JournalEntry } from "../state/journal-entry.ts";
 import type { PlacedEntry } from "../store/journal.ts";
 import { PLACES_PER_JOURNAL } from "../store/journal-file.ts";
+import { openSummaries, SUMMARIES_FILE } from "../summaries/summary-store.ts";
 import { readSnapshot, tableIdIn } from "./delta-log.ts";
 import { connect, type DuckDBConnection, type DuckDb, loadDuckDb, quoteText } from "./duckdb.ts";
 import { diskFiles, type Files, UNFINISHED } from "./files.ts";
@@ -517,6 +519,44 @@ for (const [what, again, damaged] of [
     assert.deepEqual(await readTables(home), await straight());
     assert.ok((await repeats(home)) > journal.length, "exports add by ids what was told again");
   });
+}
+
+test("a trace that is told again is in the summaries once, too", async () => {
+  const home = mkdtempSync(join(directory, "summed-"));
+  const { store } = openSummaries(home, nowMs);
+  const told = async (entries: readonly PlacedEntry[], damaged = 0) => {
+    const follower = new Follower({ ...options, summaries: store }, contextOf(home, diskFiles));
+    await follower.take(entries, { damaged });
+    await follower.seal();
+  };
+  await told(journal);
+  const calls = callsIn(home);
+  assert.ok(calls > 0);
+  const [, close] = journal;
+  assert.ok(close);
+  const again = { ...close, seq: journal.length + 1 };
+  await told([...journal.filter(({ seq }) => seq !== 2), again], 1);
+  assert.equal(callsIn(home), calls);
+  // What is new while it is looked is summed up all the same.
+  await told(recordedAgain("callback-rag-0001.otlp.pb", journal.length + 2), 1);
+  assert.ok(callsIn(home) > calls);
+  store.close();
+});
+
+/** Requests of all agents, as the summaries have them by day. */
+function callsIn(home: string): number {
+  const database = new DatabaseSync(join(home, SUMMARIES_FILE), { readOnly: true });
+  const row = database.prepare("SELECT sum(calls) AS calls FROM heads WHERE tier = 2").get();
+  database.close();
+  return Number(row?.calls);
+}
+
+function recordedAgain(file: string, from: number): PlacedEntry[] {
+  return recorded(file).map((entry, at) => ({
+    seq: from + at,
+    timeMs: nowMs,
+    body: bodyOf(entry),
+  }));
 }
 
 test("a damaged file in which rows are looked for stops sealing once", async () => {

@@ -4,6 +4,7 @@
  * anew at any time and be given the whole journal again.
  */
 
+import type { Happened } from "../signals/happened.ts";
 import type { PriceBook } from "../signals/price-book.ts";
 import { entryOf } from "../state/journal-entry.ts";
 import { MonitorState } from "../state/monitor-state.ts";
@@ -19,8 +20,8 @@ import { GapFiller } from "./gap-filler.ts";
 import { type MergeLimits, maintain, type Retention } from "./maintain.ts";
 import { PendingRows } from "./pending-rows.ts";
 import { type Repair, repairTables } from "./repair.ts";
-import { REPEATED_FOR_MS, repeatsIn } from "./repeats.ts";
-import { rowsOf } from "./rows.ts";
+import { eventsThere, REPEATED_FOR_MS, repeatsIn } from "./repeats.ts";
+import { loggedEventId, rowsOf } from "./rows.ts";
 import {
   type Progress,
   readSnapshots,
@@ -59,6 +60,8 @@ export type Upkeep = MergeLimits & {
   readonly intervalMs?: number | undefined;
 };
 
+type Told = Pick<Happened, "traces" | "logged"> & { readonly timeMs: number };
+
 export class Follower {
   readonly #options: FollowerOptions;
   readonly #context: SealContext;
@@ -80,6 +83,8 @@ export class Follower {
   readonly #series = new KnownSeries();
   #pending = new PendingRows();
   #pendingSummaries = new PendingSummaries();
+  /** What may have been told before, and is not looked for yet. */
+  #unsummed: Told[] = [];
   #takenUpTo = 0;
   #maintainedMs = Number.NEGATIVE_INFINITY;
 
@@ -209,6 +214,12 @@ export class Follower {
     const pending = this.#pending;
     const upTo = this.#takenUpTo;
     const timeMs = this.#options.nowMs();
+    // Before the rows: what is among the rows of before was summed up.
+    await this.#sumUpNews(pending);
+    if (!this.#pendingSummaries.isEmpty) {
+      this.#options.summaries?.seal(this.#pendingSummaries, { upTo, nowMs: timeMs });
+      this.#pendingSummaries = new PendingSummaries();
+    }
     if (pending.rows > 0) {
       const sealed = pending.tables();
       const repeatsUntilMs = this.#isRepeated ? this.#repeatsUntilMs : 0;
@@ -219,10 +230,34 @@ export class Follower {
       }
       this.#pending = new PendingRows();
     }
-    if (!this.#pendingSummaries.isEmpty) {
-      this.#options.summaries?.seal(this.#pendingSummaries, { upTo, nowMs: timeMs });
-      this.#pendingSummaries = new PendingSummaries();
+  }
+
+  /** Of what may have been told before, what was not: summaries that begin anew know nothing of before. */
+  async #sumUpNews(pending: PendingRows): Promise<void> {
+    if (this.#unsummed.length === 0) return;
+    const { workspaceId } = this.#options;
+    const home = tableDirectory(this.#context.directory, "requests");
+    const known =
+      this.#summedBefore > 0
+        ? await eventsThere(pending.of("requests"), home, this.#context)
+        : new Set<string>();
+    for (const { traces, logged, timeMs } of this.#unsummed) {
+      this.#sumUp({
+        timeMs,
+        traces: traces.filter(
+          ({ requests }) => !requests.some(({ eventId }) => known.has(eventId)),
+        ),
+        logged: logged.filter((request) => !known.has(loggedEventId(request, workspaceId))),
+      });
     }
+    this.#unsummed = [];
+  }
+
+  #sumUp(told: Told): void {
+    const { agents } = this.#state;
+    // As the live figures, which know only so many agents apart.
+    const nameOf = (name: string) => (agents.get(name) ? name : "other");
+    this.#pendingSummaries.add(told, told.timeMs, nameOf);
   }
 
   async #maintain(): Promise<void> {
@@ -259,9 +294,9 @@ export class Follower {
       return [];
     }
     if (seq > this.#summedBefore) {
-      const { agents } = this.#state;
-      // As the live figures, which know only so many agents apart.
-      this.#pendingSummaries.add(happened, timeMs, (name) => (agents.get(name) ? name : "other"));
+      const { traces, logged } = happened;
+      if (this.#isRepeated) this.#unsummed.push({ traces, logged, timeMs });
+      else this.#sumUp({ traces, logged, timeMs });
     }
     return rowsOf(happened, {
       workspaceId: this.#options.workspaceId,

@@ -3,9 +3,13 @@
  * forgotten what it did, and what was sealed may be told again under a later place. For a day
  * from then on rows are sealed and exported by their ids. Both stands in the table's log.
  */
-import type { AddedFile, Snapshot } from "./delta-log.ts";
+import { join } from "node:path";
+import { type AddedFile, readSnapshot, type Snapshot } from "./delta-log.ts";
+import { quoteText } from "./duckdb.ts";
+import type { Files } from "./files.ts";
 import type { TableRows } from "./pending-rows.ts";
 import { givenColumns } from "./pending-rows.ts";
+import { type StageContext, stage } from "./staging.ts";
 import type { TableName } from "./tables.ts";
 
 /** As long as the journal keeps what it has. */
@@ -46,6 +50,26 @@ export function filesAround(rows: TableRows, files: Iterable<AddedFile>): readon
     // What says nothing of its times may hold any.
     return !((low ?? Number.NaN) > upToMs) && !((high ?? Number.NaN) < fromMs);
   });
+}
+
+/** Ids of those of these rows that a table has already. @param home of the table. */
+export async function eventsThere(
+  rows: TableRows,
+  home: string,
+  context: StageContext & { readonly files: Files },
+): Promise<ReadonlySet<string>> {
+  const { files } = await readSnapshot(home, context);
+  const around = filesAround(rows, files.values());
+  const at = givenColumns(rows.table).findIndex(({ name }) => name === "event_id");
+  const values = rows.plain.columns[at] ?? [];
+  if (around.length === 0 || values.length === 0) return new Set();
+  await stage("told", [{ name: "event_id", type: "VARCHAR", values }], context);
+  const paths = around.map(({ path }) => quoteText(join(home, path))).join(", ");
+  const read = await context.connection.runAndReadAll(
+    `SELECT event_id FROM told SEMI JOIN (SELECT event_id FROM read_parquet([${paths}], union_by_name = true)) AS known USING (event_id)`,
+  );
+  await context.connection.run("DROP TABLE told");
+  return new Set(read.getRowsJson().map(([eventId]) => String(eventId)));
 }
 
 function timesOf({ table, plain, samples }: TableRows) {

@@ -108,10 +108,14 @@ function requestLabels({ program, incomplete }: Request, { convention }: ClosedT
   return incomplete ? { program, convention, incomplete: "true" } : { program, convention };
 }
 
+export function loggedEventId({ endpoint, requestId }: LoggedRequest, workspaceId: string): string {
+  return eventIdOf("inference_table", workspaceId, endpoint, requestId);
+}
+
 /** As `requestRow` and `latencyRow`. */
 function loggedRows(request: LoggedRequest, workspaceId: string): PlainRow[] {
   const { requestId, endpoint, timeMs, latencyMs, tokens, servedEntity, share } = request;
-  const eventId = eventIdOf("inference_table", workspaceId, endpoint, requestId);
+  const eventId = loggedEventId(request, workspaceId);
   const labels: Labels = {
     ...(servedEntity === null ? {} : { served_entity: servedEntity }),
     ...(share === undefined ? {} : { sampling_fraction: String(share) }),
