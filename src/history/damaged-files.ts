@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { MonitorError } from "../monitor-error.ts";
 import type { AddedFile, Snapshot } from "./delta-log.ts";
 import { isSystemFailure, quoteText } from "./duckdb.ts";
+import type { Files } from "./files.ts";
 import { type SealContext, tableDirectory } from "./seal.ts";
 import type { TableName } from "./tables.ts";
 
@@ -100,7 +101,21 @@ async function isWhole(
   context: Context,
 ): Promise<boolean> {
   const file = join(home, path);
-  return checksum === null ? isReadable(file, context) : context.files.checksum(file) === checksum;
+  if (checksum === null) return isReadable(file, context);
+  return checksumOf(file, context.files) === checksum;
+}
+
+/** `null` where the disk failed at it twice: a bad moment passes, a bad sector does not. */
+function checksumOf(file: string, files: Files): number | null {
+  for (let isAgain = false; ; isAgain = true) {
+    try {
+      return files.checksum(file);
+    } catch (error) {
+      const isUnreadable = error instanceof Error && "code" in error && error.code === "EIO";
+      if (!isUnreadable) throw error;
+      if (isAgain) return null;
+    }
+  }
 }
 
 /** Reads all of it: much damage of a page is found nowhere else, and some not even there. */

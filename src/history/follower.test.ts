@@ -313,6 +313,34 @@ test("bytes that changed inside a file are found though nobody asked, and its ro
   assert.deepEqual(await readTables(home), await straight());
 });
 
+for (const [what, failures] of [
+  ["for a moment is no damage", 1],
+  ["for good is set aside, so that the journal may be shortened again", Number.POSITIVE_INFINITY],
+] as const) {
+  test(`a file that the disk can't read ${what}`, async () => {
+    const home = mkdtempSync(join(directory, "unreadable-"));
+    await follow(contextOf(home, diskFiles), 8);
+    let left: number = failures;
+    const failing: Files = {
+      ...diskFiles,
+      checksum(path) {
+        const isBad = path.startsWith(tableDirectory(home, "requests"));
+        if (isBad && left-- > 0) throw Object.assign(new Error("i/o error"), { code: "EIO" });
+        return diskFiles.checksum(path);
+      },
+    };
+    const follower = new Follower(options, contextOf(home, failing));
+    await follower.take(journal);
+    if (failures === 1) {
+      assert.equal(await follower.seal(), journal.length);
+      return;
+    }
+    await assert.rejects(follower.seal(), { code: "STORE_DAMAGED" });
+    assert.match(await restart(home), /set aside: rows-.*, 0 are lost\.$/s);
+    assert.deepEqual(await readTables(home), await straight());
+  });
+}
+
 test("rows are there although the commit that named them is gone, and the journal too", async () => {
   const home = mkdtempSync(join(directory, "adopted-"));
   await follow(contextOf(home, diskFiles), 2);
