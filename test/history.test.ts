@@ -3,7 +3,7 @@
  * there once over restarts, and survives the death of the process that writes it.
  */
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -151,6 +151,23 @@ test("a file of rows that is gone is told as damage, and as no bug", async () =>
     message: /cannot read the history: .*rows-/,
     hint: /seals the rows of that file again/,
   });
+});
+
+test("a file of rows with other bytes in it is told as damage, and not as wrong SQL", async () => {
+  const home = join(directory, "changed");
+  const monitor = await startMonitor({ startHistory: historyIn(home) });
+  await sendCapture(monitor.url, "callback-rag-0001.otlp.pb");
+  await monitor.close();
+  const [rows = ""] = readdirSync(join(home, "requests")).filter((name) =>
+    name.endsWith(".parquet"),
+  );
+  const path = join(home, "requests", rows);
+  const bytes = readFileSync(path);
+  writeFileSync(path, bytes.subarray(0, 300));
+  await assert.rejects(ask(home, "FROM requests"), { code: "STORE_DAMAGED" });
+  writeFileSync(path, bytes.fill("X", 200, 260));
+  await assert.rejects(ask(home, "FROM requests"), { code: "STORE_DAMAGED" });
+  await assert.rejects(ask(home, "SELECT nothing FROM errors"), { code: "QUERY_INVALID" });
 });
 
 function historyIn(home: string, onNotice: (notice: string) => void = assert.fail) {

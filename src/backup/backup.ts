@@ -87,6 +87,10 @@ export async function makeBackup(options: BackupOptions): Promise<BackupResult> 
       const historyFiles = await copyHistory(history, { archive, damaged, onProgress });
       onProgress("what was journalled meanwhile");
       await copyJournal(source, archive, journal);
+      if (source.quarantinedAs !== null) {
+        const problem = `it can't be read, and was set aside as ${source.quarantinedAs}`;
+        damaged.push({ place: "journal.db", problem });
+      }
       if (journal.damaged > 0) {
         damaged.push({ place: "journal.db", problem: `${journal.damaged} entries can't be read` });
       }

@@ -10,6 +10,8 @@ import { decodePart } from "../store/journal-part.ts";
 
 export type JournalSource = {
   readonly isRunning: boolean;
+  /** The name under which a damaged journal was set aside, when it was opened. */
+  readonly quarantinedAs: string | null;
   entriesAfter(seq: number): Promise<Following>;
   close(): Promise<void>;
 };
@@ -23,13 +25,15 @@ export async function openJournalSource(dataDirectory: string): Promise<JournalS
   if (address && (await isThere(address))) {
     return {
       isRunning: true,
+      quarantinedAs: null,
       entriesAfter: (seq) => ask(address.url, seq),
       close: async () => {},
     };
   }
-  const { journal } = await openJournal(dataDirectory);
+  const { journal, quarantinedAs } = await openJournal(dataDirectory);
   return {
     isRunning: false,
+    quarantinedAs,
     entriesAfter: (seq) => journal.entriesAfter(seq),
     close: () => journal.close(),
   };

@@ -70,7 +70,7 @@ export async function openHistory(directory: string): Promise<HistoryReader> {
           const message = error instanceof Error ? error.message : String(error);
           const isGone = /No files found|Cannot open file/.test(message);
           if (isGone && attempt < ATTEMPTS_MAX) continue;
-          if (isGone) {
+          if (isGone || isOfRows(message)) {
             throw new MonitorError("STORE_DAMAGED", `cannot read the history: ${message}`, {
               hint: "Let dspy-databricks monitor run: within ten minutes it seals the rows of that file again where its journal still has them, and says how many are lost.",
             });
@@ -83,6 +83,18 @@ export async function openHistory(directory: string): Promise<HistoryReader> {
     },
     close: () => connection.closeSync(),
   };
+}
+
+/**
+ * Of a file of ours that can't be read, and of no mistake in the SQL. `Invalid Error` is what the
+ * Parquet reader throws in the middle of a file, without its name.
+ */
+function isOfRows(message: string): boolean {
+  return (
+    message.startsWith("Invalid Error: ") ||
+    /\/rows-\d{16}-\d{16}\.parquet['"]/.test(message) ||
+    / VIEW \w+ AS SELECT \* FROM read_parquet/.test(message)
+  );
 }
 
 /** What DuckDB says of a statement that does not read. */

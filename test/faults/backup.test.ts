@@ -223,6 +223,12 @@ test("a backup of what is damaged is made, tells what is, and fails", async () =
   const json = await run(...args, "again.tar", "--output", "json");
   assert.equal(json.exit, 1);
   assert.equal(JSON.parse(json.stdout).damaged.length, 4);
+  writeFileSync(join(damaged, "journal.db"), "no database, but long enough to be looked at as one");
+  const journal = await run(...args, "of-journal.tar");
+  assert.match(
+    journal.stderr,
+    /journal\.db: it can't be read, and was set aside as journal\.db\.corrupt/,
+  );
   await done("restore", "of-damaged.tar", "--data-dir", join(directory, "of-damaged"));
   assert.deepEqual(
     JSON.parse(
