@@ -1,7 +1,7 @@
 /**
- * `npm test`: every test file, as many at a time as there are cores, and with what Node
- * made of the sources kept for the next process. Node alone leaves one core idle, and
- * each process of a run strips the types of the same sources again.
+ * `npm test`: every test file, one more at a time than there are cores, since some of them
+ * wait, and with what Node made of the sources kept for the next process. Node alone leaves
+ * one core idle, and each process of a run strips the types of the same sources again.
  *
  *     npm test                             all
  *     npm test -- src/rules/*.test.ts      some; also any option of `node --test`
@@ -21,7 +21,7 @@ const { status } = spawnSync(
   [
     "--test",
     `--test-timeout=${TEST_MAX_MS}`,
-    `--test-concurrency=${availableParallelism()}`,
+    `--test-concurrency=${availableParallelism() + 1}`,
     ...given,
     ...files,
   ],
