@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import { MonitorError } from "../../monitor-error.ts";
 
-export const RUNS = Number(process.env.FUZZ_RUNS ?? 20_000);
+export const RUNS = Number(process.env.FUZZ_RUNS ?? 10_000);
 const FIRST_SEED = Number(process.env.FUZZ_SEED ?? 1);
 /** Of the processor: on a busy machine, or one that stands still for a while, clocks tell nothing. */
 const INPUT_MAX_MS = 100;
