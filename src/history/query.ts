@@ -97,7 +97,7 @@ function isOfRows(message: string): boolean {
   );
 }
 
-/** What DuckDB says of a statement that does not read. */
+/** The `error_type` that DuckDB's `json_serialize_sql`, which knows SELECT alone, has for every other statement. */
 const NO_SELECT = "not implemented";
 
 /**
